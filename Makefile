@@ -1,0 +1,48 @@
+# Each target sets up what it needs. Nothing outside this folder is written.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE := 1
+export AZURITE_DIR := local_cloud/azurite
+
+.PHONY: help setup demo run test test-long check bench lock format clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .tools/stamp-python .tools/stamp-azurite ## Python 3.13, packages, PostgreSQL, Azurite
+
+.tools/stamp-python: requirements-dev.txt .ci/setup-python
+	@.ci/setup-python
+	@touch $@
+
+.tools/stamp-azurite: $(AZURITE_DIR)/package-lock.json .tools/stamp-python
+	@cd $(AZURITE_DIR) && PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --ignore-scripts --silent
+	@touch $@
+
+demo: setup ## a scheduled and an on-demand backup, a restore, a rebuild, everything compared
+	@$(PY) -m local_cloud.demo
+
+run: setup ## the local cloud until Ctrl-C
+	@$(PY) -m local_cloud
+
+test: setup ## all tests but the slow originals
+	@$(PY) -m pytest -q -m "not long"
+
+test-long: setup ## the slow originals too
+	@$(PY) -m pytest -q
+
+check: .tools/stamp-python ## format, lint, types, imports, locks, docs links
+	@.ci/check
+
+bench: setup ## ratios measured in one run
+	@$(PY) -m bench
+
+lock: .tools/stamp-python ## compile both requirement files from pyproject.toml
+	@.ci/lock
+
+format: .tools/stamp-python ## put the code into the one format
+	@$(PY) -m ruff format -q . && $(PY) -m ruff check -q --fix .
+
+clean: ## remove everything that was set up or kept (.venv, .tools, .local, node_modules)
+	@rm -rf .venv .tools .local $(AZURITE_DIR)/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache

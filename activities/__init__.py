@@ -1,0 +1,1 @@
+"""What may be retried, one file per promise."""

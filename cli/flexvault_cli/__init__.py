@@ -1,0 +1,1 @@
+"""The flexvault command; speaks HTTP only."""

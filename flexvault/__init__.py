@@ -1,0 +1,1 @@
+"""The vault itself; knows nothing of Azure Functions."""

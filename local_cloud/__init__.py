@@ -1,0 +1,1 @@
+"""A whole Azure on one machine; not deployed, imports nothing of flexvault."""

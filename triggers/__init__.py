@@ -1,0 +1,1 @@
+"""What wakes the vault: timers and HTTP."""

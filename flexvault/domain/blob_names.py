@@ -1,0 +1,37 @@
+"""The one module that names every container and blob of the vault account."""
+
+from datetime import UTC, date, datetime
+
+POINTS, MANIFESTS, PLANS, JOURNAL = "points", "manifests", "plans", "journal"
+CONTAINERS = (POINTS, MANIFESTS, PLANS, JOURNAL)
+VAULT_STREAM = "vault"
+
+
+def file_path(instance: str, point: str, attempt: int, ordinal: int, file: str) -> str:
+    """Place a promoted file in container `points`."""
+    return f"{instance}/{point}/a{attempt}/c{ordinal}/{file}"
+
+
+def point_prefix(instance: str, point: str) -> str:
+    """Answer what all files of a recovery point begin with."""
+    return f"{instance}/{point}/"
+
+
+def manifest_path(instance: str, point: str) -> str:
+    """Place a manifest in container `manifests`."""
+    return f"{instance}/{point}.json"
+
+
+def plan_path(as_of: datetime, plan_hash: str) -> str:
+    """Place a retention plan in container `plans`."""
+    return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-{plan_hash[:12]}.json"
+
+
+def journal_path(stream: str, seq: int) -> str:
+    """Place a journal entry in container `journal`; the first is 1."""
+    return f"{stream}/{seq:012d}.json"
+
+
+def root_path(day: date) -> str:
+    """Place a day's root in container `journal`."""
+    return f"roots/{day.isoformat()}.jsonl"

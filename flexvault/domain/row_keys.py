@@ -1,0 +1,81 @@
+r"""The one module that names every table, partition and row key.
+
+No key ever holds `/ \\ # ?`, which Table Storage refuses: ids are hashed, names are escaped.
+"""
+
+import re
+from datetime import UTC, datetime
+
+from flexvault.domain import names
+
+CONFIG, JOBS, POINTS, OPERATIONS, APPROVALS, BLOCKS = "config", "jobs", "points", "operations", "approvals", "blocks"
+TABLES = (CONFIG, JOBS, POINTS, OPERATIONS, APPROVALS, BLOCKS)
+
+VAULT_PARTITION = "vault"
+HEADS_PARTITION = "heads"
+JOBS_PARTITION = "jobs"
+
+POLICY, INSTANCE, SERVER = "policy-", "instance-", "server-"
+OPEN, SCHEDULE, REQUEST, MISSED = "open-", "schedule-", "req-", "missed-"
+_NEWEST_FIRST = 10**15
+
+
+def prefix_end(prefix: str) -> str:
+    """Answer the first key after all keys that begin with a prefix of ASCII characters."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def policy_row(name: str) -> str:
+    """Key a policy; names compare without regard to case."""
+    return POLICY + escape(name.lower())
+
+
+def instance_row(instance: str) -> str:
+    """Key a backup instance by its 32 hex digits."""
+    return INSTANCE + instance
+
+
+def server_row(server_id: str) -> str:
+    """Key the claim that one instance holds on a server."""
+    return SERVER + names.server_key(server_id)
+
+
+def job_row(job_id: str) -> str:
+    """Key a job, newest first, so that one query lists them in order; the id carries its time."""
+    milliseconds = int(names.job_time(job_id).timestamp() * 1000)
+    return f"{_NEWEST_FIRST - milliseconds:015d}-{job_id}"
+
+
+def open_row(operation: str, subject: str) -> str:
+    """Key an open row: at most one per operation and subject (an instance, or the job itself)."""
+    return f"{OPEN}{operation}-{subject}"
+
+
+def schedule_row(instance: str) -> str:
+    """Key an instance's schedule."""
+    return SCHEDULE + instance
+
+
+def request_row(request_key: str) -> str:
+    """Key a client's request."""
+    return REQUEST + request_key
+
+
+def missed_row(instance: str, first_slot: datetime) -> str:
+    """Key a record of missed slots by the first of them."""
+    return f"{MISSED}{instance}-{first_slot.astimezone(UTC):%Y%m%dT%H%M%S}"
+
+
+def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:
+    """Key the checksums of 1,000 blocks of one file of one attempt."""
+    return f"a{attempt}-c{ordinal}-{escape(file)}-{chunk:05d}"
+
+
+def blocks_prefix(attempt: int) -> str:
+    """Answer what all block rows of an attempt begin with."""
+    return f"a{attempt}-"
+
+
+def escape(text: str) -> str:
+    """Write what a key may not hold as `~XX` of its UTF-8 bytes; a percent sign would be decoded on the way."""
+    return re.sub(r"[^A-Za-z0-9._ -]", lambda match: "".join(f"~{byte:02X}" for byte in match[0].encode()), text)

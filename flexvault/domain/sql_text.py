@@ -1,0 +1,127 @@
+"""Cut SQL scripts into statements and tokens, and quote names back.
+
+The unit is the statement, never the line: a quoted name or a comment may hold semicolons, line breaks and words that
+look like commands. The rules are those of PostgreSQL's scanner,
+https://www.postgresql.org/docs/current/sql-syntax-lexical.html, as far as dumps use them.
+"""
+
+import re
+from collections.abc import Iterator
+
+type Statement = tuple[str, ...]
+"""The tokens of one statement, as written, without white space, comments and the semicolon."""
+
+_TOKEN = re.compile(
+    r"""
+      (?P<blank>\s+|--[^\n]*)
+    | (?P<nested>/\*)
+    | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*')
+    | (?P<unicode>[uU]&(?:'(?:[^']|'')*'|"(?:[^"]|"")*"))
+    | (?P<name>"(?:[^"]|"")*")
+    | (?P<dollar>\$(?P<tag>[^\W\d]\w*|)\$.*?\$(?P=tag)\$)
+    | (?P<word>[^\W\d][\w$]*)
+    | (?P<number>\d+(?:\.\d+)?)
+    | (?P<command>\\[^\n]*)
+    | (?P<other>.)
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_STRING = re.compile(r"'(?:[^']|'')*'", re.DOTALL)
+_BACKSLASH_STRING = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+
+def statements(script: str) -> Iterator[Statement]:
+    """Yield the statements of a script in order.
+
+    Lines of psql commands (restrict, connect) between statements are left out. After
+    `SET standard_conforming_strings = off` a backslash escapes inside plain strings; such strings are yielded as
+    `E'...'`, which means the same under either setting.
+    """
+    current: list[str] = []
+    backslash_escapes = False
+    position = 0
+    while position < len(script):
+        if script[position] == "'":
+            position = _take_string(script, position, current, backslash_escapes=backslash_escapes)
+            continue
+        found = _TOKEN.match(script, position)
+        if found is None:  # pragma: no cover - the last alternative matches any character
+            break
+        position = found.end()
+        kind, text = found.lastgroup, found.group()
+        if kind == "nested":
+            position = _end_of_comment(script, position)
+        elif text == ";":
+            backslash_escapes = _backslashes_after(tuple(current), now=backslash_escapes)
+            if current:
+                yield tuple(current)
+            current = []
+        elif kind != "blank" and not (kind == "command" and not current):
+            current.append(text)
+    if current:
+        yield tuple(current)
+
+
+def name_of(token: str) -> str:
+    """Return the name that a token stands for: quoted as written, unquoted in lower case."""
+    if token.startswith('"'):
+        return token[1:-1].replace('""', '"')
+    return token.lower()
+
+
+def literal_of(token: str) -> str:
+    """Return the text of a plain string token; another token is returned as it is."""
+    if token.startswith("'"):
+        return token[1:-1].replace("''", "'")
+    return token
+
+
+def quote_name(name: str) -> str:
+    """Quote a name, always, so that no keyword, capital or hostile character matters."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_literal(text: str) -> str:
+    """Quote a text as a plain string, valid under `standard_conforming_strings = on`."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def join(tokens: Statement) -> str:
+    """Write the tokens of a role statement as one line of SQL, without a semicolon.
+
+    Names, words, strings, numbers, commas and dots only: an operator of several characters would come apart.
+    """
+    line = ""
+    for token in tokens:
+        glued = not line or token in {",", "."} or line.endswith(".")
+        line += token if glued else f" {token}"
+    return line
+
+
+def _take_string(script: str, position: int, current: list[str], *, backslash_escapes: bool) -> int:
+    found = (_BACKSLASH_STRING if backslash_escapes else _STRING).match(script, position)
+    if found is None:
+        current.append(script[position:])
+        return len(script)
+    text = found.group()
+    current.append(f"E{text}" if backslash_escapes and "\\" in text else text)
+    return found.end()
+
+
+def _end_of_comment(script: str, position: int) -> int:
+    depth = 1
+    while depth:
+        edge = _COMMENT_EDGE.search(script, position)
+        if edge is None:
+            return len(script)
+        depth += 1 if edge.group() == "/*" else -1
+        position = edge.end()
+    return position
+
+
+def _backslashes_after(statement: Statement, *, now: bool) -> bool:
+    words = [token.lower() for token in statement]
+    if words[:2] == ["set", "standard_conforming_strings"] and words[-1] in {"on", "off", "'on'", "'off'"}:
+        return "off" in words[-1]
+    return now

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-type Scalar = str | int | float | bool | datetime
+from flexvault.domain.rows import Change as Change
+from flexvault.domain.rows import Delete as Delete
+from flexvault.domain.rows import Insert as Insert
+from flexvault.domain.rows import Merge as Merge
+from flexvault.domain.rows import Replace as Replace
+from flexvault.domain.rows import Row as Row
+from flexvault.domain.rows import Scalar as Scalar
 
 
 class Clock(Protocol):
@@ -26,52 +32,6 @@ class Clock(Protocol):
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One stored row."""
-
-    key: str
-    values: Mapping[str, Scalar]
-    etag: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Insert:
-    """Create a row; fails when it exists."""
-
-    key: str
-    values: Mapping[str, Scalar]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replace:
-    """Write a row whole, if it is still the one that was read."""
-
-    key: str
-    values: Mapping[str, Scalar]
-    etag: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merge:
-    """Change the named members; without an ETag whatever version there is, but it must exist."""
-
-    key: str
-    values: Mapping[str, Scalar]
-    etag: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delete:
-    """Remove a row, if it is still the one that was read."""
-
-    key: str
-    etag: str
-
-
-type Change = Insert | Replace | Merge | Delete
 
 
 class Rows(Protocol):

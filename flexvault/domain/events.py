@@ -1,0 +1,346 @@
+"""The kinds of events, the rows that each one changes, and how.
+
+A projection gets the rows as they are and answers changes by their ETags; it answers none where it is done already.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flexvault.domain import blob_names, row_keys
+from flexvault.domain.journal import Entry
+from flexvault.domain.rows import Change, Delete, Insert, Merge, Replace, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A row that an event reads or changes."""
+
+    table: str
+    partition: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Changes of one partition, carried out together."""
+
+    table: str
+    partition: str
+    changes: tuple[Change, ...]
+
+
+type Rows = Mapping[Target, Row | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventType:
+    """One kind of event."""
+
+    name: str
+    done_member: str
+    """The member of the first target row that holds the id of this event once it is projected."""
+    targets: Callable[[str, Mapping[str, Any]], tuple[Target, ...]]
+    """(stream, body) -> rows; the first one tells whether the event is done."""
+    project: Callable[[Entry, Rows], Sequence[Batch]]
+
+
+def _job(body: Mapping[str, Any]) -> Target:
+    return Target(table=row_keys.JOBS, partition=row_keys.JOBS_PARTITION, key=row_keys.job_row(body["job_id"]))
+
+
+def _open(body: Mapping[str, Any]) -> Target:
+    return Target(table=row_keys.JOBS, partition=row_keys.JOBS_PARTITION, key=body["open_key"])
+
+
+def _schedule(instance: str) -> Target:
+    return Target(table=row_keys.JOBS, partition=row_keys.JOBS_PARTITION, key=row_keys.schedule_row(instance))
+
+
+def _config(key: str) -> Target:
+    return Target(table=row_keys.CONFIG, partition=row_keys.VAULT_PARTITION, key=key)
+
+
+def _instance(body: Mapping[str, Any]) -> Target:
+    return _config(row_keys.instance_row(body["instance"]))
+
+
+def _server(body: Mapping[str, Any]) -> Target:
+    return _config(row_keys.server_row(body["server_id"]))
+
+
+def _point(stream: str, body: Mapping[str, Any]) -> Target:
+    return Target(table=row_keys.POINTS, partition=stream, key=body["point_id"])
+
+
+def _is_older(row: Row | None, entry: Entry) -> bool:
+    return row is None or int(str(row.values.get("journal_seq", 0))) < entry.seq
+
+
+def _put(target: Target, row: Row | None, values: Mapping[str, Any]) -> Change:
+    if row is None:
+        return Insert(key=target.key, values=values)
+    return Replace(key=target.key, values={**row.values, **values}, etag=row.etag)
+
+
+def _batch(target: Target, *changes: Change) -> Batch:
+    return Batch(table=target.table, partition=target.partition, changes=changes)
+
+
+# Policies ------------------------------------------------------------------------------------------------------------
+
+
+def _policy_changed(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target = _config(row_keys.policy_row(entry.body["name"]))
+    row = rows[target]
+    if not _is_older(row, entry):
+        return ()
+    values: dict[str, Any] = {
+        "name": entry.body["name"],
+        "properties": json.dumps(entry.body["properties"]),
+        "journal_seq": entry.seq,
+        "change_event_id": entry.event_id,
+        "is_deleted": False,
+        "changed_at": entry.at,
+        "schedule_changed_seq": entry.seq,
+    }
+    if row is not None and not entry.body.get("schedule_changed", True):
+        values["schedule_changed_seq"] = row.values.get("schedule_changed_seq", entry.seq)
+    return (_batch(target, _put(target, row, values)),)
+
+
+def _policy_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target = _config(row_keys.policy_row(entry.body["name"]))
+    row = rows[target]
+    if row is None or not _is_older(row, entry):
+        return ()
+    values = {"journal_seq": entry.seq, "change_event_id": entry.event_id, "is_deleted": True, "changed_at": entry.at}
+    return (_batch(target, Merge(key=target.key, values=values, etag=row.etag)),)
+
+
+# Protection ----------------------------------------------------------------------------------------------------------
+
+
+def _mark_job(entry: Entry, rows: Rows, member: str) -> Sequence[Batch]:
+    target = _job(entry.body)
+    row = rows[target]
+    if row is None or row.values.get(member):
+        return ()
+    return (_batch(target, Merge(key=target.key, values={member: entry.event_id}, etag=row.etag)),)
+
+
+def _instance_change(entry: Entry, rows: Rows, values: Mapping[str, Any]) -> Sequence[Batch]:
+    """Change the instance and, in the same transaction, its claim on the server."""
+    target, claim = _instance(entry.body), _server(entry.body)
+    row, claimed = rows[target], rows[claim]
+    if not _is_older(row, entry):
+        return ()
+    common = {"instance": entry.body["instance"], "journal_seq": entry.seq}
+    changes = [_put(target, row, {**common, "changed_at": entry.at, **values}), _put(claim, claimed, common)]
+    return (_batch(target, *changes),)
+
+
+def _protection_requested(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    values = {
+        "instance_id": entry.body["instance_id"],
+        "instance_name": entry.body["instance_name"],
+        "server_id": entry.body["server_id"],
+        "server_location": entry.body["server_location"],
+        "policy_name": entry.body["policy_name"],
+        "properties": json.dumps(entry.body["properties"]),
+        "state": entry.body["state"],
+        "error": "",
+        "job_id": entry.body["job_id"],
+    }
+    return (*_instance_change(entry, rows, values), *_mark_job(entry, rows, "requested_event_id"))
+
+
+def _protection_configured(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    values = {"state": "ProtectionConfigured", "error": "", "assignments": json.dumps(entry.body["assignments"])}
+    schedule = _schedule(entry.body["instance"])
+    row = rows[schedule]
+    batches = list(_instance_change(entry, rows, values))
+    if _is_older(row, entry):
+        slots_from = entry.body["slots_from"]
+        moved: dict[str, Any] = {"instance": entry.body["instance"], "journal_seq": entry.seq}
+        if row is None or entry.body["restarts_schedule"]:
+            moved["slots_from"] = slots_from
+        if row is None:
+            moved["last_slot"] = slots_from
+        batches.append(_batch(schedule, _put(schedule, row, moved)))
+    return (*batches, *_mark_job(entry, rows, "configured_event_id"))
+
+
+def _protection_failed(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    values = {"state": "ConfiguringProtectionFailed", "error": json.dumps(entry.body["error"])}
+    return (*_instance_change(entry, rows, values), *_mark_job(entry, rows, "configured_event_id"))
+
+
+def _protection_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
+    return (_job(body), _instance(body), _server(body), _schedule(body["instance"]))
+
+
+# Recovery points -----------------------------------------------------------------------------------------------------
+
+
+def _sealed(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target = _point(entry.stream, entry.body)
+    row = rows[target]
+    if row is not None:
+        return ()
+    values: dict[str, Any] = {
+        **{name: value for name, value in entry.body.items() if name != "stream"},
+        "sealed_event_id": entry.event_id,
+        "journal_seq": entry.seq,
+        "state": "sealed",
+        "readers": 0,
+    }
+    return (_batch(target, Insert(key=target.key, values=values)),)
+
+
+def _restore_started(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    return _count_reader(entry, rows, 1, "started_event_id")
+
+
+def _restore_ended(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    return _count_reader(entry, rows, -1, "ended_event_id")
+
+
+def _count_reader(entry: Entry, rows: Rows, change: int, member: str) -> Sequence[Batch]:
+    target = _point(entry.stream, entry.body)
+    row = rows[target]
+    batches: list[Batch] = []
+    if row is not None and _is_older(row, entry):
+        readers = max(0, int(str(row.values.get("readers", 0))) + change)
+        values = {"readers": readers, "journal_seq": entry.seq}
+        batches.append(_batch(target, Merge(key=target.key, values=values, etag=row.etag)))
+    return (*batches, *_mark_job(entry, rows, member))
+
+
+def _tombstoned(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target = _point(entry.stream, entry.body)
+    row = rows[target]
+    if row is None or row.values.get("tombstone_event_id"):
+        return ()
+    values = {"state": "deleting", "tombstone_event_id": entry.event_id, "journal_seq": entry.seq}
+    return (_batch(target, Merge(key=target.key, values=values, etag=row.etag)),)
+
+
+def _point_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target = _point(entry.stream, entry.body)
+    row = rows[target]
+    if row is None or row.values.get("deleted_event_id"):
+        return ()
+    values = {"state": "deleted", "deleted_event_id": entry.event_id, "journal_seq": entry.seq}
+    return (_batch(target, Merge(key=target.key, values=values, etag=row.etag)),)
+
+
+# Jobs ----------------------------------------------------------------------------------------------------------------
+
+
+def _job_closed(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    """Close the job's row and delete its open row in one transaction: the deletion is the last fence."""
+    target, opened = _job(entry.body), _open(entry.body)
+    row, open_row = rows[target], rows[opened]
+    batches: list[Batch] = []
+    if row is not None and not row.values.get("closed_event_id"):
+        values: dict[str, Any] = {
+            "status": entry.body["status"],
+            "ended_at": entry.at,
+            "closed_event_id": entry.event_id,
+            "warnings": json.dumps(entry.body["warnings"]),
+        }
+        if entry.body.get("error"):
+            values["error"] = json.dumps(entry.body["error"])
+        changes: list[Change] = [Merge(key=target.key, values=values, etag=row.etag)]
+        if open_row is not None and open_row.values.get("job_id") == entry.body["job_id"]:
+            changes.append(Delete(key=opened.key, etag=open_row.etag))
+        batches.append(_batch(target, *changes))
+    if entry.body["operation"] == "backup":
+        schedule = _schedule(entry.body["instance"])
+        planned = rows[schedule]
+        if planned is not None and str(planned.values.get("last_closed_job", "")) < entry.body["job_id"]:
+            closed = {"last_closed_job": entry.body["job_id"], "last_closed_at": entry.at}
+            batches.append(_batch(schedule, Merge(key=schedule.key, values=closed, etag=planned.etag)))
+    return batches
+
+
+def _closing_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
+    return (_job(body), _open(body), _schedule(body["instance"]))
+
+
+_TYPES = (
+    EventType(
+        name="PolicyChanged",
+        done_member="change_event_id",
+        targets=lambda _stream, body: (_config(row_keys.policy_row(body["name"])),),
+        project=_policy_changed,
+    ),
+    EventType(
+        name="PolicyDeleted",
+        done_member="change_event_id",
+        targets=lambda _stream, body: (_config(row_keys.policy_row(body["name"])),),
+        project=_policy_deleted,
+    ),
+    EventType(
+        name="ProtectionRequested",
+        done_member="requested_event_id",
+        targets=_protection_targets,
+        project=_protection_requested,
+    ),
+    EventType(
+        name="ProtectionConfigured",
+        done_member="configured_event_id",
+        targets=_protection_targets,
+        project=_protection_configured,
+    ),
+    EventType(
+        name="ProtectionFailed",
+        done_member="configured_event_id",
+        targets=_protection_targets,
+        project=_protection_failed,
+    ),
+    EventType(
+        name="Sealed",
+        done_member="sealed_event_id",
+        targets=lambda stream, body: (_point(stream, body),),
+        project=_sealed,
+    ),
+    EventType(
+        name="RestoreStarted",
+        done_member="started_event_id",
+        targets=lambda stream, body: (_job(body), _point(stream, body)),
+        project=_restore_started,
+    ),
+    EventType(
+        name="RestoreEnded",
+        done_member="ended_event_id",
+        targets=lambda stream, body: (_job(body), _point(stream, body)),
+        project=_restore_ended,
+    ),
+    EventType(
+        name="Tombstoned",
+        done_member="tombstone_event_id",
+        targets=lambda stream, body: (_point(stream, body),),
+        project=_tombstoned,
+    ),
+    EventType(
+        name="PointDeleted",
+        done_member="deleted_event_id",
+        targets=lambda stream, body: (_point(stream, body),),
+        project=_point_deleted,
+    ),
+    EventType(name="JobClosed", done_member="closed_event_id", targets=_closing_targets, project=_job_closed),
+)
+EVENT_TYPES: Mapping[str, EventType] = {event.name: event for event in _TYPES}
+
+
+def head_target(stream: str) -> Target:
+    """Answer the row that holds a stream's last number and hash."""
+    return Target(table=row_keys.CONFIG, partition=row_keys.HEADS_PARTITION, key=stream)
+
+
+def head_values(entry: Entry, entry_hash: str) -> Mapping[str, Any]:
+    """Write the head row after an entry."""
+    return {"seq": entry.seq, "hash": entry_hash, "path": blob_names.journal_path(entry.stream, entry.seq)}

@@ -1,0 +1,63 @@
+"""Journal entries: one change each, hash-chained per stream, and how each kind of event changes the tables.
+
+The entry is the commit, the rows are its projection. A target row keeps the id of every kind of event that happens
+once (`sealed_event_id`, `closed_event_id`, ...), and nothing overwrites it: so a late repetition finds that it is done.
+A row that later events may change again carries `journal_seq`, and an older entry never changes it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flexvault.domain import names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One journal entry as it is stored."""
+
+    stream: str
+    seq: int
+    """The first is 1."""
+    previous_hash: str
+    """SHA-256 of the predecessor's bytes; empty for the first."""
+    event_id: str
+    type: str
+    at: datetime
+    """The vault account's time."""
+    body: Mapping[str, Any]
+    actor: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Who asked: `oid`, `name`, `from`, `correlation_id`; empty for the vault itself."""
+
+    def to_bytes(self) -> bytes:
+        """Write the entry in the form that is hashed."""
+        return names.canonical_json(
+            {
+                "version": 1,
+                "stream": self.stream,
+                "seq": self.seq,
+                "previousHash": self.previous_hash,
+                "eventId": self.event_id,
+                "type": self.type,
+                "at": self.at.isoformat(),
+                "actor": dict(self.actor),
+                "body": dict(self.body),
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Entry":
+        """Read a stored entry."""
+        entry = json.loads(data)
+        return cls(
+            stream=entry["stream"],
+            seq=entry["seq"],
+            previous_hash=entry["previousHash"],
+            event_id=entry["eventId"],
+            type=entry["type"],
+            at=datetime.fromisoformat(entry["at"]),
+            actor=entry.get("actor", {}),
+            body=entry["body"],
+        )

@@ -1,0 +1,198 @@
+"""A backup policy in Azure Backup's JSON: what of it this version understands, and every mistake in it.
+
+Understood: one or several daily or weekly intervals, one default tag, one default retention rule. Anything that would
+be kept or scheduled otherwise than written is refused, never ignored.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import isodate
+
+from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.schedule import Interval, find_zone, parse_interval
+
+DATASOURCE_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
+POLICY_NAME = re.compile(r"[-A-Za-z0-9]{3,150}")
+SHORTEST_RETENTION, LONGEST_RETENTION_DAYS = timedelta(days=7), 3660
+DEFAULT_TAG = "Default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy that was understood."""
+
+    rule_name: str
+    """Name of the backup rule."""
+    intervals: tuple[Interval, ...]
+    zone: ZoneInfo
+    retention: Mapping[str, str]
+    """Tag -> ISO 8601 duration."""
+
+    def expiry(self, tag: str, recovery_point_time: datetime) -> datetime:
+        """Answer when a point of a tag expires: calendar arithmetic on the UTC calendar, clipped to the month's end."""
+        return add_duration(recovery_point_time, self.retention[tag])
+
+
+def add_duration(moment: datetime, duration: str) -> datetime:
+    """Add an ISO 8601 duration in calendar arithmetic: 31 January + P1M is 28 or 29 February."""
+    return moment + isodate.parse_duration(duration)
+
+
+def parse_policy(properties: Any) -> Policy:
+    """Understand the `properties` of a policy resource.
+
+    Raises:
+        InvalidInputError: Every mistake is a detail with its JSON path.
+    """
+    reader = _Reader()
+    policy = reader.read(properties)
+    if reader.mistakes or policy is None:
+        text = "; ".join(f"{mistake.target}: {mistake.message}" for mistake in reader.mistakes)
+        hint = "correct the named members and send the policy again"
+        raise InvalidInputError(f"the policy cannot be used: {text}", hint=hint, details=tuple(reader.mistakes))
+    return policy
+
+
+class _Reader:
+    """Collects mistakes instead of stopping at the first."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[InvalidInputError] = []
+
+    def wrong(self, path: str, message: str, code: str | None = None) -> None:
+        self.mistakes.append(InvalidInputError(message, target=path, code=code))
+
+    def read(self, properties: Any) -> Policy | None:
+        if not isinstance(properties, Mapping):
+            self.wrong("properties", "is missing or not an object")
+            return None
+        body: Mapping[str, Any] = properties
+        if body.get("objectType") != "BackupPolicy":
+            self.wrong("properties.objectType", "must be 'BackupPolicy'")
+        types = body.get("datasourceTypes")
+        if not isinstance(types, list) or [str(kind).lower() for kind in types] != [DATASOURCE_TYPE.lower()]:
+            self.wrong("properties.datasourceTypes", f"must be ['{DATASOURCE_TYPE}']")
+        rules = body.get("policyRules")
+        if not isinstance(rules, list):
+            self.wrong("properties.policyRules", "is missing or not a list")
+            return None
+        backups: list[tuple[str, Mapping[str, Any]]] = []
+        retentions: list[tuple[str, Mapping[str, Any]]] = []
+        for index, rule in enumerate(rules):
+            path = f"properties.policyRules[{index}]"
+            kind = rule.get("objectType") if isinstance(rule, Mapping) else None
+            if kind == "AzureBackupRule":
+                backups.append((path, rule))
+            elif kind == "AzureRetentionRule":
+                retentions.append((path, rule))
+            else:
+                self.wrong(f"{path}.objectType", "must be 'AzureBackupRule' or 'AzureRetentionRule'")
+        return self._build(backups, retentions)
+
+    def _build(
+        self, backups: list[tuple[str, Mapping[str, Any]]], retentions: list[tuple[str, Mapping[str, Any]]]
+    ) -> Policy | None:
+        if len(backups) != 1:
+            self.wrong("properties.policyRules", f"needs exactly one AzureBackupRule, has {len(backups)}")
+        if len(retentions) != 1:
+            text = f"needs exactly one AzureRetentionRule, the default one, has {len(retentions)}"
+            self.wrong("properties.policyRules", f"{text}; further retention rules come with a later version")
+        if not backups or not retentions:
+            return None
+        path, rule = backups[0]
+        name = self._text(rule, path, "name")
+        zone, intervals = self._schedule(path, rule)
+        self._tagging(path, rule)
+        duration = self._retention(*retentions[0])
+        if self.mistakes or zone is None or duration is None:
+            return None
+        return Policy(rule_name=name, intervals=intervals, zone=zone, retention={DEFAULT_TAG: duration})
+
+    def _text(self, holder: Mapping[str, Any], path: str, member: str) -> str:
+        value = holder.get(member)
+        if isinstance(value, str) and value:
+            return value
+        self.wrong(f"{path}.{member}", "is missing or not a text")
+        return ""
+
+    def _schedule(self, path: str, rule: Mapping[str, Any]) -> tuple[ZoneInfo | None, tuple[Interval, ...]]:
+        parameters = rule.get("backupParameters")
+        kind = parameters.get("backupType") if isinstance(parameters, Mapping) else None
+        if str(kind).lower() != "full":
+            self.wrong(f"{path}.backupParameters.backupType", "must be 'Full'")
+        store = rule.get("dataStore")
+        if not isinstance(store, Mapping) or store.get("dataStoreType") != "VaultStore":
+            self.wrong(f"{path}.dataStore.dataStoreType", "must be 'VaultStore'")
+        trigger = rule.get("trigger")
+        if not isinstance(trigger, Mapping) or trigger.get("objectType") != "ScheduleBasedTriggerContext":
+            self.wrong(f"{path}.trigger.objectType", "must be 'ScheduleBasedTriggerContext'")
+            return None, ()
+        schedule = trigger.get("schedule")
+        if not isinstance(schedule, Mapping):
+            self.wrong(f"{path}.trigger.schedule", "is missing or not an object")
+            return None, ()
+        path = f"{path}.trigger.schedule"
+        zone = find_zone(str(schedule.get("timeZone") or ""))
+        if zone is None:
+            self.wrong(f"{path}.timeZone", f"'{schedule.get('timeZone')}' is no known time zone")
+        texts = schedule.get("repeatingTimeIntervals")
+        if not isinstance(texts, list) or not texts:
+            self.wrong(f"{path}.repeatingTimeIntervals", "needs at least one interval")
+            return zone, ()
+        intervals: list[Interval] = []
+        for index, text in enumerate(texts):
+            try:
+                intervals.append(parse_interval(text))
+            except InvalidInputError as error:
+                self.wrong(f"{path}.repeatingTimeIntervals[{index}]", error.message, error.code)
+        return zone, tuple(intervals)
+
+    def _tagging(self, path: str, rule: Mapping[str, Any]) -> None:
+        trigger = rule.get("trigger")
+        criteria = trigger.get("taggingCriteria") if isinstance(trigger, Mapping) else None
+        path = f"{path}.trigger.taggingCriteria"
+        if not isinstance(criteria, list) or len(criteria) != 1 or not isinstance(criteria[0], Mapping):
+            self.wrong(path, "needs exactly the default criterion; further tags come with a later version")
+            return
+        only: Mapping[str, Any] = criteria[0]
+        tag = only.get("tagInfo")
+        if only.get("isDefault") is not True:
+            self.wrong(f"{path}[0].isDefault", "must be true")
+        if not isinstance(tag, Mapping) or str(tag.get("tagName", "")).lower() != DEFAULT_TAG.lower():
+            self.wrong(f"{path}[0].tagInfo.tagName", f"must be '{DEFAULT_TAG}'")
+        if not isinstance(only.get("taggingPriority"), int):
+            self.wrong(f"{path}[0].taggingPriority", "is missing or not a whole number")
+
+    def _retention(self, path: str, rule: Mapping[str, Any]) -> str | None:
+        if self._text(rule, path, "name").lower() != DEFAULT_TAG.lower() or rule.get("isDefault") is not True:
+            self.wrong(path, f"must be the default rule: name '{DEFAULT_TAG}', isDefault true")
+        lifecycles = rule.get("lifecycles")
+        if not isinstance(lifecycles, list) or len(lifecycles) != 1 or not isinstance(lifecycles[0], Mapping):
+            self.wrong(f"{path}.lifecycles", "needs exactly one lifecycle")
+            return None
+        lifecycle: Mapping[str, Any] = lifecycles[0]
+        if lifecycle.get("targetDataStoreCopySettings"):
+            self.wrong(f"{path}.lifecycles[0].targetDataStoreCopySettings", "must be empty: there is one data store")
+        delete_after = lifecycle.get("deleteAfter")
+        duration = delete_after.get("duration") if isinstance(delete_after, Mapping) else None
+        problem = find_duration_problem(duration)
+        if problem:
+            self.wrong(f"{path}.lifecycles[0].deleteAfter.duration", problem)
+            return None
+        return str(duration)
+
+
+def find_duration_problem(duration: Any) -> str:
+    """Say what is wrong with a retention duration, or nothing: P7D to P10Y, whole days, weeks, months or years."""
+    if not isinstance(duration, str) or not re.fullmatch(r"P(?=\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?", duration):
+        return f"'{duration}' is no ISO 8601 duration of days, weeks, months or years, such as P3M"
+    start = datetime(2023, 1, 1)  # noqa: DTZ001 - only the length counts
+    length = add_duration(start, duration) - start
+    if length < SHORTEST_RETENTION or length.days > LONGEST_RETENTION_DAYS:
+        return f"'{duration}' is outside of P7D to P10Y"
+    return ""

@@ -1,0 +1,185 @@
+"""The blob ports over one `MemoryStorage`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flexvault.adapters.memory.faults import Faults
+from flexvault.adapters.memory.storage import LANDING, RESTORE, VAULT, MemoryStorage
+from flexvault.domain import blob_names
+from flexvault.domain.errors import NotAuthorizedError, NotFoundError
+from flexvault.ports import BlobFacts, BlockRange, WriteGrant
+
+RESTORE_ENDPOINT = "https://restore.example"
+
+
+class MemoryLanding:
+    """The landing account."""
+
+    def __init__(self, storage: MemoryStorage, faults: Faults) -> None:
+        self._storage = storage
+        self._faults = faults
+
+    def create_container(self, container: str) -> None:
+        """Create a container; an existing one is fine."""
+        with self._faults.around("landing.create_container"):
+            self._storage.create_container(LANDING, container)
+
+    def delete_container(self, container: str) -> None:
+        """Delete a container; a missing one is fine."""
+        with self._faults.around("landing.delete_container"):
+            self._storage.delete_container(LANDING, container)
+
+    def list_containers(self) -> Iterable[BlobFacts]:
+        """Answer every container."""
+        with self._faults.around("landing.list_containers"):
+            return self._storage.list_containers(LANDING)
+
+    def list_files(self, container: str) -> Sequence[BlobFacts]:
+        """Answer the files of a container."""
+        with self._faults.around("landing.list_files"):
+            return self._storage.list_blobs(LANDING, container)
+
+    def read(self, container: str, name: str, offset: int, length: int) -> bytes:
+        """Read a part of a file."""
+        with self._faults.around("landing.read"):
+            return self._storage.read(LANDING, container, name)[offset : offset + length]
+
+    def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:
+        """Grant writes."""
+        with self._faults.around("landing.issue_grant"):
+            return self._storage.issue_grant(containers, permissions, life)
+
+
+class MemoryVaultReader:
+    """Reads of the vault account."""
+
+    def __init__(self, storage: MemoryStorage, faults: Faults) -> None:
+        self._storage = storage
+        self._faults = faults
+
+    def read(
+        self, container: str, path: str, *, offset: int = 0, length: int | None = None, version_id: str = ""
+    ) -> bytes:
+        """Read a blob or a part of it."""
+        with self._faults.around("vault_reader.read"):
+            data = self._storage.read(VAULT, container, path, version_id)
+            return data[offset:] if length is None else data[offset : offset + length]
+
+    def find(self, container: str, path: str, *, version_id: str = "") -> BlobFacts | None:
+        """Answer what is known of a blob."""
+        with self._faults.around("vault_reader.find"):
+            return self._storage.find(VAULT, container, path, version_id)
+
+    def list_blobs(self, container: str, prefix: str) -> Iterable[BlobFacts]:
+        """Answer current blobs."""
+        with self._faults.around("vault_reader.list_blobs"):
+            return self._storage.list_blobs(VAULT, container, prefix)
+
+
+class MemoryVaultWriter:
+    """Create-only writes of the vault account."""
+
+    def __init__(self, storage: MemoryStorage, faults: Faults) -> None:
+        self._storage = storage
+        self._faults = faults
+
+    def create(self, container: str, path: str, data: bytes) -> BlobFacts:
+        """Create a blob."""
+        with self._faults.around("vault_writer.create"):
+            return self._storage.put(VAULT, container, path, data, only_if_missing=True)
+
+    def stage_block(self, path: str, index: int, source: BlockRange) -> str:
+        """Copy a range of a landing file into a block."""
+        with self._faults.around("vault_writer.stage_block"):
+            return self._storage.stage(VAULT, blob_names.POINTS, path, index, _cut(self._storage, LANDING, source))
+
+    def commit(self, path: str, block_count: int, metadata: Mapping[str, str]) -> None:
+        """Make a file of its blocks."""
+        with self._faults.around("vault_writer.commit"):
+            self._storage.commit(VAULT, blob_names.POINTS, path, block_count, metadata)
+
+
+class MemoryVaultCleaner:
+    """Deletes of the vault account, and writes of journal and plans."""
+
+    def __init__(self, storage: MemoryStorage, faults: Faults) -> None:
+        self._storage = storage
+        self._faults = faults
+
+    def create(self, container: str, path: str, data: bytes) -> BlobFacts:
+        """Create a blob in `journal` or `plans`; the identity may write nowhere else."""
+        if container not in (blob_names.JOURNAL, blob_names.PLANS):
+            raise NotAuthorizedError(f"container '{container}' may not be written by the retention identity")
+        with self._faults.around("vault_cleaner.create"):
+            return self._storage.put(VAULT, container, path, data, only_if_missing=True)
+
+    def delete(self, container: str, path: str, version_id: str = "") -> None:
+        """Delete the base name and then the version."""
+        with self._faults.around("vault_cleaner.delete"):
+            self._storage.delete(VAULT, container, path, version_id)
+
+
+class MemoryRestoreTarget:
+    """Containers of one restore account at `RESTORE_ENDPOINT`.
+
+    Attributes:
+        visible_account_id: The ARM id that ARM shows to the control identity; "" when it shows none.
+        refused: Containers that the writer may not reach.
+    """
+
+    def __init__(self, storage: MemoryStorage, faults: Faults) -> None:
+        self._storage = storage
+        self._faults = faults
+        self.visible_account_id = ""
+        self.refused: set[str] = set()
+
+    def describe(self, container_url: str, resource_id: str) -> Mapping[str, str]:
+        """Probe the container."""
+        with self._faults.around("restore_target.describe"):
+            container = self._container(container_url)
+            if not self._storage.has_container(RESTORE, container):
+                raise NotFoundError(f"container '{container_url}' does not exist", code="ContainerNotFound")
+            seen = bool(self.visible_account_id) and resource_id.lower().startswith(self.visible_account_id.lower())
+            return {
+                "account_id": self.visible_account_id if seen else "",
+                "settings": "public network access Enabled" if seen else "not readable",
+            }
+
+    def list_blobs(self, container_url: str, prefix: str) -> Sequence[BlobFacts]:
+        """Answer the blobs of a prefix."""
+        with self._faults.around("restore_target.list_blobs"):
+            return self._storage.list_blobs(RESTORE, self._container(container_url), prefix)
+
+    def stage_block(self, container_url: str, name: str, index: int, source: BlockRange) -> str:
+        """Copy a range of a version in the vault account into a block."""
+        with self._faults.around("restore_target.stage_block"):
+            data = _cut(self._storage, VAULT, source)
+            return self._storage.stage(RESTORE, self._container(container_url), name, index, data)
+
+    def commit(
+        self, container_url: str, name: str, block_count: int, metadata: Mapping[str, str], *, etag: str = ""
+    ) -> None:
+        """Make a blob of its blocks."""
+        with self._faults.around("restore_target.commit"):
+            self._storage.commit(RESTORE, self._container(container_url), name, block_count, metadata, etag=etag)
+
+    def create(self, container_url: str, name: str, data: bytes, metadata: Mapping[str, str]) -> None:
+        """Create a small blob."""
+        with self._faults.around("restore_target.create"):
+            container = self._container(container_url)
+            self._storage.put(RESTORE, container, name, data, metadata, only_if_missing=True)
+
+    def _container(self, container_url: str) -> str:
+        container = urlsplit(container_url).path.strip("/")
+        if container in self.refused:
+            raise NotAuthorizedError(
+                f"the writer identity may not write to container '{container_url}'",
+                hint='az role assignment create --role "Storage Blob Data Contributor"',
+            )
+        return container
+
+
+def _cut(storage: MemoryStorage, account: str, source: BlockRange) -> bytes:
+    data = storage.read(account, source.container, source.name, source.version_id)
+    return data[source.offset : source.offset + source.length]

@@ -1,0 +1,67 @@
+"""Telemetry and the task hub, remembered instead of sent."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flexvault.adapters.memory.faults import Faults
+from flexvault.ports import Scalar
+
+
+class MemoryTelemetry:
+    """Keeps every event, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Mapping[str, Scalar]]] = []
+
+    def emit(self, event: str, facts: Mapping[str, Scalar]) -> None:
+        """Keep one event."""
+        self.events.append((event, dict(facts)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedOrchestration:
+    """One start that the hub took."""
+
+    name: str
+    instance_id: str
+    payload: Mapping[str, Any]
+
+
+class MemoryOrchestrations:
+    """A task hub that runs nothing: a test looks at `started` and calls what should run."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._lock = threading.Lock()
+        self._running: set[str] = set()
+        self._known: set[str] = set()
+        self.started: list[StartedOrchestration] = []
+
+    def start(self, name: str, instance_id: str, payload: Mapping[str, Any]) -> bool:
+        """Take a start; False while one of that id runs."""
+        with self._faults.around("orchestrations.start"), self._lock:
+            if instance_id in self._running:
+                return False
+            self._running.add(instance_id)
+            self._known.add(instance_id)
+            started = StartedOrchestration(name=name, instance_id=instance_id, payload=dict(payload))
+            self.started.append(started)
+            return True
+
+    def is_known(self, instance_id: str) -> bool:
+        """Answer whether the hub has heard of it."""
+        with self._faults.around("orchestrations.is_known"), self._lock:
+            return instance_id in self._known
+
+    def finish(self, instance_id: str) -> None:
+        """End a run; the hub still knows it."""
+        with self._lock:
+            self._running.discard(instance_id)
+
+    def wipe(self) -> None:
+        """Lose the hub."""
+        with self._lock:
+            self._running.clear()
+            self._known.clear()

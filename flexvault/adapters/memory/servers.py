@@ -1,0 +1,99 @@
+"""Flexible servers and the roles on them, in dictionaries."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from flexvault.adapters.memory.clock import SimulatedClock
+from flexvault.adapters.memory.faults import Faults
+from flexvault.domain import names, source_roles
+from flexvault.domain.errors import NotAuthorizedError, NotFoundError
+from flexvault.ports import Server
+
+CONTROL_PRINCIPAL = "00000000-0000-4000-8000-0000000000c0"
+
+
+class MemoryServers:
+    """Servers by ARM id, without regard to case."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._lock = threading.Lock()
+        self._servers: dict[str, Server] = {}
+
+    def get(self, server_id: str) -> Server:
+        """Read a server."""
+        with self._faults.around("servers.get"), self._lock:
+            try:
+                return self._servers[server_id.lower()]
+            except KeyError:
+                message = f"server '{server_id}' does not exist"
+                raise NotFoundError(message, code="ResourceNotFound", target=server_id) from None
+
+    def put(self, server: Server) -> None:
+        """Add or replace a server."""
+        with self._lock:
+            self._servers[server.id.lower()] = server
+
+    def set_state(self, server_id: str, state: str) -> None:
+        """Put a server into another state, such as Stopped."""
+        self.put(replace(self.get(server_id), state=state))
+
+    def remove(self, server_id: str) -> None:
+        """Delete a server."""
+        with self._lock:
+            del self._servers[server_id.lower()]
+
+
+class MemoryRoles:
+    """Role assignments of the control identity; a new one takes effect after `delay`.
+
+    Attributes:
+        may_grant: Whether the vault may assign roles.
+        grants: Every assignment made, as (server id, assignment name), in order.
+    """
+
+    def __init__(self, clock: SimulatedClock, faults: Faults, delay: timedelta = timedelta()) -> None:
+        self._clock = clock
+        self._faults = faults
+        self._lock = threading.Lock()
+        self._effective_at: dict[str, datetime] = {}
+        self.delay = delay
+        self.may_grant = True
+        self.grants: list[tuple[str, str]] = []
+
+    def find_missing(self, server_id: str) -> Sequence[str]:
+        """Answer the actions that are not in effect yet."""
+        with self._faults.around("roles.find_missing"):
+            return () if self.are_effective(server_id) else source_roles.NEEDED_ACTIONS
+
+    def grant(self, server_id: str) -> Sequence[str]:
+        """Assign both roles; a repetition changes nothing."""
+        with self._faults.around("roles.grant"):
+            if not self.may_grant:
+                message = f"the vault may not assign roles on server '{server_id}'"
+                raise NotAuthorizedError(message, hint=self.grant_commands(server_id), target=server_id)
+            assignments = tuple(
+                names.role_assignment_name(server_id, role_id, CONTROL_PRINCIPAL) for role_id, _ in source_roles.ROLES
+            )
+            with self._lock:
+                if server_id.lower() not in self._effective_at:
+                    self._effective_at[server_id.lower()] = self._clock.host_now() + self.delay
+                    self.grants.extend((server_id, assignment) for assignment in assignments)
+            return assignments
+
+    def grant_commands(self, server_id: str) -> str:
+        """Answer the commands that grant both roles."""
+        return source_roles.grant_commands(server_id, CONTROL_PRINCIPAL)
+
+    def revoke(self, server_id: str) -> None:
+        """Take both roles away at once."""
+        with self._lock:
+            self._effective_at.pop(server_id.lower(), None)
+
+    def are_effective(self, server_id: str) -> bool:
+        """Answer whether both roles are in effect now."""
+        with self._lock:
+            at = self._effective_at.get(server_id.lower())
+        return at is not None and at <= self._clock.host_now()

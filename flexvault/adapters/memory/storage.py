@@ -1,0 +1,249 @@
+"""Storage accounts in dictionaries: containers, blobs, versions, blocks and their rules."""
+
+import base64
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from flexvault.adapters.memory.clock import SimulatedClock
+from flexvault.domain import blob_names
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
+from flexvault.ports import BlobFacts, WriteGrant
+
+LANDING, VAULT, RESTORE = "landing", "vault", "restore"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Version:
+    facts: BlobFacts
+    data: bytes
+    protected_until: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Blob:
+    versions: list[_Version] = field(default_factory=list[_Version])
+    current: _Version | None = None
+    blocks: dict[int, bytes] = field(default_factory=dict[int, bytes])
+
+
+@dataclass(slots=True)
+class _Container:
+    changed_at: datetime
+    blobs: dict[str, _Blob] = field(default_factory=dict[str, _Blob])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedGrant:
+    """What was granted, kept by the account that honours it."""
+
+    containers: tuple[str, ...]
+    permissions: str
+    starts_at: datetime
+    expires_at: datetime
+
+
+def checksum(data: bytes) -> str:
+    """Answer 64 bits that stand for a block's CRC64, in base64; the same for equal bytes everywhere."""
+    return base64.b64encode(hashlib.blake2b(data, digest_size=8).digest()).decode()
+
+
+class MemoryStorage:
+    """Three accounts under one lock: landing and restore are empty, the vault account has its fixed containers.
+
+    With `versions` the vault account keeps versions and can protect them, as in Azure; without, it is like Azurite.
+    """
+
+    def __init__(self, clock: SimulatedClock, *, versions: bool = False) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._versions = versions
+        self._writes = 0
+        self._accounts: dict[str, dict[str, _Container]] = {LANDING: {}, VAULT: {}, RESTORE: {}}
+        self.grants: list[IssuedGrant] = []
+        for container in blob_names.CONTAINERS:
+            self.create_container(VAULT, container)
+
+    def create_container(self, account: str, container: str) -> None:
+        """Create a container if it is missing."""
+        with self._lock:
+            self._accounts[account].setdefault(container, _Container(self._clock.storage_now()))
+
+    def delete_container(self, account: str, container: str) -> None:
+        """Delete a container if it exists."""
+        with self._lock:
+            self._accounts[account].pop(container, None)
+
+    def list_containers(self, account: str) -> list[BlobFacts]:
+        """Answer the containers in order of their names."""
+        with self._lock:
+            return [
+                BlobFacts(name=name, size_bytes=0, etag="", last_modified=found.changed_at)
+                for name, found in sorted(self._accounts[account].items())
+            ]
+
+    def has_container(self, account: str, container: str) -> bool:
+        """Answer whether the container exists."""
+        with self._lock:
+            return container in self._accounts[account]
+
+    def list_blobs(self, account: str, container: str, prefix: str = "") -> list[BlobFacts]:
+        """Answer current blobs in order of their names."""
+        with self._lock:
+            blobs = self._container(account, container).blobs
+            return [
+                blob.current.facts
+                for name, blob in sorted(blobs.items())
+                if name.startswith(prefix) and blob.current is not None
+            ]
+
+    def find(self, account: str, container: str, name: str, version_id: str = "") -> BlobFacts | None:
+        """Answer what is known of a blob or one version of it."""
+        with self._lock:
+            version = self._find(account, container, name, version_id)
+            return version.facts if version else None
+
+    def read(self, account: str, container: str, name: str, version_id: str = "") -> bytes:
+        """Answer a blob's bytes."""
+        with self._lock:
+            version = self._find(account, container, name, version_id)
+            if version is None:
+                raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code="BlobNotFound")
+            return version.data
+
+    def put(
+        self,
+        account: str,
+        container: str,
+        name: str,
+        data: bytes,
+        metadata: Mapping[str, str] | None = None,
+        *,
+        only_if_missing: bool = False,
+        etag: str = "",
+    ) -> BlobFacts:
+        """Write a blob whole.
+
+        Raises:
+            AlreadyExistsError: There is one, or not the one of that ETag.
+        """
+        with self._lock:
+            blob = self._container(account, container).blobs.setdefault(name, _Blob())
+            self._check_condition(name, blob, only_if_missing=only_if_missing, etag=etag)
+            version = self._version(account, name, data, metadata or {})
+            # Without versions a blob that is written again is simply gone.
+            blob.versions = [*(blob.versions if self._keeps_versions(account) else []), version]
+            blob.current = version
+            blob.blocks = {}
+            return version.facts
+
+    def stage(self, account: str, container: str, name: str, index: int, data: bytes) -> str:
+        """Keep a block that is not yet part of its blob; answers its checksum."""
+        with self._lock:
+            self._container(account, container).blobs.setdefault(name, _Blob()).blocks[index] = data
+            return checksum(data)
+
+    def commit(
+        self,
+        account: str,
+        container: str,
+        name: str,
+        block_count: int,
+        metadata: Mapping[str, str],
+        *,
+        etag: str = "",
+    ) -> None:
+        """Make a blob of its first `block_count` blocks."""
+        with self._lock:
+            blob = self._container(account, container).blobs.setdefault(name, _Blob())
+            # Conditions are judged before the list, as in Azure: a repeated commit meets "exists", not "bad list".
+            self._check_condition(name, blob, only_if_missing=not etag, etag=etag)
+            missing = [index for index in range(block_count) if index not in blob.blocks]
+            if missing:
+                raise InvalidInputError(f"blob '{name}' lacks blocks {missing[:3]}", inner_code="InvalidBlockList")
+            data = b"".join(blob.blocks[index] for index in range(block_count))
+            self.put(account, container, name, data, metadata, only_if_missing=not etag, etag=etag)
+
+    def delete(self, account: str, container: str, name: str, version_id: str = "") -> None:
+        """Delete the base name, then the version; what is missing is fine.
+
+        Raises:
+            ConflictError: code BlobImmutableDueToPolicy.
+        """
+        with self._lock:
+            blob = self._container(account, container).blobs.get(name)
+            if blob is None:
+                return
+            if not self._keeps_versions(account):
+                self._refuse_protected(name, blob.current)
+                blob.versions = []
+            blob.current = None
+            doomed = [version for version in blob.versions if version.facts.version_id == version_id]
+            for version in doomed:
+                self._refuse_protected(name, version)
+                blob.versions.remove(version)
+
+    def protect(self, container: str, name: str, until: datetime) -> None:
+        """Make the current version of a blob in the vault account immutable until a date."""
+        with self._lock:
+            version = self._find(VAULT, container, name, "")
+            if version is None:
+                raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code="BlobNotFound")
+            version.protected_until = until
+
+    def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:
+        """Grant writes to landing containers; the URL carries a number instead of a signature."""
+        with self._lock:
+            now = self._clock.storage_now()
+            grant = IssuedGrant(
+                containers=tuple(containers),
+                permissions=permissions,
+                starts_at=now - timedelta(minutes=15),
+                expires_at=now + life,
+            )
+            self.grants.append(grant)
+            number = len(self.grants) - 1
+        return WriteGrant([f"https://landing.example/{container}?grant={number}" for container in containers])
+
+    def _container(self, account: str, container: str) -> _Container:
+        try:
+            return self._accounts[account][container]
+        except KeyError:
+            message = f"container '{container}' in the {account} account does not exist"
+            raise NotFoundError(message, code="ContainerNotFound") from None
+
+    def _find(self, account: str, container: str, name: str, version_id: str) -> _Version | None:
+        blob = self._container(account, container).blobs.get(name)
+        if blob is None:
+            return None
+        if not version_id:
+            return blob.current
+        return next((version for version in blob.versions if version.facts.version_id == version_id), None)
+
+    def _check_condition(self, name: str, blob: _Blob, *, only_if_missing: bool, etag: str) -> None:
+        found = blob.current.facts.etag if blob.current else ""
+        if (only_if_missing and found) or (etag and etag != found):
+            raise AlreadyExistsError(f"blob '{name}' exists", target=name)
+
+    def _version(self, account: str, name: str, data: bytes, metadata: Mapping[str, str]) -> _Version:
+        self._writes += 1
+        now = self._clock.storage_now()
+        facts = BlobFacts(
+            name=name,
+            size_bytes=len(data),
+            etag=f'"memory-{self._writes}"',
+            version_id=f"{now:%Y-%m-%dT%H:%M:%S}.{self._writes:07d}Z" if self._keeps_versions(account) else "",
+            metadata=dict(metadata),
+            last_modified=now,
+        )
+        return _Version(facts=facts, data=data)
+
+    def _keeps_versions(self, account: str) -> bool:
+        return self._versions and account == VAULT
+
+    def _refuse_protected(self, name: str, version: _Version | None) -> None:
+        until = version.protected_until if version else None
+        if until is not None and self._clock.storage_now() < until:
+            raise ConflictError(f"blob '{name}' is protected by a policy", code="BlobImmutableDueToPolicy")

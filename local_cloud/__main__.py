@@ -1,0 +1,119 @@
+"""`make run`: the local cloud until Ctrl-C."""
+
+import argparse
+import json
+import signal
+import sys
+from pathlib import Path
+
+from local_cloud.cloud import AppNotStartedError, Cloud, CloudOptions
+from local_cloud.endpoints import FILE_NAME, Endpoints
+from local_cloud.ports import NoFreePortError
+from local_cloud.postgres import PostgresSetupError
+from local_cloud.processes import ChildEndedError, ChildNotReadyError
+from local_cloud.services import ROOT
+from local_cloud.state_folder import ChildrenAliveError, FolderInUseError
+from local_cloud.storage import StorageNotCreatedError
+
+_EXPECTED_FAILURES = (
+    AppNotStartedError,
+    ChildEndedError,
+    ChildNotReadyError,
+    ChildrenAliveError,
+    FileNotFoundError,
+    FolderInUseError,
+    NoFreePortError,
+    PostgresSetupError,
+    StorageNotCreatedError,
+)
+
+API_PORT = 7071
+"""The port of Azure Functions' own local tools."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a local cloud and answer the exit status: 0 after Ctrl-C or SIGTERM, 1 when something failed."""
+    chosen = _parse(arguments)
+    options = CloudOptions(
+        folder=chosen.state,
+        app=None if chosen.no_app else chosen.app.resolve(),
+        first_api_port=chosen.port or None,
+        test_vaults=chosen.test_vaults,
+        minimum_backup_seconds=chosen.minimum_backup_seconds,
+    )
+    # SIGTERM ends the cloud as Ctrl-C does: by an exception in the main thread.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run(options, is_machine=chosen.ready_line)
+    except KeyboardInterrupt:
+        return 0
+    except _EXPECTED_FAILURES as error:
+        print(f"local cloud: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def _run(options: CloudOptions, *, is_machine: bool) -> None:
+    if not is_machine:
+        print("Starting the local cloud ...", flush=True)
+    with Cloud(options) as cloud:
+        try:
+            endpoints = cloud.start()
+            if is_machine:
+                print(json.dumps({"ready": True}), flush=True)
+            else:
+                print(describe(endpoints, options.folder), flush=True)
+            cloud.supervise()
+        finally:
+            # A second Ctrl-C must not leave a half-ended cloud; every wait from here on has a bound.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def describe(endpoints: Endpoints, folder: Path) -> str:
+    """Say where everything is and how it is called, in words for a terminal."""
+    file = folder / FILE_NAME
+    storage = endpoints["storage"]
+    lines = [
+        "",
+        "The local cloud is ready.",
+        "",
+        f"  API         {endpoints['api']}  ({endpoints['apiTls']})",
+        f"  ARM         {endpoints['arm']['endpoint']}",
+        f"  identity    {endpoints['identity']['endpoint']}",
+        f"  storage     {storage['vault']['blobEndpoint']}, .../landing, .../restore",
+        f"  tables      {storage['app']['tableEndpoint']}",
+        *(f"  {name:<11} {server['postgres']}" for name, server in endpoints["servers"].items()),
+        f"  everything  {file} (people's tokens, keys; only you can read it)",
+        f"  logs        {folder / 'logs'}",
+    ]
+    if endpoints["api"]:
+        lines += ["", "Call it:", "", *_calls(endpoints, file)]
+    return "\n".join([*lines, "", "Ctrl-C ends it; the next start takes its state up again."])
+
+
+def _calls(endpoints: Endpoints, file: Path) -> list[str]:
+    vault = f"{endpoints['api']}{endpoints['vaultResourceId']}"
+    python = f"""python3 -c 'import json; print(json.load(open("{file}"))["people"]["reader"])'"""
+    call = '  curl -s -H "Authorization: Bearer $TOKEN"'
+    return [
+        f"  TOKEN=$({python})",
+        f"{call} '{vault}?api-version=2026-06-01'",
+        f"{call} '{vault}/backupJobs?api-version=2026-06-01'",
+    ]
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local_cloud", description="A whole Azure on one machine.")
+    parser.add_argument("--state", type=Path, default=ROOT / ".local", help="folder of all that is kept")
+    parser.add_argument("--app", type=Path, default=ROOT, help="folder with function_app.py")
+    parser.add_argument("--no-app", action="store_true", help="run only what surrounds the app")
+    parser.add_argument("--port", type=int, default=API_PORT, help="first port to try for the API; 0 = any free one")
+    parser.add_argument("--test-vaults", type=int, default=0, help="sets of accounts and servers for further vaults")
+    parser.add_argument("--minimum-backup-seconds", type=float, default=2.0, help="shortest time of a backup")
+    parser.add_argument("--ready-line", action="store_true", help="print one JSON line when ready, and nothing else")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""Starts a local cloud as a process of its own, for the demo and the tests, and further vaults inside it.
+
+Call it from the main thread: what it starts ends with that thread's process, also when that is killed.
+"""
+
+import ssl
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from local_cloud.app_settings import Surroundings, build_settings
+from local_cloud.certificates import ensure_certificates, now
+from local_cloud.endpoints import NO_API, Endpoints, api_at, build_endpoints, read_endpoints
+from local_cloud.identity import TOKEN_PATH
+from local_cloud.landscape import Landscape, numbered
+from local_cloud.processes import Child, Command
+from local_cloud.services import ROOT, host_command
+from local_cloud.storage import STORAGE_AUDIENCE, create_content, load_account_keys
+from local_cloud.tokens import TokenIssuer
+
+READY_WITHIN_SECONDS = 60
+HOST_READY_WITHIN_SECONDS = 30
+
+
+class NoVaultLeftError(Exception):
+    """Every landscape that the cloud was started with is taken."""
+
+
+class LaunchedCloud:
+    """A local cloud that runs in a process of its own. Use it as a context manager."""
+
+    def __init__(self, folder: Path, *, app: Path | None = ROOT, first_api_port: int = 0, test_vaults: int = 0) -> None:
+        """Start it and wait until all of it is ready.
+
+        Args:
+            folder: Its state folder, taken up again if it was used before.
+            app: Folder with `function_app.py`; None = no host, only what surrounds one.
+            first_api_port: The app's port is the first free one from this on; 0 = any.
+            test_vaults: How many vaults `new_vault` can give.
+
+        Raises:
+            ChildEndedError: it failed; the message is its own.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder.resolve()
+        self._vaults_left = iter(range(1, test_vaults + 1))
+        words = ["--state", str(self.folder), "--port", str(first_api_port), "--test-vaults", str(test_vaults)]
+        words += ["--app", str(app)] if app else ["--no-app"]
+        command = Command(
+            name="local cloud",
+            argv=(sys.executable, "-m", "local_cloud", "--ready-line", *words),
+            log=self.folder / "cloud.log",
+            directory=ROOT,
+        )
+        self._child = Child(command)
+        try:
+            self._child.wait_ready(READY_WITHIN_SECONDS)
+        except BaseException:
+            self._child.stop()
+            raise
+
+    def __enter__(self) -> Self:
+        """Answer itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it."""
+        self.stop()
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """What its endpoints file says now: a restarted host changes it."""
+        return read_endpoints(self.folder)
+
+    @property
+    def issuer(self) -> TokenIssuer:
+        """Signs tokens as the cloud's own identity service does, and wrong ones for tests."""
+        url = self.endpoints["identity"]["endpoint"].removesuffix(TOKEN_PATH)
+        return TokenIssuer.load(self.folder / "keys", url)
+
+    def set_fault(self, fault: Mapping[str, Any]) -> None:
+        """Set a fault of the ARM emulator, for example `{"fault": "throttle", "match": {...}, "times": 2}`."""
+        self._ask_emulator("POST", "/_emulator/faults", fault)
+
+    def clear_faults(self) -> None:
+        """Clear every fault of the ARM emulator."""
+        self._ask_emulator("DELETE", "/_emulator/faults")
+
+    def emulator_log(self) -> Any:
+        """Answer what the emulator remembers: every accepted backup and role assignment, in order."""
+        return self._ask_emulator("GET", "/_emulator/log").json()
+
+    def new_vault(self, *, app: Path = ROOT, changed: Mapping[str, str] | None = None) -> "VaultHost":
+        """Start one more vault: an own host, own accounts, own source servers in an own subscription.
+
+        The servers' ARM ids are its own; the PostgreSQL behind them is shared with all other vaults of this cloud.
+
+        Args:
+            app: Folder with `function_app.py`.
+            changed: App settings to put in place of the usual ones.
+
+        Raises:
+            NoVaultLeftError: all are taken.
+            ChildEndedError: the app did not start.
+        """
+        number = next(self._vaults_left, None)
+        if number is None:
+            raise NoVaultLeftError("no vault is left; hint: start the cloud with more test_vaults")
+        return VaultHost(self, numbered(number), app=app, changed=changed or {})
+
+    def kill(self) -> None:
+        """End the cloud as `kill -9` does: only its own process."""
+        self._child.kill()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the cloud."""
+        return self._child.pid
+
+    def stop(self) -> None:
+        """End the cloud and wait for it."""
+        self._child.stop(within_seconds=30)
+
+    def _ask_emulator(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        endpoints = self.endpoints
+        context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
+        headers = {"Authorization": f"Bearer {endpoints['arm']['token']}"}
+        answer = httpx.request(
+            method, f"{endpoints['arm']['endpoint']}{path}", headers=headers, json=body, verify=context, trust_env=False
+        )
+        answer.raise_for_status()
+        return answer
+
+
+class VaultHost:
+    """One vault of a launched cloud, with a functions host that tests may kill and start again."""
+
+    def __init__(self, cloud: LaunchedCloud, place: Landscape, *, app: Path, changed: Mapping[str, str]) -> None:
+        """Create its containers and tables, then start its host."""
+        self.place = place
+        self._cloud = cloud
+        shared = cloud.endpoints
+        self._around = _read_surroundings(shared)
+        folder = cloud.folder / "vaults" / place.name
+        folder.mkdir(parents=True, exist_ok=True)
+        self._command = host_command(
+            app=app,
+            state=folder / "host",
+            ports=(0, 0),
+            certificates=ensure_certificates(cloud.folder / "tls", now()),
+            settings=build_settings(place, self._around, changed),
+            log=folder / "host.log",
+        )
+        token = cloud.issuer.for_identity("host", STORAGE_AUDIENCE)
+        create_content(place, self._around, token)
+        self._host = self._start()
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The same members as in the endpoints file, of this vault."""
+        shared = self._cloud.endpoints
+        return build_endpoints(
+            self.place,
+            self._around,
+            api=NO_API if self._host.has_ended else api_at(self._host.wait_ready(0)),
+            issuer=self._cloud.issuer,
+            keys=load_account_keys(self._cloud.folder / "keys/accounts.json", self.place.accounts),
+            postgres={name: server["postgres"] for name, server in shared["servers"].items()},
+            pids={**shared["pids"], "host": self._host.pid},
+        )
+
+    def kill_host(self) -> None:
+        """End the host as `kill -9` does."""
+        self._host.kill()
+
+    def start_host(self) -> None:
+        """Start the host again, at other ports, once it has ended."""
+        self._host = self._start()
+
+    def stop(self) -> None:
+        """End the host and wait for it."""
+        self._host.stop()
+
+    def _start(self) -> Child:
+        host = Child(self._command)
+        try:
+            host.wait_ready(HOST_READY_WITHIN_SECONDS)
+        except BaseException:
+            host.kill()
+            raise
+        return host
+
+
+def _read_surroundings(endpoints: Endpoints) -> Surroundings:
+    storage = endpoints["storage"]
+    return Surroundings(
+        identity_url=endpoints["identity"]["endpoint"].removesuffix(TOKEN_PATH),
+        identity_header=endpoints["identity"]["header"],
+        arm_url=endpoints["arm"]["endpoint"],
+        blob_url=storage["vault"]["blobEndpoint"].rpartition("/")[0],
+        table_url=storage["app"]["tableEndpoint"].rpartition("/")[0],
+        authority=Path(storage["ca"]),
+    )

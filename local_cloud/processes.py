@@ -1,0 +1,228 @@
+"""Child processes that end with their parent, however it ends.
+
+Every child is started through `setpriv`, which sets the parent-death signal after it has dropped privileges (dropping
+them would clear it) and then becomes the child. The kernel sends that signal when the *thread* that started the child
+ends, so children are started from the main thread only.
+"""
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+TAIL_LINES = 15
+
+
+class ChildEndedError(Exception):
+    """A child ended although it is needed."""
+
+    def __init__(self, name: str, exit_status: int, tail: str) -> None:
+        self.name = name
+        self.exit_status = exit_status
+        super().__init__(f"{name} ended with status {exit_status}; the end of its log:\n{tail}")
+
+
+class ChildNotReadyError(Exception):
+    """A child lives but did not become ready in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What to start, and how it is ended."""
+
+    name: str
+    argv: tuple[str, ...]
+    log: Path
+    """File that gets standard output and standard error."""
+    environment: Mapping[str, str] | None = None
+    """The whole environment; None = this process's own."""
+    directory: Path | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    """Asks the child to end; also its parent-death signal."""
+    account: str | None = None
+    """User that the child runs as; None = the one of this process."""
+    capability: str | None = None
+    """The one capability that a child with another user keeps."""
+    inherited: tuple[int, ...] = ()
+    """File descriptors that the child keeps open as long as it lives."""
+
+
+class Child:
+    """A started process. `ready` holds the JSON object of its ready line, or the error that kept it from one."""
+
+    def __init__(self, command: Command, *, on_end: Callable[["Child"], None] | None = None) -> None:
+        """Start it.
+
+        Args:
+            command: What to start.
+            on_end: Called from another thread once the child has ended, however it ended.
+
+        Raises:
+            RuntimeError: not called from the main thread.
+        """
+        self.command = command
+        self.ready: Future[dict[str, Any]] = Future()
+        self._on_end = on_end
+        self._log_start = command.log.stat().st_size if command.log.exists() else 0
+        with command.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*tie_to_parent(command), *command.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=command.environment,
+                cwd=command.directory,
+                pass_fds=command.inherited,
+                # Ctrl-C in a terminal reaches the parent only, which ends its children in order.
+                start_new_session=True,
+            )
+        self._threads = [
+            threading.Thread(target=self._copy_output, daemon=True, name=f"{command.name}-output"),
+            threading.Thread(target=self._wait_for_end, daemon=True, name=f"{command.name}-end"),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is over."""
+        return self._process.poll() is not None
+
+    def tail(self) -> str:
+        """Answer the last lines that this run wrote to its log."""
+        with self.command.log.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").splitlines()
+        return "\n".join(lines[-TAIL_LINES:]) or "(empty)"
+
+    def raise_if_ended(self) -> None:
+        """Raise ChildEndedError when the process is over."""
+        if (status := self._process.poll()) is not None:
+            raise ChildEndedError(self.command.name, status, self.tail())
+
+    def wait_ready(self, within_seconds: float) -> dict[str, Any]:
+        """Wait for the ready line and answer its JSON object.
+
+        Raises:
+            ChildEndedError: it ended first.
+            ChildNotReadyError: it did neither in time.
+        """
+        try:
+            return self.ready.result(within_seconds)
+        except TimeoutError:
+            raise self._not_ready(within_seconds) from None
+
+    def wait_until(self, is_ready: Callable[[], bool], within_seconds: float) -> None:
+        """Ask `is_ready` until it says so: for programs that print no ready line.
+
+        Raises:
+            ChildEndedError: it ended first.
+            ChildNotReadyError: it did neither in time.
+        """
+        give_up_at = time.monotonic() + within_seconds
+        while not is_ready():
+            self.raise_if_ended()
+            if time.monotonic() > give_up_at:
+                raise self._not_ready(within_seconds)
+            time.sleep(0.02)
+
+    def ask_to_stop(self) -> None:
+        """Send the stop signal and return at once."""
+        self._process.send_signal(self.command.stop_signal)
+
+    def kill(self) -> None:
+        """End it without warning, with whatever it started in its own session, and wait."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._join()
+
+    def stop(self, within_seconds: float = 10) -> None:
+        """Ask it to end, wait, and kill it when it does not."""
+        self.ask_to_stop()
+        try:
+            self._process.wait(within_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._join()
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join()
+
+    def _not_ready(self, within_seconds: float) -> ChildNotReadyError:
+        return ChildNotReadyError(
+            f"{self.command.name} was not ready within {within_seconds:g} s; the end of its log:\n{self.tail()}"
+        )
+
+    def _copy_output(self) -> None:
+        """Copy standard output to the log; the first line that is a ready line becomes `ready`."""
+        output: IO[bytes] | None = self._process.stdout
+        if output is None:
+            return
+        with output, self.command.log.open("ab", buffering=0) as log:
+            for line in output:
+                log.write(line)
+                if not self.ready.done() and (message := _parse_ready_line(line)):
+                    self.ready.set_result(message)
+
+    def _wait_for_end(self) -> None:
+        status = self._process.wait()
+        if not self.ready.done():
+            self.ready.set_exception(ChildEndedError(self.command.name, status, self.tail()))
+        if self._on_end:
+            self._on_end(self)
+
+
+def stop_all(children: Iterable[Child], within_seconds: float = 10) -> None:
+    """Ask all children to end together, then wait for each."""
+    children = list(children)
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.stop(within_seconds)
+
+
+def tie_to_parent(command: Command) -> list[str]:
+    """Answer the words before a command that set its parent-death signal and its user.
+
+    Raises:
+        RuntimeError: not on the main thread, or `setpriv` is missing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError(f"{command.name} must be started from the main thread: its life hangs on that thread's")
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise RuntimeError("setpriv is missing; hint: install util-linux")
+    words = [setpriv, "--pdeathsig", command.stop_signal.name.removeprefix("SIG")]
+    if command.account is None:
+        return [*words, "--"]
+    group = str(pwd.getpwnam(command.account).pw_gid)
+    words += ["--reuid", command.account, "--regid", group, "--clear-groups"]
+    if command.capability:
+        only = f"-all,+{command.capability}"
+        words += ["--inh-caps", only, "--ambient-caps", only, "--bounding-set", only]
+    return [*words, "--"]
+
+
+def _parse_ready_line(line: bytes) -> dict[str, Any] | None:
+    if not line.startswith(b"{"):
+        return None
+    try:
+        message: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return message if message.get("ready") is True else None

@@ -1,0 +1,1 @@
+"""Durable Functions: the task hub, its store, and the pump that hands its work items to the app."""

@@ -18,8 +18,9 @@ param vaultBlobEndpoint string
 @description('Blob endpoint of the landing account: output of vault.bicep.')
 param landingBlobEndpoint string
 
-@description('What tokens must be issued for: client id and identifier URI of the app registration. Empty: the API answers 401 to everybody.')
-param tokenAudiences string[] = []
+@description('What tokens must be issued for: client id and identifier URI of the app registration.')
+@minLength(1)
+param tokenAudiences string[]
 
 @description('Who may have issued tokens.')
 param tokenIssuers string[] = ['${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0']
@@ -27,7 +28,7 @@ param tokenIssuers string[] = ['${environment().authentication.loginEndpoint}${t
 @description('Where the keys of the issuer are found.')
 param openIdConfigurationUrl string = '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0/.well-known/openid-configuration'
 
-@description('Further accounts that may be restored into: blob endpoints.')
+@description('Further restore targets: URLs of accounts or containers.')
 param restoreTargets string[] = []
 
 @description('Memory of one instance, in MB.')

@@ -1,1 +1,1 @@
-"""The flexvault command; speaks HTTP only."""
+"""The `flexvault` command. It speaks HTTP to a vault and knows nothing of the vault's code."""

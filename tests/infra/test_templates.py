@@ -38,7 +38,7 @@ PRODUCTION = {
     "FLEXVAULT_ROLE": "all",
     "FLEXVAULT_STALE_GRACE_SECONDS": "600",
     "FLEXVAULT_TABLE_ENDPOINT": Unknown("hostStorage.outputs.tableEndpoint"),
-    "FLEXVAULT_TOKEN_AUDIENCES": "",
+    "FLEXVAULT_TOKEN_AUDIENCES": Unknown("join(tokenAudiences, ',')"),
     "FLEXVAULT_TOKEN_ISSUERS": Unknown("${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0"),
     "FLEXVAULT_UNSEALED_KEEP_DAYS": "14",
     "FLEXVAULT_VAULT_BLOB_ENDPOINT": Unknown("vaultBlobEndpoint"),

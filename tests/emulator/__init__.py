@@ -1,0 +1,1 @@
+"""Tests of the ARM emulator, with the real SDKs over https."""

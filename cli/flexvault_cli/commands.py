@@ -85,7 +85,10 @@ def protect_server(api: VaultApi, options: argparse.Namespace) -> None:
     guid = uuid.uuid5(uuid.NAMESPACE_URL, server_id.lower())
     path = f"backupInstances/{quote(options.name or f'{server}-{server}-{guid}', safe='')}"
     api.post("validateForBackup", {"backupInstance": properties})
-    show_one(api.put(path, {"properties": properties}), views.INSTANCE, as_json=options.as_json)
+    instance = api.put(path, {"properties": properties})
+    show_one(instance, views.INSTANCE, as_json=options.as_json)
+    if dig(instance, "properties.currentProtectionState") == "ConfiguringProtectionFailed":
+        raise read_failure(dig(instance, "properties.protectionErrorDetails") or {})
 
 
 def back_up(api: VaultApi, options: argparse.Namespace) -> None:

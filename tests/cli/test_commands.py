@@ -105,9 +105,20 @@ def test_a_server_is_validated_before_it_is_protected(vault: FakeVault, flexvaul
     assert SERVER_ID in capsys.readouterr().out
 
 
+def test_protection_that_cannot_be_configured_is_told(vault: FakeVault, flexvault: Flexvault, capsys: Captured):
+    failed = an_instance()
+    failed["properties"] |= {
+        "currentProtectionState": "ConfiguringProtectionFailed",
+        "protectionErrorDetails": {"code": "AuthorizationFailed", "message": "a role is missing"},
+    }
+    vault.answer_once("GET", "backupInstances/.*", lambda _: httpx.Response(200, json=failed))
+    assert flexvault("instance", "protect", SERVER_ID, "--policy", "daily") == 1
+    assert capsys.readouterr().err == "error: AuthorizationFailed: a role is missing\n"
+
+
 def test_protecting_a_server_twice_means_the_same_instance(vault: FakeVault, flexvault: Flexvault):
     flexvault("instance", "protect", SERVER_ID, "--policy", "daily")
-    flexvault("instance", "protect", SERVER_ID.upper().lower(), "--policy", "daily")
+    flexvault("instance", "protect", SERVER_ID.replace("resourceGroups", "resourcegroups"), "--policy", "daily")
     first, second = vault.sent("PUT")
     assert first == second
 

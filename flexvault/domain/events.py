@@ -6,6 +6,7 @@ A projection gets the rows as they are and answers changes by their ETags; it an
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flexvault.domain import blob_names, row_keys
@@ -103,10 +104,10 @@ def _policy_changed(entry: Entry, rows: Rows) -> Sequence[Batch]:
         "change_event_id": entry.event_id,
         "is_deleted": False,
         "changed_at": entry.at,
-        "schedule_changed_seq": entry.seq,
+        "schedule_changed_at": entry.at,
     }
     if row is not None and not entry.body.get("schedule_changed", True):
-        values["schedule_changed_seq"] = row.values.get("schedule_changed_seq", entry.seq)
+        values["schedule_changed_at"] = row.values["schedule_changed_at"]
     return (_batch(target, _put(target, row, values)),)
 
 
@@ -162,7 +163,7 @@ def _protection_configured(entry: Entry, rows: Rows) -> Sequence[Batch]:
     row = rows[schedule]
     batches = list(_instance_change(entry, rows, values))
     if _is_older(row, entry):
-        slots_from = entry.body["slots_from"]
+        slots_from = datetime.fromisoformat(entry.body["slots_from"])
         moved: dict[str, Any] = {"instance": entry.body["instance"], "journal_seq": entry.seq}
         if row is None or entry.body["restarts_schedule"]:
             moved["slots_from"] = slots_from

@@ -1,0 +1,136 @@
+"""A backup instance as its row holds it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class ProtectionState(StrEnum):
+    """Azure Backup's words for the state of a backup instance."""
+
+    CONFIGURING = "ConfiguringProtection"
+    """Rights are being granted or verified: wait."""
+    CONFIGURED = "ProtectionConfigured"
+    """Its schedule runs."""
+    FAILED = "ConfiguringProtectionFailed"
+    """Rights are missing: grant them as the error says, then PUT the instance again."""
+    UPDATING = "UpdatingProtection"
+    """Another policy is being put in force: its slots count once that is recorded."""
+
+
+RUNS_BACKUPS = frozenset({ProtectionState.CONFIGURED, ProtectionState.UPDATING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A source server under a policy."""
+
+    key: str
+    """32 hex digits; also the name of its stream."""
+    id: str
+    """ARM id of the backup instance."""
+    name: str
+    server_id: str
+    server_location: str
+    policy_name: str
+    state: ProtectionState
+    properties: Mapping[str, Any]
+    """What the client sent, as it sent it."""
+    error: Mapping[str, Any] | None
+    changed_at: datetime
+    journal_seq: int
+
+    @property
+    def friendly_name(self) -> str:
+        """Answer the name that people see: the client's, else the server's."""
+        return str(self.properties.get("friendlyName") or self.server_name)
+
+    @property
+    def server_name(self) -> str:
+        """Answer the last segment of the server's id."""
+        return self.server_id.rpartition("/")[2]
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "Instance":
+        """Read the row."""
+        return cls(
+            key=values["instance"],
+            id=values["instance_id"],
+            name=values["instance_name"],
+            server_id=values["server_id"],
+            server_location=values["server_location"],
+            policy_name=values["policy_name"],
+            state=ProtectionState(values["state"]),
+            properties=json.loads(values["properties"]),
+            error=json.loads(values["error"]) if values.get("error") else None,
+            changed_at=values["changed_at"],
+            journal_seq=values["journal_seq"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPolicy:
+    """A policy as its row or its journal entry holds it."""
+
+    name: str
+    properties: Mapping[str, Any]
+    journal_seq: int
+    """The entry of stream `vault` that made it so; a job follows the policy as of its claim by this number."""
+    changed_at: datetime
+    schedule_changed_at: datetime
+    """Slots at or before this moment belong to an earlier schedule."""
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "StoredPolicy":
+        """Read the row."""
+        return cls(
+            name=values["name"],
+            properties=json.loads(values["properties"]),
+            journal_seq=values["journal_seq"],
+            changed_at=values["changed_at"],
+            schedule_changed_at=values["schedule_changed_at"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryPoint:
+    """A recovery point as its row holds it."""
+
+    point_id: str
+    instance: str
+    job_id: str
+    recovery_point_time: datetime
+    expiry_time: datetime
+    tag: str
+    policy_name: str
+    policy_seq: int
+    size_bytes: int
+    manifest_hash: str
+    chain: str
+    state: str
+    """`sealed`, `deleting` or `deleted`."""
+    readers: int
+    sealed_at: datetime
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "RecoveryPoint":
+        """Read the row."""
+        return cls(
+            point_id=values["point_id"],
+            instance=values["instance"],
+            job_id=values["job_id"],
+            recovery_point_time=datetime.fromisoformat(values["recovery_point_time"]),
+            expiry_time=datetime.fromisoformat(values["expiry_time"]),
+            tag=values["tag"],
+            policy_name=values["policy_name"],
+            policy_seq=values["policy_seq"],
+            size_bytes=values["size_bytes"],
+            manifest_hash=values["manifest_hash"],
+            chain=values["chain"],
+            state=values["state"],
+            readers=values["readers"],
+            sealed_at=datetime.fromisoformat(values["sealed_at"]),
+        )

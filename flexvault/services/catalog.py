@@ -1,0 +1,209 @@
+"""Reads of what the vault knows: policies, backup instances, recovery points, jobs."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from flexvault.domain import blob_names, row_keys
+from flexvault.domain.errors import IntegrityError, NotFoundError
+from flexvault.domain.instance import Instance, RecoveryPoint, StoredPolicy
+from flexvault.domain.manifest import Manifest
+from flexvault.domain.names import instance_key, sha256_hex
+from flexvault.domain.open_job import JobRecord, OpenJob
+from flexvault.domain.policy import Policy, parse_policy
+from flexvault.ports import Ports
+from flexvault.services.journal import read_entry
+
+
+def find_policy(ports: Ports, name: str) -> StoredPolicy | None:
+    """Find a policy by its name, without regard to case."""
+    row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
+    if row is None or row.values.get("is_deleted"):
+        return None
+    return StoredPolicy.from_values(row.values)
+
+
+def get_policy(ports: Ports, name: str) -> StoredPolicy:
+    """Read a policy.
+
+    Raises:
+        NotFoundError: There is none of that name.
+    """
+    policy = find_policy(ports, name)
+    if policy is None:
+        hint = "list the vault's policies, or create this one with PUT"
+        raise NotFoundError(f"the vault has no backup policy '{name}'", target=name, hint=hint)
+    return policy
+
+
+def list_policies(ports: Ports) -> Iterator[StoredPolicy]:
+    """Answer every policy by name."""
+    end = row_keys.prefix_end(row_keys.POLICY)
+    for row in ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.POLICY, end=end):
+        if not row.values.get("is_deleted"):
+            yield StoredPolicy.from_values(row.values)
+
+
+def policy_as_of(ports: Ports, seq: int) -> Policy:
+    """Read the policy that an entry of the vault's stream put in force."""
+    return parse_policy(read_entry(ports, blob_names.VAULT_STREAM, seq).body["properties"])
+
+
+def find_instance(ports: Ports, instance_id: str) -> Instance | None:
+    """Find a backup instance by its ARM id."""
+    return find_instance_by_key(ports, instance_key(instance_id))
+
+
+def find_instance_by_key(ports: Ports, key: str) -> Instance | None:
+    """Find a backup instance by its 32 hex digits."""
+    row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.instance_row(key))
+    return None if row is None else Instance.from_values(row.values)
+
+
+def get_instance(ports: Ports, instance_id: str) -> Instance:
+    """Read a backup instance.
+
+    Raises:
+        NotFoundError: code UserErrorGenericResourceNotFound: there is none of that id.
+    """
+    instance = find_instance(ports, instance_id)
+    if instance is None:
+        name = instance_id.rpartition("/")[2]
+        raise NotFoundError(
+            f"the vault has no backup instance '{name}'",
+            code="UserErrorGenericResourceNotFound",
+            target=instance_id,
+            hint="list the vault's backup instances, or configure this one with PUT",
+        )
+    return instance
+
+
+def list_instances(ports: Ports) -> Iterator[Instance]:
+    """Answer every backup instance."""
+    end = row_keys.prefix_end(row_keys.INSTANCE)
+    for row in ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.INSTANCE, end=end):
+        yield Instance.from_values(row.values)
+
+
+def find_server_claim(ports: Ports, server_id: str) -> str | None:
+    """Answer the key of the instance that protects a server."""
+    row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.server_row(server_id))
+    return None if row is None else str(row.values["instance"])
+
+
+def list_points(ports: Ports, instance: str) -> list[RecoveryPoint]:
+    """Answer an instance's recovery points that exist, newest first."""
+    rows = ports.rows.query(row_keys.POINTS, instance, start="0", end="g")
+    points = [RecoveryPoint.from_values(row.values) for row in rows]
+    return sorted((point for point in points if point.state == "sealed"), key=_newest_first)
+
+
+def _newest_first(point: RecoveryPoint) -> tuple[float, str]:
+    return (-point.recovery_point_time.timestamp(), point.point_id)
+
+
+def get_point(ports: Ports, instance: Instance, point_id: str) -> RecoveryPoint:
+    """Read a recovery point.
+
+    Raises:
+        NotFoundError: It never was, or was deleted.
+    """
+    row = ports.rows.find(row_keys.POINTS, instance.key, point_id.replace("-", "").lower())
+    if row is None or row.values.get("state") != "sealed":
+        raise NotFoundError(
+            f"backup instance '{instance.name}' has no recovery point '{point_id}'",
+            code="UserErrorRecoveryPointNotFound",
+            target=point_id,
+            hint="list the instance's recovery points",
+        )
+    return RecoveryPoint.from_values(row.values)
+
+
+def read_manifest(ports: Ports, point: RecoveryPoint) -> Manifest:
+    """Read a recovery point's manifest and compare it with the hash that was journalled.
+
+    Raises:
+        IntegrityError: It is not the one that was sealed.
+    """
+    path = blob_names.manifest_path(point.instance, point.point_id)
+    data = ports.vault_reader.read(blob_names.MANIFESTS, path)
+    if sha256_hex(data) != point.manifest_hash:
+        raise IntegrityError(
+            f"the manifest of recovery point {point.point_id} is not the one that was sealed",
+            code="ManifestDiffers",
+            target=path,
+            hint="treat the vault account as tampered with; restore another recovery point",
+        )
+    return Manifest.from_bytes(data)
+
+
+def find_job(ports: Ports, job_id: str) -> JobRecord | None:
+    """Find a job by its GUID."""
+    try:
+        key = row_keys.job_row(job_id.lower())
+    except ValueError:
+        return None
+    row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, key)
+    return None if row is None else JobRecord.from_values(row.values, row.etag)
+
+
+def list_jobs(ports: Ports, *, after: str = "", limit: int | None = None) -> Iterator[JobRecord]:
+    """Answer jobs, newest first; `after` is the id of the last job of the page before."""
+    start = f"{row_keys.job_row(after)}!" if after else "0"
+    for row in ports.rows.query(row_keys.JOBS, row_keys.JOBS_PARTITION, start=start, end=":", limit=limit):
+        yield JobRecord.from_values(row.values, row.etag)
+
+
+def list_open_jobs(ports: Ports) -> Iterator[OpenJob]:
+    """Answer every open row."""
+    end = row_keys.prefix_end(row_keys.OPEN)
+    for row in ports.rows.query(row_keys.JOBS, row_keys.JOBS_PARTITION, start=row_keys.OPEN, end=end):
+        yield OpenJob.from_values(row.key, row.values, row.etag)
+
+
+def find_open_job(ports: Ports, key: str) -> OpenJob | None:
+    """Find an open row by its key."""
+    row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, key)
+    return None if row is None else OpenJob.from_values(row.key, row.values, row.etag)
+
+
+def find_request(ports: Ports, request_key: str) -> str | None:
+    """Answer the job of a client's request that came before."""
+    row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.request_row(request_key))
+    return None if row is None else str(row.values["job_id"])
+
+
+def list_missed(ports: Ports, instance: str) -> list[dict[str, object]]:
+    """Answer the records of missed slots of an instance, oldest first."""
+    prefix = f"{row_keys.MISSED}{instance}-"
+    rows = ports.rows.query(row_keys.JOBS, row_keys.JOBS_PARTITION, start=prefix, end=row_keys.prefix_end(prefix))
+    return [json.loads(str(row.values["missed"])) for row in rows]
+
+
+def find_slots_from(ports: Ports, instance: str) -> datetime | None:
+    """Answer the moment after which an instance's slots count."""
+    row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance))
+    value = None if row is None else row.values.get("slots_from")
+    return value if isinstance(value, datetime) else None
+
+
+def expected_duration(ports: Ports, points: Sequence[RecoveryPoint], chain: str) -> timedelta | None:
+    """Answer how long the newest backup of a chain took, or nothing when there was none."""
+    for point in points:
+        if point.chain == chain:
+            job = find_job(ports, point.job_id)
+            if job is not None and job.ended_at is not None:
+                return job.ended_at - job.started_at
+    return None
+
+
+def find_point(ports: Ports, instance: str, point_id: str) -> RecoveryPoint:
+    """Read a recovery point by its instance's key, whatever its state.
+
+    Raises:
+        NotFoundError: There is no row of it.
+    """
+    row = ports.rows.find(row_keys.POINTS, instance, point_id)
+    if row is None:
+        raise NotFoundError(f"there is no recovery point '{point_id}'", target=point_id)
+    return RecoveryPoint.from_values(row.values)

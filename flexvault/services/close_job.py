@@ -1,0 +1,53 @@
+"""Close a job: the outcome is in the open row by now, and whoever meets it there only finishes it."""
+
+from typing import Any
+
+from flexvault.domain import blob_names
+from flexvault.domain.job import JobStatus, Operation, Outcome, Result
+from flexvault.ports import Scalar
+from flexvault.services import catalog
+from flexvault.services.journal import Draft, append
+from flexvault.services.restore_files import end_reading
+from flexvault.services.steps import StepRun
+
+
+def close_job(run: StepRun) -> Result:
+    """Append `JobClosed`, whose projection closes the job's row and deletes its open row in one transaction."""
+    state = run.open.state
+    if run.open.operation is Operation.RESTORE:
+        end_reading(run)
+    body: dict[str, Any] = {
+        "job_id": run.open.job_id,
+        "open_key": run.open.key,
+        "operation": run.open.operation.value,
+        "instance": run.open.instance,
+        "status": state.get("closing_status", JobStatus.COMPLETED.value),
+        "error": state.get("closing_error"),
+        "warnings": state.get("warnings", []),
+    }
+    stream = blob_names.VAULT_STREAM if run.open.operation is Operation.RETENTION else run.open.instance
+    by_retention = run.open.operation is Operation.RETENTION
+    draft = Draft(stream=stream, type="JobClosed", key=run.open.job_id, body=body)
+    if append(run.ports, draft, by_retention=by_retention):
+        _report(run, body)
+    return Result(outcome=Outcome.DONE)
+
+
+def _report(run: StepRun, body: dict[str, Any]) -> None:
+    """Send one event per finished job."""
+    job = catalog.find_job(run.ports, run.open.job_id)
+    facts: dict[str, Scalar] = {
+        "flexvault.job_id": run.open.job_id,
+        "flexvault.operation": body["operation"],
+        "flexvault.status": body["status"],
+        "flexvault.attempts": run.open.attempt,
+        "flexvault.warnings": len(body["warnings"]),
+    }
+    if job is not None:
+        facts["flexvault.instance"] = str(job.facts.get("instance_name", ""))
+        facts["flexvault.duration_seconds"] = (run.now() - job.started_at).total_seconds()
+    if body["error"]:
+        facts["flexvault.error_code"] = body["error"]["code"]
+    if "size_bytes" in run.open.state:
+        facts["flexvault.size_bytes"] = int(run.open.state["size_bytes"])
+    run.ports.telemetry.emit("JobCompleted" if body["status"] != JobStatus.FAILED else "JobFailed", facts)

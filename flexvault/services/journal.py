@@ -1,0 +1,133 @@
+"""Append to the journal and project its entries into the tables.
+
+The entry is the commit. An append reads the head first and the targets after it; a projection writes the targets
+first and the head after them. That order is the proof: whoever saw head n sees every target as of n at least, so an
+event that is not done there is not in the stream up to n, and entry n + 1 can be created only once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flexvault.domain import blob_names, names
+from flexvault.domain.errors import AlreadyExistsError, IntegrityError, RowChangedError, TransientError
+from flexvault.domain.events import EVENT_TYPES, Rows, Target, head_target, head_values
+from flexvault.domain.journal import Entry
+from flexvault.domain.rows import Insert, Replace
+from flexvault.ports import Ports
+
+MAX_TRIES = 40
+
+
+def _accept(_rows: Rows) -> None:
+    """Accept whatever the rows say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An event that somebody wants to append."""
+
+    stream: str
+    type: str
+    key: str
+    """With stream and type it makes the event's id: the same event always has the same key."""
+    body: Mapping[str, Any]
+    actor: Mapping[str, str] = field(default_factory=dict[str, str])
+    check: Callable[[Rows], None] = _accept
+    """Raises when the rows as of the head forbid the event; read again after every lost race."""
+
+
+def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
+    """Append an event once, however often and by however many it is tried; answers whether this call appended it.
+
+    Args:
+        ports: Where to write.
+        draft: What to append.
+        by_retention: Write as the retention identity instead of the writer.
+
+    Raises:
+        VaultError: What the draft's check raised.
+        TransientError: Too many others append at the same time.
+    """
+    event = EVENT_TYPES[draft.type]
+    event_id = names.event_id(draft.stream, draft.type, draft.key)
+    targets = event.targets(draft.stream, draft.body)
+    for _ in range(MAX_TRIES):
+        head = _find(ports, head_target(draft.stream))
+        rows = {target: _find(ports, target) for target in targets}
+        first = rows[targets[0]]
+        if first is not None and first.values.get(event.done_member) == event_id:
+            return False
+        draft.check(rows)
+        entry = Entry(
+            stream=draft.stream,
+            seq=1 if head is None else int(str(head.values["seq"])) + 1,
+            previous_hash="" if head is None else str(head.values["hash"]),
+            event_id=event_id,
+            type=draft.type,
+            at=ports.clock.storage_now(),
+            body=draft.body,
+            actor=draft.actor,
+        )
+        if _create(ports, entry, by_retention=by_retention):
+            project(ports, entry)
+            return True
+        stored = read_entry(ports, entry.stream, entry.seq)
+        project(ports, stored)
+        if stored.event_id == event_id:
+            return False
+    raise TransientError(f"the journal stream '{draft.stream}' is contended", code="JournalContended")
+
+
+def project(ports: Ports, entry: Entry) -> None:
+    """Bring the tables to an entry: its targets first, then the head; never backwards."""
+    event = EVENT_TYPES[entry.type]
+    targets = event.targets(entry.stream, entry.body)
+    for _ in range(MAX_TRIES):
+        rows = {target: _find(ports, target) for target in targets}
+        try:
+            for batch in event.project(entry, rows):
+                ports.rows.apply(batch.table, batch.partition, batch.changes)
+            _move_head(ports, entry)
+        except (RowChangedError, AlreadyExistsError):
+            continue
+        return
+    raise TransientError(f"the rows of event {entry.event_id} are contended", code="JournalContended")
+
+
+def read_entry(ports: Ports, stream: str, seq: int) -> Entry:
+    """Read one entry.
+
+    Raises:
+        NotFoundError: There is none of that number.
+        IntegrityError: What lies there is another stream's or number's.
+    """
+    path = blob_names.journal_path(stream, seq)
+    entry = Entry.from_bytes(ports.vault_reader.read(blob_names.JOURNAL, path))
+    if (entry.stream, entry.seq) != (stream, seq):
+        raise IntegrityError(f"journal entry {path} says that it is {entry.stream} {entry.seq}", target=path)
+    return entry
+
+
+def _create(ports: Ports, entry: Entry, *, by_retention: bool) -> bool:
+    path = blob_names.journal_path(entry.stream, entry.seq)
+    store = ports.vault_cleaner if by_retention else ports.vault_writer
+    try:
+        store.create(blob_names.JOURNAL, path, entry.to_bytes())
+    except AlreadyExistsError:
+        return False
+    return True
+
+
+def _move_head(ports: Ports, entry: Entry) -> None:
+    target = head_target(entry.stream)
+    head = _find(ports, target)
+    values = head_values(entry, names.sha256_hex(entry.to_bytes()))
+    if head is None:
+        ports.rows.apply(target.table, target.partition, [Insert(key=target.key, values=values)])
+    elif int(str(head.values["seq"])) < entry.seq:
+        ports.rows.apply(target.table, target.partition, [Replace(key=target.key, values=values, etag=head.etag)])
+
+
+def _find(ports: Ports, target: Target) -> Any:
+    return ports.rows.find(target.table, target.partition, target.key)

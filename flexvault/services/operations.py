@@ -1,0 +1,146 @@
+"""Long-running operations of the API: rows that say how a request ended, or which job knows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flexvault.domain import row_keys
+from flexvault.domain.errors import AlreadyExistsError, NotFoundError, VaultError
+from flexvault.domain.instance import ProtectionState
+from flexvault.domain.job import JobStatus
+from flexvault.domain.rows import Insert
+from flexvault.ports import Ports
+from flexvault.services import catalog
+
+PARTITION = "operations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationRecord:
+    """One long-running operation."""
+
+    id: str
+    kind: str
+    """Operation name of the API, such as `backup`."""
+    started_at: datetime
+    status: str
+    """Inprogress, Succeeded or Failed: the API's words."""
+    ended_at: datetime | None = None
+    job_id: str = ""
+    resource_id: str = ""
+    error: Mapping[str, Any] | None = None
+    warnings: tuple[Mapping[str, Any], ...] = ()
+
+
+def record_operation(
+    ports: Ports,
+    *,
+    operation_id: str,
+    kind: str,
+    job_id: str = "",
+    follows_job: bool = False,
+    resource_id: str = "",
+    error: Mapping[str, Any] | None = None,
+    warnings: tuple[Mapping[str, Any], ...] = (),
+) -> OperationRecord:
+    """Remember an operation under a derived id; a repetition answers the first one.
+
+    Args:
+        ports: Where to write.
+        operation_id: A GUID derived from the request.
+        kind: Operation name of the API.
+        job_id: The job that it made.
+        follows_job: The operation ends when the job does; else it has ended already.
+        resource_id: The resource that it is about.
+        error: Why it failed, in the API's error shape.
+        warnings: What a person should look at although it succeeded.
+    """
+    now = ports.clock.storage_now()
+    values: dict[str, Any] = {
+        "kind": kind,
+        "started_at": now,
+        "job_id": job_id,
+        "follows_job": follows_job,
+        "resource_id": resource_id,
+        "error": json.dumps(error) if error else "",
+        "warnings": json.dumps([dict(entry) for entry in warnings]),
+    }
+    try:
+        ports.rows.apply(row_keys.OPERATIONS, PARTITION, [Insert(key=operation_id, values=values)])
+    except AlreadyExistsError:
+        return get_operation(ports, operation_id)
+    return get_operation(ports, operation_id)
+
+
+def get_operation(ports: Ports, operation_id: str) -> OperationRecord:
+    """Read an operation; one that follows a job asks the job.
+
+    Raises:
+        NotFoundError: There is none of that id.
+    """
+    row = ports.rows.find(row_keys.OPERATIONS, PARTITION, row_keys.escape(operation_id.lower()))
+    if row is None:
+        raise NotFoundError(f"there is no operation '{operation_id}'", target=operation_id)
+    values: Mapping[str, Any] = row.values
+    status, ended_at = ("Failed" if values["error"] else "Succeeded"), values["started_at"]
+    error = json.loads(values["error"]) if values["error"] else None
+    if values["follows_job"]:
+        status, ended_at, error = _ask_job(ports, values["job_id"])
+    return OperationRecord(
+        id=row.key,
+        kind=values["kind"],
+        started_at=values["started_at"],
+        status=status,
+        ended_at=ended_at,
+        job_id=values["job_id"],
+        resource_id=values["resource_id"],
+        error=error,
+        warnings=tuple(json.loads(values["warnings"])),
+    )
+
+
+def describe_error(error: VaultError) -> dict[str, Any]:
+    """Write an error for an operation's row, so that the API can show it later as it would have at once."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "target": error.target,
+        "hint": error.hint,
+        "inner_code": error.inner_code,
+        "details": [describe_error(detail) for detail in error.details],
+    }
+
+
+def _ask_job(ports: Ports, job_id: str) -> tuple[str, datetime | None, Mapping[str, Any] | None]:
+    job = catalog.find_job(ports, job_id)
+    if job is None:
+        raise NotFoundError(f"the job '{job_id}' of this operation is gone", target=job_id)
+    if job.status is JobStatus.IN_PROGRESS:
+        return "Inprogress", None, None
+    if job.status in {JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_WARNINGS}:
+        return "Succeeded", job.ended_at, None
+    facing: Mapping[str, Any] = job.error or {"code": "OperationFailed", "message": f"the job ended {job.status}"}
+    error = {
+        "code": facing["code"],
+        "message": facing["message"],
+        "target": str(job.facts.get("instance_id", "")),
+        "hint": " ".join(facing.get("recommendedAction", [])),
+        "inner_code": facing.get("innerError", {}).get("code", ""),
+        "details": [],
+    }
+    return "Failed", job.ended_at, error
+
+
+def provisioning_state(state: ProtectionState) -> str:
+    """Answer the ARM word for a protection state."""
+    match state:
+        case ProtectionState.CONFIGURED:
+            return "Succeeded"
+        case ProtectionState.FAILED:
+            return "Failed"
+        case ProtectionState.CONFIGURING:
+            return "Provisioning"
+        case ProtectionState.UPDATING:
+            return "Updating"

@@ -1,0 +1,98 @@
+"""Store, change and delete backup policies: every change is a journal entry first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flexvault.domain import blob_names, names, row_keys
+from flexvault.domain.errors import ConflictError, InvalidInputError, PreconditionFailedError
+from flexvault.domain.events import Rows
+from flexvault.domain.instance import StoredPolicy
+from flexvault.domain.policy import POLICY_NAME, Policy, parse_policy
+from flexvault.domain.rows import Row
+from flexvault.services import catalog
+from flexvault.services.journal import Draft, append
+from flexvault.services.vault import Vault
+
+
+def put_policy(
+    vault: Vault, name: str, properties: Any, actor: Mapping[str, str], *, if_match: str | None = None
+) -> StoredPolicy:
+    """Create or change a policy; an identical one changes nothing.
+
+    Raises:
+        InvalidInputError: The name or the policy is wrong; every mistake is a detail.
+        PreconditionFailedError: The policy is not the one that `if_match` names.
+    """
+    if not POLICY_NAME.fullmatch(name):
+        raise InvalidInputError(
+            f"'{name}' is no policy name: use 3 to 150 letters, digits and dashes", target="backupPolicyName"
+        )
+    policy = parse_policy(properties)
+    row = vault.ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
+    old = StoredPolicy.from_values(row.values) if row is not None and not row.values.get("is_deleted") else None
+    if if_match is not None and (old is None or policy_etag(old) != if_match):
+        raise PreconditionFailedError(
+            f"the policy '{name}' is not the one that If-Match names",
+            target=name,
+            hint="read it again, then send the change",
+        )
+    if old is not None and old.properties == properties:
+        return old
+    body = {
+        "name": old.name if old else name,
+        "properties": properties,
+        "schedule_changed": old is None or _schedule(parse_policy(old.properties)) != _schedule(policy),
+    }
+    append(vault.ports, _draft("PolicyChanged", row, body, actor))
+    return catalog.get_policy(vault.ports, name)
+
+
+def delete_policy(vault: Vault, name: str, actor: Mapping[str, str]) -> bool:
+    """Delete a policy that no instance uses; answers whether there was one.
+
+    Raises:
+        InvalidInputError: code UserErrorDppPolicyObjectInUse.
+    """
+    row = vault.ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
+    if row is None or row.values.get("is_deleted"):
+        return False
+    users = [
+        instance.name
+        for instance in catalog.list_instances(vault.ports)
+        if instance.policy_name.lower() == name.lower()
+    ]
+    if users:
+        raise InvalidInputError(
+            f"the policy '{name}' is used by {len(users)} backup instance(s): {', '.join(users[:5])}",
+            code="UserErrorDppPolicyObjectInUse",
+            target=name,
+            hint="put these instances under another policy first",
+        )
+    append(vault.ports, _draft("PolicyDeleted", row, {"name": str(row.values["name"])}, actor))
+    return True
+
+
+def policy_etag(policy: StoredPolicy) -> str:
+    """Answer the ETag of what a client may set."""
+    return names.content_etag({"properties": policy.properties})
+
+
+def _draft(kind: str, row: Row | None, body: Mapping[str, Any], actor: Mapping[str, str]) -> Draft:
+    """An event on a policy is named by the state that it replaces: the same change of the same state is one event."""
+    base = 0 if row is None else int(str(row.values["journal_seq"]))
+
+    def check(rows: Rows) -> None:
+        now = next(iter(rows.values()))
+        if (0 if now is None else int(str(now.values["journal_seq"]))) != base:
+            raise ConflictError(
+                f"the policy '{body['name']}' was changed by somebody else",
+                target=str(body["name"]),
+                hint="read it again",
+            )
+
+    key = names.sha256_hex(names.canonical_json([base, body]))
+    return Draft(stream=blob_names.VAULT_STREAM, type=kind, key=key, body=body, actor=actor, check=check)
+
+
+def _schedule(policy: Policy) -> Any:
+    return (policy.intervals, str(policy.zone))

@@ -1,0 +1,265 @@
+"""Configure protection: validate, grant the source roles or verify them, record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flexvault.domain import blob_names, names, row_keys
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotAuthorizedError
+from flexvault.domain.events import Rows, Target
+from flexvault.domain.instance import RUNS_BACKUPS, Instance, ProtectionState, StoredPolicy
+from flexvault.domain.job import Failure, JobStatus, Operation, Outcome, Result, closes_as
+from flexvault.domain.open_job import OpenJob
+from flexvault.domain.policy import DATASOURCE_TYPE
+from flexvault.ports import Server
+from flexvault.services import catalog
+from flexvault.services.claims import claim_once
+from flexvault.services.journal import Draft, append
+from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
+from flexvault.services.steps import StepRun
+from flexvault.services.vault import Vault
+
+PROPAGATION = timedelta(minutes=10)
+LOOK_AGAIN_SECONDS = 10.0
+SERVER_ID_PARTS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validated:
+    """A backup instance that may be configured."""
+
+    server: Server
+    policy: StoredPolicy
+    warnings: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtectionRequest:
+    """What a client wants to protect."""
+
+    instance_id: str
+    """Canonical ARM id of the backup instance."""
+    name: str
+    server_id: str
+    policy_name: str
+    properties: Mapping[str, Any]
+    """As sent."""
+
+
+def validate_for_backup(vault: Vault, server_id: str, policy_name: str, instance_key: str = "") -> Validated:
+    """Check all that reads can tell.
+
+    Args:
+        vault: The vault.
+        server_id: ARM id of the source server.
+        policy_name: Name of one of the vault's policies.
+        instance_key: The instance that is configured, if it is known: its own claim is no obstacle.
+
+    Raises:
+        InvalidInputError: code UserErrorDppDatasourceAlreadyProtected, or an id that is no flexible server's.
+        NotFoundError: The server or the policy does not exist.
+        ServerNotReadyError: The server cannot be backed up as it is.
+        NotAuthorizedError: The control identity may not even read it.
+    """
+    parts = server_id.split("/")
+    if len(parts) != SERVER_ID_PARTS or f"{parts[6]}/{parts[7]}".lower() != DATASOURCE_TYPE.lower():
+        raise InvalidInputError(
+            f"'{server_id}' is no id of a flexible server",
+            target="properties.dataSourceInfo.resourceID",
+            hint=f"send /subscriptions/../resourceGroups/../providers/{DATASOURCE_TYPE}/NAME",
+        )
+    policy = catalog.get_policy(vault.ports, policy_name)
+    claimed_by = catalog.find_server_claim(vault.ports, server_id)
+    if claimed_by is not None and claimed_by != instance_key:
+        raise _already_protected(server_id)
+    server = get_server(vault.ports.servers, server_id)
+    try:
+        require_ready(server)
+    except ServerIsChangingError as error:
+        raise InvalidInputError(
+            error.message,
+            code="PostgreSQLFlexOperationFailedUserError",
+            inner_code="ServerNotReadyForLongTermBackup",
+            target=server.id,
+            hint="wait until the server is Ready, then try again",
+        ) from None
+    return Validated(server=server, policy=policy, warnings=tuple(size_warnings(server)))
+
+
+def require_rights(vault: Vault, server: Server) -> None:
+    """Refuse when the control identity may not back the server up.
+
+    Raises:
+        NotAuthorizedError: code UserErrorMissingRequiredPermissions; the hint holds the commands.
+    """
+    missing = vault.ports.roles.find_missing(server.id)
+    if missing:
+        raise _missing_rights(vault, server.id, missing)
+
+
+def request_protection(
+    vault: Vault, request: ProtectionRequest, actor: Mapping[str, str], request_key: str
+) -> tuple[Instance, str, OpenJob | None]:
+    """Begin to configure protection; answers the instance, the job and, when it is new, its open row.
+
+    Raises:
+        ConflictError: code OperationInProgress: another configuration of this instance runs.
+    """
+    now = vault.ports.clock.storage_now()
+    key = names.instance_key(request.instance_id)
+    validated = validate_for_backup(vault, request.server_id, request.policy_name, key)
+    body = {
+        "instance": key,
+        "instance_id": request.instance_id,
+        "instance_name": request.name,
+        "server_id": validated.server.id,
+        "server_location": validated.server.location,
+        "policy_name": validated.policy.name,
+        "policy_seq": validated.policy.journal_seq,
+        "properties": dict(request.properties),
+    }
+    job_id = names.request_job_id(request_key, now)
+    facts = {
+        "instance_id": request.instance_id,
+        "instance_name": request.name,
+        "friendly_name": str(request.properties.get("friendlyName") or validated.server.name),
+        "server_id": validated.server.id,
+        "server_name": validated.server.name,
+        "server_location": validated.server.location,
+        "policy_name": validated.policy.name,
+        "policy_seq": validated.policy.journal_seq,
+    }
+    state = {"request": body, "actor": dict(actor), "warnings": [dict(entry) for entry in validated.warnings]}
+    try:
+        claimed = claim_once(
+            vault.ports,
+            request_key,
+            now,
+            job_id=job_id,
+            operation=Operation.CONFIGURE,
+            subject=key,
+            instance=key,
+            not_before=now,
+            is_user_triggered=True,
+            facts=facts,
+            state=state,
+        )
+    except AlreadyExistsError:
+        raise ConflictError(
+            f"another configuration of backup instance '{request.name}' is running",
+            code="OperationInProgress",
+            target=request.instance_id,
+            hint="wait for its end: list the vault's backup jobs",
+        ) from None
+    if isinstance(claimed, str):
+        return catalog.get_instance(vault.ports, request.instance_id), claimed, None
+    _append_requested(vault, claimed)
+    return catalog.get_instance(vault.ports, request.instance_id), claimed.job_id, claimed
+
+
+def grant_roles(run: StepRun) -> Result:
+    """Assign the two source roles where the vault may, or verify that they are there."""
+    _append_requested(run.vault, run.open)
+    server_id = str(run.open.state["request"]["server_id"])
+    if not run.ports.roles.find_missing(server_id):
+        return Result(outcome=Outcome.DONE, state={"assignments": []})
+    try:
+        assignments = run.ports.roles.grant(server_id)
+    except NotAuthorizedError:
+        return _configuring_failed(run, server_id)
+    state = {"assignments": list(assignments), "granted_at": run.now().isoformat()}
+    return Result(outcome=Outcome.DONE, state=state)
+
+
+def verify_roles(run: StepRun) -> Result:
+    """Wait until the roles have taken effect."""
+    server_id = str(run.open.state["request"]["server_id"])
+    if not run.ports.roles.find_missing(server_id):
+        return Result(outcome=Outcome.DONE)
+    granted_at = run.open.state.get("granted_at")
+    if granted_at is None or run.now() - datetime.fromisoformat(granted_at) > PROPAGATION:
+        return _configuring_failed(run, server_id)
+    looks = int(run.open.state.get("looks", 0)) + 1
+    wait = min(LOOK_AGAIN_SECONDS, run.settings.poll_floors_seconds[0])
+    return Result(outcome=Outcome.AGAIN, wait_seconds=wait, state={"looks": looks, "progress": f"look {looks}"})
+
+
+def record_protection(run: StepRun) -> Result:
+    """Journal that the instance is protected; its slots count from now on."""
+    request = run.open.state["request"]
+    instance = catalog.find_instance_by_key(run.ports, run.open.instance)
+    was_running = instance is not None and instance.state is ProtectionState.UPDATING
+    body = {
+        "job_id": run.open.job_id,
+        "instance": run.open.instance,
+        "server_id": request["server_id"],
+        "assignments": run.open.state["assignments"],
+        "slots_from": run.now().isoformat(),
+        "restarts_schedule": not was_running or run.open.state.get("changes_policy", True),
+    }
+    append(
+        run.ports, Draft(stream=blob_names.VAULT_STREAM, type="ProtectionConfigured", key=run.open.job_id, body=body)
+    )
+    warnings = list(run.open.state.get("warnings", []))
+    status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
+    return closes_as(status, warnings=warnings)
+
+
+def _append_requested(vault: Vault, opened: OpenJob) -> None:
+    """Make the instance visible and claim its server; the job's first step repeats it, should this process die."""
+    request: Mapping[str, Any] = opened.state["request"]
+    instance = catalog.find_instance_by_key(vault.ports, opened.instance)
+    is_running = instance is not None and instance.state in RUNS_BACKUPS
+    state = ProtectionState.UPDATING if is_running else ProtectionState.CONFIGURING
+
+    def check(rows: Rows) -> None:
+        claim = rows[Target(table=row_keys.CONFIG, partition=row_keys.VAULT_PARTITION, key=_claim_key(request))]
+        if claim is not None and claim.values["instance"] != opened.instance:
+            raise _already_protected(str(request["server_id"]))
+
+    body = {**request, "job_id": opened.job_id, "state": state.value}
+    draft = Draft(
+        stream=blob_names.VAULT_STREAM,
+        type="ProtectionRequested",
+        key=opened.job_id,
+        body=body,
+        actor=opened.state.get("actor", {}),
+        check=check,
+    )
+    append(vault.ports, draft)
+
+
+def _claim_key(request: Mapping[str, Any]) -> str:
+    return row_keys.server_row(str(request["server_id"]))
+
+
+def _already_protected(server_id: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"the server '{server_id}' is already protected by another backup instance of this vault",
+        code="UserErrorDppDatasourceAlreadyProtected",
+        target=server_id,
+        hint="use the instance that is there: list the vault's backup instances",
+    )
+
+
+def _missing_rights(vault: Vault, server_id: str, missing: Any) -> NotAuthorizedError:
+    return NotAuthorizedError(
+        f"the control identity may not back up '{server_id}': it lacks {', '.join(missing)}",
+        code="UserErrorMissingRequiredPermissions",
+        target=server_id,
+        hint=vault.ports.roles.grant_commands(server_id),
+    )
+
+
+def _configuring_failed(run: StepRun, server_id: str) -> Result:
+    error = _missing_rights(run.vault, server_id, run.ports.roles.find_missing(server_id))
+    failure = Failure(code=error.code, message=error.message, recommended_action=error.hint)
+    body = {
+        "job_id": run.open.job_id,
+        "instance": run.open.instance,
+        "server_id": server_id,
+        "error": failure.to_json(),
+    }
+    append(run.ports, Draft(stream=blob_names.VAULT_STREAM, type="ProtectionFailed", key=run.open.job_id, body=body))
+    return closes_as(JobStatus.FAILED, failure, warnings=list(run.open.state.get("warnings", [])))

@@ -1,0 +1,161 @@
+"""What a person asks for: a backup now, a restore. The job row is the answer; the job goes on by itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flexvault.domain import names
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError
+from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint
+from flexvault.domain.job import Operation
+from flexvault.domain.open_job import OpenJob
+from flexvault.domain.policy import parse_policy
+from flexvault.domain.schedule import next_slot
+from flexvault.services import catalog
+from flexvault.services.claims import claim_once, instance_facts
+from flexvault.services.restore_target import require_empty, require_inside, require_prefix
+from flexvault.services.scheduling import backup_state
+from flexvault.services.vault import Vault
+
+OVERLAP = "UserErrorMaxConcurrentOperationLimitReached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """The job of a request; `open_key` is empty when an earlier, identical request made it."""
+
+    job_id: str
+    open_key: str = ""
+
+    @classmethod
+    def of(cls, claimed: OpenJob | str) -> "Claimed":
+        """Tell a new job from a known one."""
+        if isinstance(claimed, str):
+            return cls(job_id=claimed)
+        return cls(job_id=claimed.job_id, open_key=claimed.key)
+
+
+def back_up_now(vault: Vault, instance_id: str, rule_name: str, tag: str, request_key: str) -> Claimed:
+    """Claim an on-demand backup: it is no slot.
+
+    Args:
+        vault: The vault.
+        instance_id: ARM id of the backup instance.
+        rule_name: Name of the backup rule or of a retention rule: clients send either.
+        tag: `retentionTagOverride`, or empty for the rule's own.
+        request_key: Names the request.
+
+    Raises:
+        NotFoundError: There is no such instance.
+        InvalidInputError: The rule or tag is not in the policy, or the instance is not protected.
+        ConflictError: code UserErrorMaxConcurrentOperationLimitReached: a backup of the instance runs.
+    """
+    now = vault.ports.clock.storage_now()
+    instance = catalog.get_instance(vault.ports, instance_id)
+    if instance.state is not ProtectionState.CONFIGURED:
+        raise InvalidInputError(
+            f"backup instance '{instance.name}' is in state {instance.state}",
+            code="UserErrorBackupInstanceNotProtected",
+            target=instance.id,
+            hint="wait until it is ProtectionConfigured; after ConfiguringProtectionFailed PUT it again",
+        )
+    stored = catalog.get_policy(vault.ports, instance.policy_name)
+    policy = parse_policy(stored.properties)
+    tags = {name.lower(): name for name in policy.retention}
+    wanted = (tag or (rule_name if rule_name.lower() in tags else next(iter(policy.retention)))).lower()
+    if rule_name.lower() not in {policy.rule_name.lower(), *tags}:
+        known = ", ".join([policy.rule_name, *policy.retention])
+        raise InvalidInputError(
+            f"policy '{stored.name}' has no rule '{rule_name}'; it has {known}", target="backupRuleOptions.ruleName"
+        )
+    if wanted not in tags:
+        raise InvalidInputError(
+            f"policy '{stored.name}' has no retention tag '{tag}'; it has {', '.join(policy.retention)}",
+            target="backupRuleOptions.triggerOption.retentionTagOverride",
+        )
+    follower = next_slot(policy.intervals, policy.zone, now)
+    try:
+        claimed = claim_once(
+            vault.ports,
+            request_key,
+            now,
+            job_id=names.request_job_id(request_key, now),
+            operation=Operation.BACKUP,
+            subject=instance.key,
+            instance=instance.key,
+            not_before=now,
+            is_user_triggered=True,
+            facts=instance_facts(instance, stored, rule_name=policy.rule_name, tag=tags[wanted]),
+            state=backup_state(instance, stored, tags[wanted], follower=follower),
+        )
+    except AlreadyExistsError:
+        raise ConflictError(
+            f"a backup of '{instance.friendly_name}' is running",
+            code=OVERLAP,
+            target=instance.id,
+            hint="wait for the running job, then trigger the backup again",
+        ) from None
+    return Claimed.of(claimed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreOrder:
+    """A restore as files, as the client wants it."""
+
+    instance_id: str
+    point_id: str
+    container_url: str
+    file_prefix: str
+    target_resource_id: str = ""
+
+
+def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Instance, RecoveryPoint, Mapping[str, str]]:
+    """Check all that reads can tell: the point, its manifest, the target.
+
+    Raises:
+        NotFoundError, InvalidInputError, NotAuthorizedError, IntegrityError: With what is wrong and what to do.
+    """
+    instance = catalog.get_instance(vault.ports, order.instance_id)
+    point = catalog.get_point(vault.ports, instance, order.point_id)
+    require_prefix(order.file_prefix)
+    catalog.read_manifest(vault.ports, point)
+    found = require_inside(vault, order.container_url, order.target_resource_id)
+    require_empty(vault.ports.restore_target, order.container_url, order.file_prefix)
+    return instance, point, found
+
+
+def restore_point(vault: Vault, order: RestoreOrder, request_key: str) -> Claimed:
+    """Claim a restore.
+
+    Raises:
+        NotFoundError, InvalidInputError, NotAuthorizedError, IntegrityError: As `validate_restore`.
+    """
+    from_before = catalog.find_request(vault.ports, request_key)
+    if from_before is not None:
+        return Claimed(job_id=from_before)
+    now = vault.ports.clock.storage_now()
+    instance, point, _ = validate_restore(vault, order)
+    target: dict[str, Any] = {
+        "url": order.container_url.rstrip("/"),
+        "file_prefix": order.file_prefix,
+        "resource_id": order.target_resource_id,
+    }
+    job_id = names.request_job_id(request_key, now)
+    facts = instance_facts(instance, catalog.find_policy(vault.ports, instance.policy_name))
+    recovery = {"point_id": point.point_id, "recovery_point_time": point.recovery_point_time.isoformat()}
+    claimed = claim_once(
+        vault.ports,
+        request_key,
+        now,
+        job_id=job_id,
+        operation=Operation.RESTORE,
+        subject=job_id,
+        instance=instance.key,
+        not_before=now,
+        is_user_triggered=True,
+        facts=facts,
+        state={"point_id": point.point_id, "target": target},
+        target=target,
+        recovery=recovery,
+    )
+    return Claimed.of(claimed)

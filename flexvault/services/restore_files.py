@@ -1,0 +1,211 @@
+"""Restore a recovery point as files: probe the target, copy block by block against the manifest, write the kit last."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flexvault.domain import blob_names
+from flexvault.domain.dump_archive import read_archive
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError
+from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.job import JobStatus, Outcome, Result, Step, closes_as
+from flexvault.domain.landing_files import FileKind
+from flexvault.domain.manifest import Manifest, ManifestFile
+from flexvault.domain.rebuild_kit import KitDatabase, KitFacts, KitFile, build_kit
+from flexvault.domain.role_script import decode_script
+from flexvault.ports import BlobFacts, BlockRange
+from flexvault.services import catalog
+from flexvault.services.block_log import BlockLog, LoggedFile
+from flexvault.services.copying import Budget, percent_staged, stage_all
+from flexvault.services.journal import Draft, append
+from flexvault.services.progress import sub_tasks
+from flexvault.services.restore_target import require_empty, require_inside
+from flexvault.services.steps import StepRun
+
+OWNER = "flexvault_job"
+ATTEMPT = 1
+
+
+def probe_target(run: StepRun) -> Result:
+    """Check the target before the first write, once; and announce the restore, so that nothing deletes the point."""
+    point, manifest = _load(run)
+    target = run.open.state["target"]
+    if not run.open.state.get("target_checked_at"):
+        found = require_inside(run.vault, target["url"], target["resource_id"])
+        require_empty(run.ports.restore_target, target["url"], target["file_prefix"])
+        run.record(lambda _current: {"target_checked_at": run.now().isoformat(), "target_settings": dict(found)})
+    _append_started(run, point)
+    log = BlockLog(run.ports, run.open.job_id, ATTEMPT)
+    for ordinal, file in enumerate(manifest.files):
+        log.add(
+            LoggedFile(
+                ordinal=ordinal,
+                name=restored_name(target["file_prefix"], file),
+                size_bytes=file.size_bytes,
+                block_size_bytes=file.block_size_bytes,
+                facts={},
+            )
+        )
+    job = {"sub_tasks": sub_tasks(run.open.operation, Step.COPYING)}
+    return Result(outcome=Outcome.DONE, state={"is_announced": True}, job=job)
+
+
+def copy_files(run: StepRun) -> Result:
+    """Copy for a while, comparing every block's checksum with the manifest's; answers Again while blocks are left."""
+    _, manifest = _load(run)
+    log, budget = BlockLog(run.ports, run.open.job_id, ATTEMPT), Budget(run)
+    files = log.files()
+    for index, file in enumerate(files):
+        if not file.is_committed:
+            files[index] = _copy(run, log, file, manifest.files[file.ordinal], budget)
+    percent = percent_staged(files)
+    transferred = sum(file.size_bytes for file in files if file.is_committed)
+    if all(file.is_committed for file in files):
+        job = {"sub_tasks": sub_tasks(run.open.operation, Step.FINISHING), "transferred_bytes": transferred}
+        return Result(outcome=Outcome.DONE, job=job)
+    staged = sum(len(file.crc64) for file in files)
+    job = {"sub_tasks": sub_tasks(run.open.operation, Step.COPYING, percent), "transferred_bytes": transferred}
+    return Result(outcome=Outcome.AGAIN, state={"progress": f"block {staged}"}, job=job)
+
+
+def finish_restore(run: StepRun) -> Result:
+    """Write the rebuild kit last: where it is, all files are."""
+    point, manifest = _load(run)
+    target = run.open.state["target"]
+    kit = build_kit(_kit_facts(run, point, manifest))
+    for name, data in kit.items():
+        _create_own(run, f"{target['file_prefix']}_rebuild/{name}", data)
+    return closes_as(JobStatus.COMPLETED)
+
+
+def end_reading(run: StepRun) -> None:
+    """Say that the restore reads no more; part of closing, whatever the outcome."""
+    if run.open.state.get("is_announced"):
+        body = {"job_id": run.open.job_id, "point_id": run.open.state["point_id"]}
+        append(run.ports, Draft(stream=run.open.instance, type="RestoreEnded", key=run.open.job_id, body=body))
+
+
+def restored_name(prefix: str, file: ManifestFile) -> str:
+    """Name a restored file as Azure Backup names it: the request's prefix in place of the backup's name."""
+    return f"{prefix}{file.suffix}"
+
+
+def _load(run: StepRun) -> tuple[RecoveryPoint, Manifest]:
+    row = catalog.find_point(run.ports, run.open.instance, str(run.open.state["point_id"]))
+    return row, catalog.read_manifest(run.ports, row)
+
+
+def _append_started(run: StepRun, point: RecoveryPoint) -> None:
+    """Announce the reading under the sequence number under which no tombstone was seen: who loses decides anew."""
+
+    def check(rows: Mapping[Any, Any]) -> None:
+        row = list(rows.values())[1]
+        if row is None or row.values["state"] != "sealed":
+            raise ConflictError(
+                f"recovery point {point.point_id} is being deleted",
+                code="RecoveryPointIsBeingDeleted",
+                target=point.point_id,
+                hint="restore another recovery point",
+            )
+
+    body = {"job_id": run.open.job_id, "point_id": point.point_id}
+    draft = Draft(stream=run.open.instance, type="RestoreStarted", key=run.open.job_id, body=body, check=check)
+    append(run.ports, draft)
+
+
+def _copy(run: StepRun, log: BlockLog, file: LoggedFile, source: ManifestFile, budget: Budget) -> LoggedFile:
+    url = str(run.open.state["target"]["url"])
+
+    def stage(staged: LoggedFile, index: int) -> str:
+        offset, length = staged.blocks[index]
+        block = BlockRange(
+            container=blob_names.POINTS,
+            name=source.path,
+            offset=offset,
+            length=length,
+            version_id=source.version_id,
+        )
+        crc64 = run.ports.restore_target.stage_block(url, staged.name, index, block)
+        if crc64 != source.crc64[index]:
+            raise IntegrityError(
+                f"block {index} of '{source.path}' is not what was sealed: its checksum differs; "
+                f"'{staged.name}' was not written",
+                target=source.path,
+                hint="restore another recovery point, and treat the vault account as damaged or tampered with",
+            )
+        return crc64
+
+    existing = _find_existing(run, url, file.name)
+    if existing is not None and len(file.crc64) < len(file.blocks):
+        _require_own(run, existing)
+    file = stage_all(run, log, file, stage, budget)
+    if len(file.crc64) < len(file.blocks):
+        return file
+    metadata = {OWNER: run.open.job_id}
+    try:
+        etag = existing.etag if existing else ""
+        run.ports.restore_target.commit(url, file.name, len(file.blocks), metadata, etag=etag)
+    except AlreadyExistsError:
+        _require_own(run, _find_existing(run, url, file.name))
+    return log.mark_committed(file)
+
+
+def _find_existing(run: StepRun, url: str, name: str) -> BlobFacts | None:
+    blobs = run.ports.restore_target.list_blobs(url, name)
+    return next((blob for blob in blobs if blob.name == name), None)
+
+
+def _require_own(run: StepRun, blob: BlobFacts | None) -> None:
+    if blob is None or blob.metadata.get(OWNER) != run.open.job_id:
+        name = blob.name if blob else "?"
+        raise ConflictError(
+            f"a blob '{name}' that is not this restore's appeared in the target container",
+            code="UserErrorTargetFilesExist",
+            target=name,
+            hint="choose another file prefix, or remove the blob",
+        )
+
+
+def _create_own(run: StepRun, name: str, data: bytes) -> None:
+    url = str(run.open.state["target"]["url"])
+    try:
+        run.ports.restore_target.create(url, name, data, {OWNER: run.open.job_id})
+    except AlreadyExistsError:
+        _require_own(run, _find_existing(run, url, name))
+
+
+def _kit_facts(run: StepRun, point: RecoveryPoint, manifest: Manifest) -> KitFacts:
+    prefix = str(run.open.state["target"]["file_prefix"])
+    files = [(file, KitFile(name=restored_name(prefix, file), size_bytes=file.size_bytes)) for file in manifest.files]
+    roles = next((pair for pair in files if pair[0].kind == FileKind.ROLES), None)
+    return KitFacts(
+        file_prefix=prefix,
+        databases=tuple(_kit_databases(run, files)),
+        roles_file=roles[1] if roles else None,
+        roles_script=decode_script(_read_all(run, roles[0])) if roles else None,
+        other_files=tuple(kit for file, kit in files if file.kind not in {FileKind.ROLES, FileKind.DATABASE}),
+        server_name=str(manifest.server["name"]),
+        server_id=str(manifest.server["id"]),
+        server_version=str(manifest.server["version"]),
+        recovery_point_id=point.point_id,
+        recovery_point_time=point.recovery_point_time.isoformat(),
+        manifest_sha256=point.manifest_hash,
+    )
+
+
+def _kit_databases(run: StepRun, files: Sequence[tuple[ManifestFile, KitFile]]) -> list[KitDatabase]:
+    databases: list[KitDatabase] = []
+    for file, kit in files:
+        if file.kind != FileKind.DATABASE or not file.facts:
+            continue
+
+        def read(offset: int, length: int, source: ManifestFile = file) -> bytes:
+            return run.ports.vault_reader.read(
+                blob_names.POINTS, source.path, offset=offset, length=length, version_id=source.version_id
+            )
+
+        databases.append(KitDatabase(file=kit, archive=read_archive(read, file.size_bytes, name=kit.name)))
+    return databases
+
+
+def _read_all(run: StepRun, file: ManifestFile) -> bytes:
+    return run.ports.vault_reader.read(blob_names.POINTS, file.path, version_id=file.version_id)

@@ -1,0 +1,91 @@
+"""Where a restore may write to, and whether it may begin there."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from flexvault.domain.errors import InvalidInputError, NotAuthorizedError
+from flexvault.ports import RestoreTarget
+from flexvault.services import catalog
+from flexvault.services.vault import Vault
+
+FILE_PREFIX = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,99}")
+SHOWN_BLOBS = 5
+
+
+def require_prefix(prefix: str) -> None:
+    """Refuse a file prefix that cannot be part of a blob name.
+
+    Raises:
+        InvalidInputError: With what is allowed.
+    """
+    if not FILE_PREFIX.fullmatch(prefix):
+        raise InvalidInputError(
+            f"'{prefix}' is no file prefix: use 1 to 100 letters, digits, '-', '_' and '.', a letter or digit first",
+            target="restoreTargetInfo.targetDetails.filePrefix",
+        )
+
+
+def require_inside(vault: Vault, url: str, resource_id: str) -> Mapping[str, str]:
+    """Probe a container and refuse one that is not the owner's own.
+
+    Inside is a container whose account ARM shows to the control identity in a subscription of a protected server, or
+    that a setting lists.
+
+    Raises:
+        InvalidInputError: code UserErrorRestoreTargetOutside, or it is no container URL.
+        NotFoundError, NotAuthorizedError: Of the probe.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.netloc or not parts.path.strip("/") or parts.query:
+        raise InvalidInputError(
+            f"'{parts.scheme}://{parts.netloc}{parts.path}' is no container URL",
+            target="restoreTargetInfo.targetDetails.url",
+            hint="send https://ACCOUNT.blob.core.windows.net/CONTAINER, without a SAS: the vault's identity needs a role",
+        )
+    _refuse_own_accounts(vault, url)
+    found = vault.ports.restore_target.describe(url, resource_id)
+    if any(_is_under(url, allowed) for allowed in vault.settings.restore_targets):
+        return found
+    account_id = found.get("account_id", "")
+    subscriptions = {instance.server_id.split("/")[2].lower() for instance in catalog.list_instances(vault.ports)}
+    if account_id and account_id.split("/")[2].lower() in subscriptions:
+        return found
+    raise NotAuthorizedError(
+        f"the container '{url}' is not known to be inside: ARM does not show its account in a protected subscription",
+        code="UserErrorRestoreTargetOutside",
+        target=url,
+        hint="send targetResourceArmId and give the control identity Reader on the account, "
+        "or list the container in the app setting FLEXVAULT_RESTORE_TARGETS",
+    )
+
+
+def require_empty(target: RestoreTarget, url: str, prefix: str) -> None:
+    """Refuse a target that holds files of the prefix (recovery option FailIfExists).
+
+    Raises:
+        InvalidInputError: code UserErrorTargetFilesExist; names the files.
+    """
+    blobs = [blob.name for blob in target.list_blobs(url, f"{prefix}_")]
+    if blobs:
+        raise InvalidInputError(
+            f"the container '{url}' holds {len(blobs)} blob(s) of prefix '{prefix}': {', '.join(blobs[:SHOWN_BLOBS])}",
+            code="UserErrorTargetFilesExist",
+            target=url,
+            hint="choose another filePrefix, or remove these blobs",
+        )
+
+
+def _refuse_own_accounts(vault: Vault, url: str) -> None:
+    own = (vault.settings.vault_blob_endpoint, vault.settings.landing_blob_endpoint)
+    if any(_is_under(url, endpoint) for endpoint in own):
+        raise InvalidInputError(
+            f"the container '{url}' lies in an account of the vault itself",
+            code="UserErrorRestoreTargetOutside",
+            target=url,
+            hint="restore into a container of your own",
+        )
+
+
+def _is_under(url: str, allowed: str) -> bool:
+    return f"{url.rstrip('/')}/".lower().startswith(f"{allowed.rstrip('/')}/".lower())

@@ -1,0 +1,114 @@
+"""Seal a recovery point: verify what was promoted, create the manifest, journal the point."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flexvault.domain import blob_names, names
+from flexvault.domain.errors import AlreadyExistsError, IntegrityError
+from flexvault.domain.job import JobStatus, Result, closes_as
+from flexvault.domain.landing_files import FileKind
+from flexvault.domain.manifest import Manifest, ManifestFile
+from flexvault.services import catalog
+from flexvault.services.block_log import BlockLog, LoggedFile
+from flexvault.services.journal import Draft, append
+from flexvault.services.promote import OWNER, describe_archive, vault_path
+from flexvault.services.steps import StepRun
+
+
+def seal_point(run: StepRun) -> Result:
+    """Create the manifest, whose existence makes the point exist, and the entry that follows it."""
+    path = blob_names.manifest_path(run.open.instance, names.point_id(run.open.job_id))
+    stored = _create_or_read(run, path)
+    manifest = Manifest.from_bytes(stored)
+    append(run.ports, sealed_draft(manifest, stored, run.now()))
+    for container in run.open.state["containers"]:
+        run.ports.landing.delete_container(container)
+    warnings = list(manifest.warnings)
+    status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
+    return closes_as(status, warnings=warnings, size_bytes=manifest.size_bytes)
+
+
+def sealed_draft(manifest: Manifest, stored: bytes, now: datetime) -> Draft:
+    """Write the entry of a sealed point from the stored manifest's bytes, never from memory."""
+    body: dict[str, Any] = {
+        "point_id": manifest.point_id,
+        "instance": manifest.instance,
+        "job_id": manifest.job_id,
+        "recovery_point_time": manifest.recovery_point_time.isoformat(),
+        "expiry_time": manifest.expiry_time.isoformat(),
+        "tag": manifest.tag,
+        "policy_name": manifest.policy["name"],
+        "policy_seq": manifest.policy["journalSeq"],
+        "size_bytes": manifest.size_bytes,
+        "manifest_hash": names.sha256_hex(stored),
+        "chain": manifest.chain,
+        "sealed_at": now.isoformat(),
+    }
+    return Draft(stream=manifest.instance, type="Sealed", key=manifest.point_id, body=body)
+
+
+def _create_or_read(run: StepRun, path: str) -> bytes:
+    """Create the manifest, or read the one that an earlier run created: the stored bytes decide."""
+    if run.ports.vault_reader.find(blob_names.MANIFESTS, path) is None:
+        try:
+            data = _build(run).to_bytes()
+            run.ports.vault_writer.create(blob_names.MANIFESTS, path, data)
+        except AlreadyExistsError:
+            pass  # a second run of this step was faster
+    return run.ports.vault_reader.read(blob_names.MANIFESTS, path)
+
+
+def _build(run: StepRun) -> Manifest:
+    log = BlockLog(run.ports, run.open.job_id, run.open.attempt)
+    state = run.open.state
+    instance = catalog.find_instance_by_key(run.ports, run.open.instance)
+    if instance is None:
+        raise IntegrityError("the backup instance of this job is not known", target=run.open.instance)
+    files = tuple(_verify(run, file) for file in log.files())
+    recovery: Mapping[str, str] = state["recovery"]
+    return Manifest(
+        point_id=recovery["point_id"],
+        job_id=run.open.job_id,
+        instance=run.open.instance,
+        instance_id=instance.id,
+        account=run.settings.vault_blob_endpoint,
+        server=state["server"],
+        chain=state["server"]["chain"],
+        attempt=run.open.attempt,
+        recovery_point_time=datetime.fromisoformat(recovery["recovery_point_time"]),
+        expiry_time=datetime.fromisoformat(recovery["expiry_time"]),
+        tag=recovery["tag"],
+        policy={"name": state["policy_name"], "journalSeq": state["policy_seq"]},
+        files=files,
+        warnings=tuple(state.get("warnings", [])),
+    )
+
+
+def _verify(run: StepRun, file: LoggedFile) -> ManifestFile:
+    """Compare what lies in the vault account with what was copied; an archive is read there to its end."""
+    path = vault_path(run, file)
+    blob = run.ports.vault_reader.find(blob_names.POINTS, path)
+    owner = names.blob_owner(run.open.job_id, run.open.attempt)
+    if blob is None or blob.metadata.get(OWNER) != owner or blob.size_bytes != file.size_bytes:
+        raise IntegrityError(f"the promoted file '{path}' is not the one that was copied", target=path)
+    if len(file.crc64) != len(file.blocks):
+        raise IntegrityError(f"the promoted file '{path}' has blocks without a checksum", target=path)
+    if file.facts["kind"] == FileKind.DATABASE and "database" in file.facts:
+
+        def read(offset: int, length: int) -> bytes:
+            return run.ports.vault_reader.read(
+                blob_names.POINTS, path, offset=offset, length=length, version_id=blob.version_id
+            )
+
+        describe_archive(read, blob.size_bytes, path)
+    return ManifestFile(
+        path=path,
+        suffix=str(file.facts["suffix"]),
+        kind=str(file.facts["kind"]),
+        size_bytes=blob.size_bytes,
+        version_id=blob.version_id,
+        block_size_bytes=file.block_size_bytes,
+        crc64=file.crc64,
+        facts=file.facts.get("database", {}),
+    )

@@ -1,0 +1,179 @@
+"""Run one step of a job: read the open row once, fence by generation and step, do the effect, write by the ETag held.
+
+Only a result moves the step. A run whose step is not the row's does nothing and answers "look again"; a run of an
+older generation, or of a job that is closed, answers "superseded". Who loses a write by ETag reads again: the same
+generation applies its change to the newer row, another one has the job now.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from flexvault.domain import row_keys
+from flexvault.domain.errors import PermanentError, RowChangedError, TransientError
+from flexvault.domain.job import Failure, JobStatus, Outcome, Result, Step, closes_as, next_step
+from flexvault.domain.open_job import OpenJob, encode
+from flexvault.domain.rows import Change, Merge, Replace
+from flexvault.messages import StepAnswer, StepRequest
+from flexvault.ports import Ports
+from flexvault.services.vault import Vault
+from flexvault.settings import Settings
+
+LEASE = timedelta(minutes=10)
+"""How long a step may go without renewing before its grace begins."""
+MAX_TRIES = 20
+
+
+class SupersededError(Exception):
+    """Another generation has the job, or it is closed: stop."""
+
+
+class LookAgainError(Exception):
+    """The row's step is another one: do nothing."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__(step)
+        self.step = step
+
+
+class StepRun:
+    """One run of one step, as an effect sees it."""
+
+    def __init__(self, vault: Vault, request: StepRequest) -> None:
+        self._vault = vault
+        self._request = request
+        self.open = self._read()
+
+    @property
+    def ports(self) -> Ports:
+        """Answer what the effect may reach."""
+        return self._vault.ports
+
+    @property
+    def settings(self) -> Settings:
+        """Answer the app's settings."""
+        return self._vault.settings
+
+    @property
+    def vault(self) -> Vault:
+        """Answer the whole vault, for services that an effect calls."""
+        return self._vault
+
+    def now(self) -> datetime:
+        """Answer the time by which slots, staleness and retention are judged."""
+        return self.ports.clock.storage_now()
+
+    def record(
+        self,
+        change: Callable[[OpenJob], Mapping[str, Any]] | None = None,
+        *,
+        job: Mapping[str, Any] | None = None,
+    ) -> OpenJob:
+        """Write an intent at the same step, and so renew the lease.
+
+        Args:
+            change: Answers the changes of the state from the newest row; may raise LookAgainError instead.
+            job: Changes of what people see.
+
+        Raises:
+            SupersededError, LookAgainError: The row is not this run's any more; nothing was written.
+        """
+
+        def apply(current: OpenJob) -> OpenJob:
+            state = change(current) if change else {}
+            return current.changed(state=state, next_check_at=self.now() + LEASE)
+
+        return self._write(apply, job)
+
+    def finish(self, result: Result) -> StepAnswer:
+        """Write a result, which alone moves the step, and answer what comes next."""
+        step = self.open.step
+        following = next_step(self.open.operation, step, result.outcome)
+        wait = timedelta(seconds=result.wait_seconds)
+        if following is None:
+            return StepAnswer(next=None)
+
+        def apply(current: OpenJob) -> OpenJob:
+            moved: dict[str, Any] = {"step": following, "next_check_at": self.now() + wait, "state": result.state or {}}
+            if result.attempt is not None:
+                moved["attempt"] = result.attempt
+            return current.changed(**moved)
+
+        self._write(apply, result.job)
+        return StepAnswer(next=following, wait_seconds=result.wait_seconds)
+
+    def _read(self) -> OpenJob:
+        row = self._vault.ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, self._request.open_key)
+        if row is None:
+            raise SupersededError
+        current = OpenJob.from_values(row.key, row.values, row.etag)
+        if current.job_id != self._request.job_id or current.generation != self._request.generation:
+            raise SupersededError
+        if current.step is not self._request.step:
+            raise LookAgainError(current.step)
+        return current
+
+    def _write(self, apply: Callable[[OpenJob], OpenJob], job: Mapping[str, Any] | None) -> OpenJob:
+        for _ in range(MAX_TRIES):
+            changed = apply(self.open).changed(written_generation=self.open.generation)
+            changes: list[Change] = [Replace(key=changed.key, values=changed.to_values(), etag=self.open.etag)]
+            if job:
+                changes.append(Merge(key=changed.job_key, values=encode(job)))
+            try:
+                self.ports.rows.apply(row_keys.JOBS, row_keys.JOBS_PARTITION, changes)
+            except RowChangedError:
+                self.open = self._read()
+                continue
+            if changed.step is self._request.step:
+                self.open = self._read()
+            return changed
+        raise TransientError(f"the open row of job {self._request.job_id} is contended", code="RowContended")
+
+
+type Effect = Callable[[StepRun], Result]
+
+
+def run_step(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect]) -> StepAnswer:
+    """Run a step, and the closing right after it where the step leads there.
+
+    Raises:
+        TransientError: It may pass by itself; the caller repeats the step.
+    """
+    try:
+        answer = _run_one(vault, request, effects)
+        if answer.next is Step.CLOSING and answer.wait_seconds == 0 and request.step is not Step.CLOSING:
+            closing = StepRequest(
+                open_key=request.open_key, job_id=request.job_id, generation=request.generation, step=Step.CLOSING
+            )
+            return _run_one(vault, closing, effects)
+    except SupersededError:
+        return StepAnswer(next=None, superseded=True)
+    except LookAgainError as other:
+        return StepAnswer(next=other.step)
+    return answer
+
+
+def _run_one(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect]) -> StepAnswer:
+    run = StepRun(vault, request)
+    run.record()
+    try:
+        result = effects[request.step](run)
+    except PermanentError as error:
+        if request.step is Step.CLOSING:
+            raise
+        result = fail(run, error)
+    if result.outcome is Outcome.DONE and request.step is Step.CLOSING:
+        return StepAnswer(next=None)
+    return run.finish(result)
+
+
+def fail(run: StepRun, error: PermanentError) -> Result:
+    """End a job because of an error that will not pass by itself."""
+    failure = Failure(
+        code=error.code,
+        message=error.message,
+        recommended_action=error.hint,
+        inner_code=error.inner_code,
+        is_user_error=error.code not in {"InternalError", "ChecksumDiffers", "InvalidTransition"},
+    )
+    return closes_as(JobStatus.FAILED, failure, warnings=list(run.open.state.get("warnings", [])))

@@ -67,7 +67,11 @@ def compare_servers(
         target_url: Likewise.
         skip_databases: Databases that no rebuild restores.
     """
-    source, target = (server_facts(url, skip_databases=skip_databases) for url in (source_url, target_url))
+    return compare_facts(*(server_facts(url, skip_databases=skip_databases) for url in (source_url, target_url)))
+
+
+def compare_facts(source: Facts, target: Facts) -> Comparison:
+    """Compare what `server_facts` wrote down of two servers, or of one server at two moments."""
     differences = tuple(_differences(source, target))
     return Comparison(
         differences=differences, equal_count=len(set(source) | set(target)) - len(differences), counts=_counts(source)

@@ -56,6 +56,7 @@ class _Target:
     administrator: str
     has_superuser: bool
     with_passwords: bool
+    superusers: frozenset[str]
 
     def is_reserved(self, role: str) -> bool:
         if role.startswith("pg_"):
@@ -82,9 +83,18 @@ def plan_roles(
         has_superuser: Whether that login is a superuser (never on a flexible server).
         with_passwords: Keep password verifiers.
     """
-    target = _Target(target_major, administrator, has_superuser, with_passwords)
-    plans = (_plan(statement, target) for statement in statements(script))
+    parsed = tuple(statements(script))
+    target = _Target(target_major, administrator, has_superuser, with_passwords, _superusers(parsed))
+    plans = (_plan(statement, target) for statement in parsed)
     return tuple(plan for plan in plans if plan is not None)
+
+
+def _superusers(parsed: tuple[Statement, ...]) -> frozenset[str]:
+    return frozenset(
+        name_of(statement[2])
+        for statement in parsed
+        if _words(statement)[:2] == ("ALTER", "ROLE") and "SUPERUSER" in _words(statement)[4:]
+    )
 
 
 def _plan(statement: Statement, target: _Target) -> RoleStatement | None:
@@ -222,25 +232,36 @@ def _privilege(statement: Statement, target: _Target) -> RoleStatement | None:
 def _membership(granted: str, member: str, options: Statement, target: _Target) -> RoleStatement:
     if reason := _why_skip(member, target):
         return RoleStatement(verdict="skip", sql=None, reason=f"in {granted}; {reason}", role=member)
-    sql = f"GRANT {quote_name(granted)} TO {quote_name(member)}"
+    if not target.has_superuser and granted in _ONLY_THE_SERVICE_GRANTS:
+        reason = f"was in {granted}, which only the service grants"
+        return RoleStatement(verdict="lost", sql=None, reason=reason, role=member)
     words = _words(options)
     at = words.index("GRANTED") if "GRANTED" in words else len(words)
     grantor = name_of(options[-1]) if at < len(words) else ""
-    if not target.has_superuser and granted in _ONLY_THE_SERVICE_GRANTS:
-        reason = f"{member} was in {granted}, which only the service grants"
-        return RoleStatement(verdict="lost", sql=None, reason=reason, role=member)
     kept, lost = _grant_options(words[:at], target)
-    if kept:
-        sql += f" WITH {', '.join(kept)}"
+    sql = f"GRANT {quote_name(granted)} TO {quote_name(member)}"
+    sql += f" WITH {', '.join(kept)}" if kept else ""
+    verdict: Verdict = "apply"
+    reason = ""
     if granted == "azure_pg_admin" and not target.has_superuser:
-        return RoleStatement(verdict="ask", sql=sql, reason="an administrator's right", role=member)
-    if lost:
-        reason = "not restored: " + ", ".join(lost) + f" (PostgreSQL {target.major} has no such option)"
-        return RoleStatement(verdict="partial", sql=sql, reason=reason, role=member)
-    if grantor:
-        reason = f"granted by {grantor} before; now by who runs the rebuild"
-        return RoleStatement(verdict="rewrite", sql=sql, reason=reason, role=member)
-    return RoleStatement(verdict="apply", sql=sql, reason="", role=member)
+        verdict, reason = "ask", "an administrator's right"
+    elif lost:
+        verdict = "partial"
+        reason = f"not restored: {', '.join(lost)} (PostgreSQL {target.major} has no such option)"
+    elif grantor and _may_grant(grantor, target):
+        sql += f" GRANTED BY {quote_name(grantor)}"
+    elif grantor:
+        verdict, reason = "rewrite", f"in {granted}: granted by {grantor} before, now by who runs the rebuild"
+    return RoleStatement(verdict=verdict, sql=sql, reason=reason, role=member)
+
+
+def _may_grant(grantor: str, target: _Target) -> bool:
+    """Whether the grant can keep its grantor.
+
+    From 16 on a superuser of the source is none of the grantors that the target takes: only the administrator who made
+    the server is one without ADMIN OPTION.
+    """
+    return target.has_superuser and grantor not in target.superusers | {target.administrator} | RESERVED_ROLES
 
 
 def _grant_options(words: Statement, target: _Target) -> tuple[list[str], list[str]]:

@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -37,7 +39,8 @@ class Server:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     def execute(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
-        with psycopg.connect(self.url(), dbname=database, autocommit=True) as connection:
+        options = "-c default_transaction_read_only=off"  # the seed sets a database to read only
+        with psycopg.connect(self.url(), dbname=database, autocommit=True, options=options) as connection:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
@@ -57,13 +60,7 @@ def _start(folder: Path, template: Path, binaries: Path) -> tuple[Server, subpro
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [*_as_postgres(), str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-k", ""]
-    for setting in (
-        "listen_addresses=127.0.0.1",
-        "fsync=off",
-        "full_page_writes=off",
-        "shared_buffers=32MB",
-        "autovacuum=off",
-    ):
+    for setting in ("listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off", "autovacuum=off"):
         command += ["-c", setting]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -80,69 +77,62 @@ def _start(folder: Path, template: Path, binaries: Path) -> tuple[Server, subpro
             return server, process
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGQUIT)  # immediate: the data is thrown away
-    process.wait(timeout=20)
-
-
 def _initialise(folder: Path, binaries: Path) -> Path:
+    folder.mkdir()
     if os.geteuid() == 0:
         subprocess.run(["chown", "postgres", str(folder)], check=True)
     data = folder / "template"
-    command = [
-        str(binaries / "initdb"),
-        "-D",
-        str(data),
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C.UTF-8",
-        "-N",
-    ]
-    subprocess.run([*_as_postgres(), *command], check=True, capture_output=True)
+    options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
+    command = [*_as_postgres(), str(binaries / "initdb"), "-D", str(data), *options]
+    subprocess.run(command, check=True, capture_output=True)
     return data
 
 
 @pytest.fixture(scope="session")
 def open_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the user postgres may enter; pytest's own are private to root."""
+    """Make a folder that the user postgres may enter; pytest's own are private to root."""
     folder = tmp_path_factory.mktemp("postgres")
     if os.geteuid() == 0:
-        for parent in [folder, *folder.parents]:
-            if parent.stat().st_uid == 0 and parent != Path(parent.anchor) and not parent.stat().st_mode & 0o001:
+        for parent in [folder, *folder.parents[:-1]]:
+            if not parent.stat().st_mode & 0o001:
                 parent.chmod(parent.stat().st_mode | 0o011)
     return folder
 
 
-@pytest.fixture(scope="session")
-def template(open_folder: Path) -> Path:
-    folder = open_folder / "new"
-    folder.mkdir()
-    return _initialise(folder, BIN)
+type ServerMaker = Callable[..., AbstractContextManager[Server]]
 
 
 @pytest.fixture(scope="session")
-def source(open_folder: Path, template: Path) -> Iterator[Server]:
-    folder = open_folder / "source"
-    folder.mkdir()
-    server, process = _start(folder, template, BIN)
-    try:
+def run_server(open_folder: Path) -> ServerMaker:
+    """Run a fresh server in a with block; a new cluster is copied, not initialised each time."""
+    templates: dict[Path, Path] = {}
+    names = count()
+
+    @contextmanager
+    def run(binaries: Path = BIN) -> Generator[Server]:
+        if binaries not in templates:
+            templates[binaries] = _initialise(open_folder / f"template-{next(names)}", binaries)
+        folder = open_folder / f"server-{next(names)}"
+        folder.mkdir()
+        server, process = _start(folder, templates[binaries], binaries)
+        try:
+            yield server
+        finally:
+            process.send_signal(signal.SIGQUIT)  # immediate: the data is thrown away
+            process.wait(timeout=20)
+            shutil.rmtree(folder)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def source(run_server: ServerMaker) -> Iterator[Server]:
+    with run_server() as server:
         seed(server.url())
         yield server
-    finally:
-        _stop(process)
 
 
 @pytest.fixture
-def target(open_folder: Path, template: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
-    folder = open_folder / f"target-{abs(hash(request.node.nodeid))}"
-    folder.mkdir()
-    server, process = _start(folder, template, BIN)
-    try:
+def target(run_server: ServerMaker) -> Iterator[Server]:
+    with run_server() as server:
         yield server
-    finally:
-        _stop(process)
-        shutil.rmtree(folder)

@@ -15,6 +15,7 @@ CREATE ROLE "Größe; DROP ROLE app; --" CREATEDB CREATEROLE;
 CREATE ROLE "my replication robot" LOGIN;
 CREATE ROLE team_lead;
 GRANT app_owner TO app WITH ADMIN OPTION;
+GRANT app_owner TO team_lead WITH SET FALSE GRANTED BY app;
 GRANT team_lead TO auditor WITH INHERIT FALSE, SET FALSE;
 GRANT pg_monitor TO auditor;
 ALTER ROLE app SET search_path TO sales, public;

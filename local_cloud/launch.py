@@ -55,6 +55,8 @@ class LaunchedCloud:
             argv=(sys.executable, "-m", "local_cloud", "--ready-line", *words),
             log=self.folder / "cloud.log",
             directory=ROOT,
+            # It quotes its own children's logs in turn.
+            tail_lines=60,
         )
         self._child = Child(command)
         try:

@@ -19,9 +19,10 @@ class NoFreePortError(Exception):
 class Ports:
     """The ports of one cloud. Close it when the cloud has ended."""
 
-    def __init__(self, memory: Path) -> None:
-        """Remember ports in the JSON file `memory`: name to number."""
+    def __init__(self, memory: Path, *, tries: int = 500) -> None:
+        """Remember ports in the JSON file `memory`: name to number. Try at most `tries` ports for a name."""
         self._memory = memory
+        self._tries = tries
         self._reservations: list[socket.socket] = []
         self._taken: dict[str, int] = {}
         self._chosen: dict[str, int] = {}
@@ -38,13 +39,13 @@ class Ports:
         """
         if name in self._taken:
             return self._taken[name]
-        wanted = range(first, first + 1000) if first else [*self._earlier(name), *random.sample(_CHOICE, 200)]
-        for port in wanted:
+        any_port = [*self._earlier(name), *random.sample(_CHOICE, self._tries)]
+        for port in range(first, first + self._tries) if first else any_port:
             if self._reserve(port):
                 self._taken[name] = self._chosen[name] = port
                 write_atomically(self._memory, json.dumps(self._chosen))
                 return port
-        raise NoFreePortError(f"no free port for {name} among {len(wanted)} that were tried")
+        raise NoFreePortError(f"no free port for {name}: {self._tries} were tried")
 
     def close(self) -> None:
         """Give all reservations back."""

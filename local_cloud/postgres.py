@@ -13,7 +13,7 @@ import signal
 import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -23,6 +23,8 @@ from local_cloud.processes import Child, Command, tie_to_parent
 
 SUPERUSER = "postgres"
 START_WITHIN_SECONDS = 30
+
+_CAP_SETPCAP = 8
 
 _SEEDS = Path(__file__).parent / "seed"
 
@@ -54,6 +56,8 @@ class PostgresServer:
     log: Path
     lock: tuple[int, ...] = ()
     """Descriptors that the server keeps open as long as it lives."""
+    programs: Path = field(default_factory=lambda: binaries())  # noqa: PLW0108 -- defined below
+    """Folder of `postgres` and `initdb`."""
 
     @property
     def url(self) -> str:
@@ -121,13 +125,13 @@ class PostgresServer:
         account = find_account()
         return Command(
             name=self.name,
-            argv=(str(binaries() / program), *options),
+            argv=(str(self.programs / program), *options),
             log=self.log,
             environment={**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
             # SIGINT ends sessions and saves; SIGTERM would wait for clients that may never leave.
             stop_signal=signal.SIGINT,
             account=account,
-            capability=_needed_capability(account, [self._data, binaries()]) if account else None,
+            capability=_needed_capability(account, [self._data, self.programs / program]) if account else None,
             inherited=self.lock,
         )
 
@@ -172,16 +176,23 @@ def run_psql(url: str, words: Sequence[str], what: str) -> str:
 
 
 @contextmanager
-def empty_server(folder: Path, *, name: str = "pg-rebuilt") -> Generator[PostgresServer]:
+def empty_server(folder: Path, *, name: str = "pg-rebuilt", programs: Path | None = None) -> Generator[PostgresServer]:
     """Run a fresh, empty server as long as the block lasts; call it from the main thread.
 
     Args:
         folder: Gets its data, log and chosen port; anything of an earlier server there is removed.
         name: Only for its log and messages.
+        programs: Folder of `postgres` and `initdb`; None = the wheel's.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ports = Ports(folder / "ports.json")
-    server = PostgresServer(name=name, folder=folder, port=ports.take(name), log=folder / f"{name}.log")
+    server = PostgresServer(
+        name=name,
+        folder=folder,
+        port=ports.take(name),
+        log=folder / f"{name}.log",
+        programs=programs or binaries(),
+    )
     server.initialise()
     child = Child(server.command())
     try:
@@ -204,8 +215,9 @@ def _needed_capability(account: str, paths: Sequence[Path]) -> str | None:
     if not closed:
         return None
     held = _permitted_capabilities()
+    may_hand_on = held >> _CAP_SETPCAP & 1
     for number, name in ((2, "dac_read_search"), (1, "dac_override")):
-        if held >> number & 1:
+        if may_hand_on and held >> number & 1:
             return name
     hint = "hint: let others enter it (chmod o+x), or work in a folder that they may enter"
     raise PostgresSetupError(f"user {account} may not enter {min(closed)}; {hint}")

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-TAIL_LINES = 15
-
 
 class ChildEndedError(Exception):
     """A child ended although it is needed."""
@@ -54,6 +52,8 @@ class Command:
     """The one capability that a child with another user keeps."""
     inherited: tuple[int, ...] = ()
     """File descriptors that the child keeps open as long as it lives."""
+    tail_lines: int = 25
+    """How much of its log is quoted when it fails."""
 
 
 class Child:
@@ -107,7 +107,7 @@ class Child:
         with self.command.log.open("rb") as log:
             log.seek(self._log_start)
             lines = log.read().decode(errors="replace").splitlines()
-        return "\n".join(lines[-TAIL_LINES:]) or "(empty)"
+        return "\n".join(lines[-self.command.tail_lines :]) or "(empty)"
 
     def raise_if_ended(self) -> None:
         """Raise ChildEndedError when the process is over."""
@@ -215,6 +215,8 @@ def tie_to_parent(command: Command) -> list[str]:
     if command.capability:
         only = f"-all,+{command.capability}"
         words += ["--inh-caps", only, "--ambient-caps", only, "--bounding-set", only]
+        # Without it access(2), by which a program may look for its own files, goes by the user alone.
+        words += ["--securebits", "+no_setuid_fixup"]
     return [*words, "--"]
 
 

@@ -1,0 +1,3 @@
+"""An app that cannot be loaded."""
+
+raise RuntimeError("the broken app is broken")

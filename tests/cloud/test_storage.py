@@ -1,0 +1,72 @@
+"""Azurite as the app meets it: https, bearer tokens, one process for all accounts."""
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+from azure.data.tables import TableServiceClient
+from azure.identity import ManagedIdentityCredential
+from azure.storage.blob import BlobServiceClient
+
+from local_cloud.landscape import numbered
+from local_cloud.launch import LaunchedCloud
+from local_cloud.storage import load_account_keys
+
+
+@pytest.fixture
+def as_the_app(cloud: LaunchedCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment by which the app finds its identity and trusts the local authority."""
+    endpoints = cloud.endpoints
+    monkeypatch.setenv("IDENTITY_ENDPOINT", endpoints["identity"]["endpoint"])
+    monkeypatch.setenv("IDENTITY_HEADER", endpoints["identity"]["header"])
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", endpoints["storage"]["ca"])
+
+
+@pytest.mark.usefixtures("as_the_app")
+def test_the_vault_account_has_its_containers_and_takes_an_identitys_token(cloud: LaunchedCloud) -> None:
+    endpoint = cloud.endpoints["storage"]["vault"]["blobEndpoint"]
+
+    with ManagedIdentityCredential(client_id="writer") as credential, BlobServiceClient(endpoint, credential) as client:
+        names = {container.name for container in client.list_containers()}
+        blob = client.get_blob_client("points", "proof")
+        blob.upload_blob(b"content", overwrite=True)
+
+        assert names == {"points", "manifests", "plans", "journal"}
+        assert blob.download_blob().readall() == b"content"
+
+
+@pytest.mark.usefixtures("as_the_app")
+def test_the_app_account_has_its_tables(cloud: LaunchedCloud) -> None:
+    endpoint = cloud.endpoints["storage"]["app"]["tableEndpoint"]
+
+    with ManagedIdentityCredential() as credential, TableServiceClient(endpoint, credential=credential) as client:
+        names = {table.name for table in client.list_tables()}  # pyright: ignore[reportUnknownMemberType] -- the SDK leaves it untyped
+
+    assert names == {"config", "jobs", "points", "operations", "approvals", "blocks"}
+
+
+@pytest.mark.usefixtures("as_the_app")
+def test_the_restore_account_has_a_container(cloud: LaunchedCloud) -> None:
+    account = cloud.endpoints["storage"]["restore"]
+
+    with BlobServiceClient(account["blobEndpoint"], account["key"]) as client:
+        assert [container.name for container in client.list_containers()] == ["restores"]
+
+
+@pytest.mark.usefixtures("as_the_app")
+def test_a_key_opens_only_its_own_account(cloud: LaunchedCloud) -> None:
+    storage = cloud.endpoints["storage"]
+
+    with (
+        BlobServiceClient(storage["vault"]["blobEndpoint"], storage["landing"]["key"]) as client,
+        pytest.raises(ClientAuthenticationError),
+    ):
+        list(client.list_containers())
+
+
+@pytest.mark.usefixtures("as_the_app")
+def test_the_accounts_of_every_test_vault_exist_before_it_starts(cloud: LaunchedCloud) -> None:
+    place = numbered(1)
+    keys = load_account_keys(cloud.folder / "keys/accounts.json", place.accounts)
+    url = cloud.endpoints["storage"]["landing"]["blobEndpoint"].rpartition("/")[0]
+
+    with BlobServiceClient(f"{url}/{place.landing}", keys[place.landing]) as client:
+        assert list(client.list_containers()) == []

@@ -42,6 +42,8 @@ class FunctionsRuntime:
         Raises:
             AppLoadError: Any error of import or annotation; then there is no function at all.
         """
+        if not (Path(self._app_dir) / f"{_SCRIPT}.py").exists():
+            raise AppLoadError(f"{_SCRIPT}.py does not exist in {self._app_dir}", "")
         os.environ.setdefault(_THREADS, _DEFAULT_THREADS)
         sys.path.insert(0, self._app_dir)
         # A host that was started and stopped before in this process left its app behind.
@@ -55,9 +57,7 @@ class FunctionsRuntime:
         _raise_on_failure(await _runtime.worker_init_request(start), AppLoadError)
         answer: Message = await _runtime.functions_metadata_request(Message())
         metadata: list[Message] | None = answer.function_metadata_results
-        if metadata is None:
-            raise AppLoadError(f"{_SCRIPT}.py does not exist in {self._app_dir}", "")
-        return metadata
+        return metadata or []
 
     async def invoke(
         self, function: Function, data: Message, *, client: str = "", headers: Mapping[str, str] | None = None

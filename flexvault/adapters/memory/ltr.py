@@ -106,7 +106,7 @@ class MemoryLtr:
                 )
 
     def find(self, server_id: str, backup_name: str) -> LtrOperation | None:
-        """Read one operation."""
+        """Read one operation; a server that is gone knows no name."""
         with self._faults.around("ltr.find"):
             found = [operation for operation in self._operations(server_id) if operation.backup_name == backup_name]
             return found[-1] if found else None
@@ -114,6 +114,7 @@ class MemoryLtr:
     def list_by_server(self, server_id: str) -> Sequence[LtrOperation]:
         """Read all operations of a server."""
         with self._faults.around("ltr.list_by_server"):
+            self._servers.get(server_id)
             return self._operations(server_id)
 
     def _admit(self, server_id: str, backup_name: str) -> None:
@@ -134,7 +135,6 @@ class MemoryLtr:
                 raise ConflictError(f"backup '{backup_name}' exists", code="BackupNameInUse", target=server_id)
 
     def _operations(self, server_id: str) -> list[LtrOperation]:
-        self._servers.get(server_id)
         with self._lock:
             self._settle()
             return [self._describe(backup) for backup in self._of(server_id)]

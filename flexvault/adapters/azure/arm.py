@@ -1,0 +1,131 @@
+"""Clients of Azure Resource Manager, one per subscription, as the control identity."""
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.credentials import TokenCredential
+from azure.core.exceptions import AzureError
+from azure.core.rest import HttpRequest
+from azure.mgmt.authorization import AuthorizationManagementClient
+from azure.mgmt.postgresqlflexibleservers import PostgreSQLManagementClient
+
+from flexvault.adapters.azure.arm_errors import classify
+from flexvault.adapters.azure.identity import principal_id
+from flexvault.adapters.azure.pipeline import TIMEOUTS, UnhurriedRetryPolicy
+from flexvault.domain.errors import InvalidInputError
+
+PUBLIC_SCOPE = "https://management.azure.com/.default"
+_SERVER_PATH = ("", "subscriptions", "*", "resourcegroups", "*", "providers", "microsoft.dbforpostgresql")
+_SERVER_PARTS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerId:
+    """The parts of a flexible server's ARM id, in the caller's spelling."""
+
+    subscription_id: str
+    resource_group: str
+    name: str
+
+    @classmethod
+    def parse(cls, server_id: str) -> "ServerId":
+        """Take an id apart.
+
+        Raises:
+            InvalidInputError: It is no id of a flexible server.
+        """
+        parts = server_id.rstrip("/").split("/")
+        lower = [part.lower() for part in parts]
+        fits = len(parts) == _SERVER_PARTS and all(
+            wanted in ("*", found) for wanted, found in zip(_SERVER_PATH, lower, strict=False)
+        )
+        if not fits or lower[7] != "flexibleservers" or not all(parts[1:]):
+            message = f"'{server_id}' is no resource id of a flexible server"
+            raise InvalidInputError(message, target=server_id)
+        return cls(subscription_id=parts[2], resource_group=parts[4], name=parts[8])
+
+
+class Arm:
+    """The control identity's way into ARM; thread-safe.
+
+    Args:
+        endpoint: `https://management.azure.com`, or another cloud's.
+        credential: The control identity.
+        scope: What the token is asked for.
+        control_principal_id: Object id of the identity; "" reads it from its token.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        credential: TokenCredential,
+        *,
+        scope: str = PUBLIC_SCOPE,
+        control_principal_id: str = "",
+    ) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._credential = credential
+        self._scope = scope
+        self._principal_id = control_principal_id
+        self._lock = threading.Lock()
+        self._postgres: dict[str, PostgreSQLManagementClient] = {}
+        self._authorization: dict[str, AuthorizationManagementClient] = {}
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            for client in (*self._postgres.values(), *self._authorization.values()):
+                client.close()
+            self._postgres.clear()
+            self._authorization.clear()
+
+    def postgres(self, subscription_id: str) -> PostgreSQLManagementClient:
+        """Answer the client of flexible servers.
+
+        `logging_enable` stays off for good: it would log request bodies, and one of them holds SAS URLs.
+        """
+        with self._lock:
+            if subscription_id not in self._postgres:
+                client = PostgreSQLManagementClient(self._credential, subscription_id, **self._options())
+                self._postgres[subscription_id] = client
+            return self._postgres[subscription_id]
+
+    def authorization(self, subscription_id: str) -> AuthorizationManagementClient:
+        """Answer the client of roles and permissions."""
+        with self._lock:
+            if subscription_id not in self._authorization:
+                client = AuthorizationManagementClient(
+                    credential=self._credential, subscription_id=subscription_id, **self._options()
+                )
+                self._authorization[subscription_id] = client
+            return self._authorization[subscription_id]
+
+    def get(self, resource_id: str, api_version: str) -> dict[str, Any]:
+        """Read any resource as JSON.
+
+        Raises:
+            VaultError: As `arm_errors.classify` says.
+        """
+        subscription_id = resource_id.split("/")[2]
+        request = HttpRequest("GET", f"{self._endpoint}{resource_id}", params={"api-version": api_version})
+        try:
+            response = self.postgres(subscription_id).send_request(request)
+            response.raise_for_status()
+            return response.json()
+        except AzureError as error:
+            raise classify(error, f"resource '{resource_id}'", target=resource_id) from None
+
+    def control_principal_id(self) -> str:
+        """Answer the object id of the control identity."""
+        if not self._principal_id:
+            self._principal_id = principal_id(self._credential, self._scope)
+        return self._principal_id
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "base_url": self._endpoint,
+            "credential_scopes": [self._scope],
+            "retry_policy": UnhurriedRetryPolicy(),
+            **TIMEOUTS,
+        }

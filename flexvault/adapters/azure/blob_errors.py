@@ -1,0 +1,77 @@
+"""What the errors of blob storage mean; nothing of the SDK's text is kept, only its error code."""
+
+from http import HTTPStatus
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError
+
+from flexvault.adapters.azure.pipeline import (
+    error_code_of,
+    is_passing,
+    is_refused,
+    is_throttled,
+    retry_after_of,
+    status_of,
+)
+from flexvault.domain.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidInputError,
+    NotAuthorizedError,
+    NotFoundError,
+    PermanentError,
+    PreconditionFailedError,
+    ThrottledError,
+    TransientError,
+    VaultError,
+)
+
+_EXISTS = frozenset({"BlobAlreadyExists", "ResourceAlreadyExists", "ConditionNotMet", "UnauthorizedBlobOverwrite"})
+_PASSING = frozenset({"ContainerBeingDeleted", "OperationTimedOut", "InternalError"})
+
+
+def is_missing_blob(error: AzureError) -> bool:
+    """Answer whether storage says that the blob, and only the blob, does not exist."""
+    return error_code_of(error) == "BlobNotFound"
+
+
+def classify(error: AzureError, subject: str, *, hint: str = "") -> VaultError:
+    """Answer our error for one of the SDK.
+
+    Args:
+        error: What the SDK raised; its text may hold a source URL and is dropped.
+        subject: The named object, as "blob 'a/b' in container 'points'".
+        hint: What a person can do when storage refuses the identity.
+    """
+    code = error_code_of(error)
+    if code in _PASSING:
+        return TransientError(f"{subject}: storage says {code}", inner_code=code)
+    if code == "ServerBusy" or is_throttled(error):
+        return ThrottledError(f"{subject}: storage asks for a pause", retry_after_seconds=retry_after_of(error))
+    if is_refused(error):
+        return NotAuthorizedError(f"{subject}: storage refuses the identity", hint=hint, inner_code=code)
+    if is_passing(error):
+        reason = "TokenUnavailable" if isinstance(error, ClientAuthenticationError) else type(error).__name__
+        return TransientError(f"{subject} cannot be reached now", inner_code=code or reason)
+    return _permanent(status_of(error), code, subject)
+
+
+def classify_create(error: AzureError, subject: str, *, hint: str = "") -> VaultError:
+    """Answer our error for a create-only or conditional write: what is there already is its own kind."""
+    if error_code_of(error) in _EXISTS or status_of(error) == HTTPStatus.PRECONDITION_FAILED:
+        return AlreadyExistsError(f"{subject} exists")
+    return classify(error, subject, hint=hint)
+
+
+def _permanent(status: int, code: str, subject: str) -> VaultError:
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return NotFoundError(f"{subject} does not exist", code=code or "BlobNotFound")
+        case HTTPStatus.CONFLICT:
+            return ConflictError(f"{subject}: storage says {code}", code=code or None)
+        case HTTPStatus.PRECONDITION_FAILED:
+            return PreconditionFailedError(f"{subject} changed while it was read", inner_code=code)
+        case HTTPStatus.BAD_REQUEST:
+            return InvalidInputError(f"{subject}: storage says {code}", inner_code=code)
+        case _:
+            message = f"{subject}: storage answers {status} {code}"
+            return PermanentError(message, code=code or "StorageRefused", inner_code=str(status))

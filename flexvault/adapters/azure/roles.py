@@ -1,0 +1,82 @@
+"""The source roles of the control identity, checked and granted by itself."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from azure.core.exceptions import AzureError
+from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
+
+from flexvault.adapters.azure.arm import Arm, ServerId
+from flexvault.adapters.azure.arm_errors import arm_code_of, classify
+from flexvault.domain import names, source_roles
+from flexvault.domain.errors import TransientError
+from flexvault.domain.source_roles import Permission
+
+_PROVIDER = "Microsoft.DBforPostgreSQL"
+
+
+class AzureRoles:
+    """Roles on source servers.
+
+    Args:
+        arm: The control identity's way into ARM.
+    """
+
+    def __init__(self, arm: Arm) -> None:
+        self._arm = arm
+
+    def find_missing(self, server_id: str) -> Sequence[str]:
+        """Ask what the identity may do: a role may come from a group or from another tenant, and still count."""
+        place = ServerId.parse(server_id)
+        client: Any = self._arm.authorization(place.subscription_id)
+        try:
+            held = tuple(
+                Permission(actions=tuple(found.actions or ()), not_actions=tuple(found.not_actions or ()))
+                for found in client.permissions.list_for_resource(
+                    resource_group_name=place.resource_group,
+                    resource_provider_namespace=_PROVIDER,
+                    parent_resource_path="",
+                    resource_type="flexibleServers",
+                    resource_name=place.name,
+                )
+            )
+        except AzureError as error:
+            raise self._classify(error, server_id) from None
+        return source_roles.find_missing_actions(held)
+
+    def grant(self, server_id: str) -> Sequence[str]:
+        """Assign both roles; a repetition meets its own names and changes nothing.
+
+        Raises:
+            TransientError: code PrincipalNotFound: the identity is too new for Entra's replicas.
+        """
+        return tuple(self._assign(server_id, role_id) for role_id, _ in source_roles.ROLES)
+
+    def grant_commands(self, server_id: str) -> str:
+        """Answer the commands that grant both roles."""
+        return source_roles.grant_commands(server_id, self._arm.control_principal_id())
+
+    def _assign(self, server_id: str, role_id: str) -> str:
+        place = ServerId.parse(server_id)
+        principal_id = self._arm.control_principal_id()
+        assignment = names.role_assignment_name(server_id, role_id, principal_id)
+        parameters: Any = RoleAssignmentCreateParameters(
+            role_definition_id=source_roles.role_definition_id(server_id, role_id),
+            principal_id=principal_id,
+            principal_type="ServicePrincipal",
+        )
+        client: Any = self._arm.authorization(place.subscription_id)
+        try:
+            client.role_assignments.create(scope=server_id, role_assignment_name=assignment, parameters=parameters)
+        except AzureError as error:
+            # The same role for the same principal under another name serves as well.
+            if arm_code_of(error) != "RoleAssignmentExists":
+                raise self._classify(error, server_id) from None
+        return assignment
+
+    def _classify(self, error: AzureError, server_id: str) -> Exception:
+        subject = f"roles on server '{server_id}'"
+        if arm_code_of(error) == "PrincipalNotFound":
+            message = f"{subject}: the control identity is not known everywhere yet"
+            return TransientError(message, code="PrincipalNotFound", target=server_id)
+        return classify(error, subject, hint=self.grant_commands(server_id), target=server_id)

@@ -1,0 +1,98 @@
+"""The vault account, reached as control, as writer and as retention."""
+
+from collections.abc import Iterable, Mapping
+
+from azure.core.credentials import TokenCredential
+
+from flexvault.adapters.azure.blob_account import BlobAccount
+from flexvault.adapters.azure.delegation import Delegation
+from flexvault.domain import blob_names
+from flexvault.ports import BlobFacts, BlockRange
+
+
+class AzureVaultReader:
+    """Reads.
+
+    Args:
+        endpoint: Blob endpoint of the vault account.
+        credential: The control identity.
+    """
+
+    def __init__(self, endpoint: str, credential: TokenCredential) -> None:
+        self._account = BlobAccount(endpoint, credential)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._account.close()
+
+    def read(
+        self, container: str, path: str, *, offset: int = 0, length: int | None = None, version_id: str = ""
+    ) -> bytes:
+        """Read a blob or a part of it."""
+        return self._account.read(container, path, offset, length, version_id)
+
+    def find(self, container: str, path: str, *, version_id: str = "") -> BlobFacts | None:
+        """Answer what is known of a blob."""
+        return self._account.find(container, path, version_id)
+
+    def list_blobs(self, container: str, prefix: str) -> Iterable[BlobFacts]:
+        """Answer current blobs; a list names no versions, `find` does."""
+        return self._account.list_blobs(container, prefix)
+
+
+class AzureVaultWriter:
+    """Create-only writes.
+
+    Args:
+        endpoint: Blob endpoint of the vault account.
+        credential: The writer.
+        sources: Signs reads of the landing account.
+    """
+
+    def __init__(self, endpoint: str, credential: TokenCredential, sources: Delegation) -> None:
+        self._account = BlobAccount(endpoint, credential)
+        self._sources = sources
+        self.delegation = Delegation(self._account.service)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._account.close()
+
+    def create(self, container: str, path: str, data: bytes) -> BlobFacts:
+        """Create a blob."""
+        return self._account.create(container, path, data)
+
+    def stage_block(self, path: str, index: int, source: BlockRange) -> str:
+        """Copy a range of a landing file into a block."""
+        url = self._sources.source_url(source.container, source.name, source.version_id)
+        return self._account.stage_block(blob_names.POINTS, path, index, url, source)
+
+    def commit(self, path: str, block_count: int, metadata: Mapping[str, str]) -> None:
+        """Make a file of its blocks."""
+        self._account.commit(blob_names.POINTS, path, block_count, metadata)
+
+
+class AzureVaultCleaner:
+    """Deletes, and writes of journal and plans.
+
+    Args:
+        endpoint: Blob endpoint of the vault account.
+        credential: The retention identity.
+    """
+
+    def __init__(self, endpoint: str, credential: TokenCredential) -> None:
+        self._account = BlobAccount(endpoint, credential)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._account.close()
+
+    def create(self, container: str, path: str, data: bytes) -> BlobFacts:
+        """Create a blob; the identity's role admits only `journal` and `plans`."""
+        return self._account.create(container, path, data)
+
+    def delete(self, container: str, path: str, version_id: str = "") -> None:
+        """Delete the base name and then the version: Azure refuses the current version's id first."""
+        self._account.delete(container, path)
+        if version_id:
+            self._account.delete(container, path, version_id)

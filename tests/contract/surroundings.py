@@ -1,0 +1,97 @@
+"""Real parts for the contract suite: Azurite over https, and credentials that the local cloud signed."""
+
+import os
+import socket
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from azure.core.credentials import AccessToken
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+
+from flexvault.domain import blob_names, row_keys
+from local_cloud.certificates import Certificates, ensure_certificates, now
+from local_cloud.landscape import MAIN
+from local_cloud.processes import Child
+from local_cloud.storage import StoragePorts, azurite_command, is_listening, load_account_keys
+from local_cloud.tokens import TokenIssuer
+
+START_SECONDS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """A token credential of one identity."""
+
+    issuer: TokenIssuer
+    client_id: str
+
+    def get_token(self, *scopes: str, **_options: object) -> AccessToken:
+        resource = scopes[0].removesuffix(".default")
+        return AccessToken(self.issuer.for_identity(self.client_id, resource), int(time.time()) + 3600)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Azurite:
+    """A running Azurite with the accounts of the main landscape."""
+
+    ports: StoragePorts
+    certificates: Certificates
+    issuer: TokenIssuer
+
+    def blob_endpoint(self, account: str) -> str:
+        return f"https://127.0.0.1:{self.ports.blob}/{account}"
+
+    @property
+    def table_endpoint(self) -> str:
+        return f"https://127.0.0.1:{self.ports.table}/{MAIN.app}"
+
+    def identity(self, client_id: str) -> Identity:
+        return Identity(issuer=self.issuer, client_id=client_id)
+
+
+@contextmanager
+def run_azurite(folder: Path) -> Generator[Azurite]:
+    """Run an Azurite with the vault's containers and tables."""
+    certificates = ensure_certificates(folder / "tls", now())
+    issuer = TokenIssuer.load(folder / "keys", "https://identity.example")
+    ports = StoragePorts(blob=free_port(), table=free_port(), queue=free_port())
+    lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
+    child = Child(
+        azurite_command(
+            folder=folder / "state",
+            ports=ports,
+            certificates=certificates,
+            keys=load_account_keys(folder / "accounts.json", MAIN.accounts),
+            log=folder / "azurite.log",
+            lock=lock,
+        )
+    )
+    try:
+        child.wait_until(lambda: is_listening(ports.blob, ports.table), START_SECONDS)
+        azurite = Azurite(ports=ports, certificates=certificates, issuer=issuer)
+        create_content(azurite)
+        yield azurite
+    finally:
+        child.stop()
+        os.close(lock)
+
+
+def create_content(azurite: Azurite) -> None:
+    """Create the containers and tables that the deployment creates in Azure."""
+    owner, trust = azurite.identity("owner"), str(azurite.certificates.authority)
+    containers = [(MAIN.vault, name) for name in blob_names.CONTAINERS] + [(MAIN.restore, "restores")]
+    for account, container in containers:
+        with BlobServiceClient(azurite.blob_endpoint(account), owner, connection_verify=trust) as blobs:
+            blobs.create_container(container)
+    with TableServiceClient(azurite.table_endpoint, credential=owner, connection_verify=trust) as tables:
+        for table in row_keys.TABLES:
+            tables.create_table(table)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

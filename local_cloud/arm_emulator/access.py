@@ -82,7 +82,7 @@ class AccessControl:
         for assignment in self.effective(principal, scope):
             if assignment.role.permits(action):
                 return
-        raise authorization_failed(principal.client_id, principal.object_id, action, scope)
+        raise authorization_failed(principal.client_id, principal.object_id, action, scope or "/")
 
     def effective(self, principal: Principal, scope: str) -> list[RoleAssignment]:
         """Return the assignments that give the caller rights at a scope at this moment."""

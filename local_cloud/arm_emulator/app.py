@@ -1,9 +1,10 @@
 """The ASGI application: requests in, ARM answers out, and the faults that act on requests."""
 
-import hashlib
 import itertools
 import json
+import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from local_cloud.arm_emulator import control
+from local_cloud.arm_emulator.clock import wire_time
 from local_cloud.arm_emulator.connections import Connections
 from local_cloud.arm_emulator.emulator import Emulator
 from local_cloud.arm_emulator.faults import Fault, Stage
@@ -22,6 +24,7 @@ from local_cloud.arm_emulator.problems import ArmError, bad_request
 from local_cloud.arm_emulator.ratelimit import RateLimit
 from local_cloud.arm_emulator.routing import Answer, Call, normalised
 
+_NAMESPACE = uuid.UUID("d2c0a1f4-1d4e-4c43-8a8f-5b0a7c9e3e52")
 _STANDARD_HEADERS = {
     "Cache-Control": "no-cache",
     "Pragma": "no-cache",
@@ -39,6 +42,7 @@ class EmulatorApp:
         self._base_url = base_url
         self._connections = connections
         self._rate_limit = RateLimit(emulator.clock)
+        self._started_at = wire_time(emulator.clock())
         self._ordinals = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,8 +108,7 @@ class EmulatorApp:
         if parameters["retryAfterForm"] == "seconds":
             headers["Retry-After"] = str(parameters["retryAfterSeconds"])
         elif parameters["retryAfterForm"] == "date":
-            at = self._emulator.clock().timestamp() + parameters["retryAfterSeconds"]
-            moment = self._emulator.clock().fromtimestamp(at, tz=self._emulator.clock().tzinfo)
+            moment = self._emulator.clock() + timedelta(seconds=parameters["retryAfterSeconds"])
             headers["Retry-After"] = format_datetime(moment, usegmt=True)
         return ArmError(
             HTTPStatus.TOO_MANY_REQUESTS,
@@ -120,7 +123,7 @@ class EmulatorApp:
 
     def _arm_headers(self, request: Request) -> dict[str, str]:
         subscription = normalised(request.url.path).split("/")[2:3]
-        request_id = hashlib.md5(f"{id(self)}|{next(self._ordinals)}".encode(), usedforsecurity=False).hexdigest()
+        request_id = str(uuid.uuid5(_NAMESPACE, f"{self._started_at}|{next(self._ordinals)}"))
         headers = {
             **_STANDARD_HEADERS,
             "x-ms-request-id": request_id,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from local_cloud.arm_emulator.access import RoleAssignment
 from local_cloud.arm_emulator.clock import wire_time
-from local_cloud.arm_emulator.problems import ArmError, bad_request
+from local_cloud.arm_emulator.problems import ArmError, bad_request, resource_not_found
+from local_cloud.arm_emulator.resources import SERVER_TYPE, STORAGE_TYPE
 from local_cloud.arm_emulator.roles import BUILT_IN_ROLES, RoleDefinition, find_role
 from local_cloud.arm_emulator.routing import AUTHORIZATION, Answer, Call, Operation
 
@@ -108,15 +109,18 @@ def _require_scope_exists(emulator: "Emulator", call: Call) -> None:
     if match is None:
         raise bad_request("InvalidScope", f"The scope '{scope}' is not a resource id.")
     subscription, group, name = match["subscription"], match["group"], match["name"]
-    kind = f"{match['provider']}/{match['type']}".lower()
+    kind = f"{match['provider']}/{match['type']}"
     if group is None:
         emulator.inventory.get_subscription(subscription)
     elif name is None:
         emulator.inventory.get_resource_group(subscription, group)
-    elif kind == "microsoft.storage/storageaccounts":
+    elif kind.lower() == SERVER_TYPE.lower():
+        emulator.inventory.get_server(subscription, group, name)
+    elif kind.lower() == STORAGE_TYPE.lower():
         emulator.inventory.get_storage_account(subscription, group, name)
     else:
-        emulator.inventory.get_server(subscription, group, name)
+        emulator.inventory.get_resource_group(subscription, group)
+        raise resource_not_found(kind, name, group)
 
 
 def _lies_below(assignment: RoleAssignment, scope: str) -> bool:

@@ -88,6 +88,7 @@ class EmulatorServer:
         """End the thread and all backups."""
         self.emulator.close()
         self._server.should_exit = True
+        self._server.force_exit = True  # whoever still waits for an answer has given up
         if self._thread is not None:
             self._thread.join()
         self._socket.close()

@@ -2,12 +2,15 @@
 
 import os
 import socket
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
+from local_cloud.arm_emulator.clock import Clock
 from local_cloud.arm_emulator.config import EmulatorConfig
 from local_cloud.arm_emulator.server import EmulatorServer
 from local_cloud.certificates import Certificates, ensure_certificates, now
@@ -26,16 +29,6 @@ CREATE TABLE line (id int PRIMARY KEY, text text);
 INSERT INTO line SELECT n, md5(n::text) FROM generate_series(1, 5000) AS n;
 CREATE ROLE clerk LOGIN;
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What every emulator of the session talks to."""
-
-    certificates: Certificates
-    identity: IdentityService
-    postgres: PostgresServer
-    landing: Landing
 
 
 @pytest.fixture(scope="session")
@@ -108,29 +101,37 @@ def base_config(
     )
 
 
-type StartWorld = Callable[..., World]
+class StartWorld(Protocol):
+    """Starts an emulator with changed settings; it ends with the test."""
+
+    def __call__(self, *, clock: Clock = now, **changes: Any) -> World: ...
 
 
 @pytest.fixture
-def start_world(base_config: EmulatorConfig, identity: IdentityService, tmp_path: Path) -> Iterator[StartWorld]:
-    """Start an emulator with changed settings; it ends with the test."""
-    started: list[World] = []
+def start_world(base_config: EmulatorConfig, identity: IdentityService, tmp_path: Path) -> Generator[StartWorld]:
+    with ExitStack() as started:
 
-    def start(**changes: object) -> World:
-        config = replace(base_config, state_dir=tmp_path / "state", **changes)  # type: ignore[arg-type]
-        world = World(EmulatorServer(config, changes.pop("clock", now)), identity)  # type: ignore[arg-type]
-        started.append(world)
-        return world
+        def start(*, clock: Clock = now, **changes: Any) -> World:
+            config = replace(base_config, state_dir=tmp_path / "state", **changes)
+            return started.enter_context(World(EmulatorServer(config, clock), identity))
 
-    yield start
-    for world in started:
-        world.close()
+        yield start
 
 
 @pytest.fixture
 def world(start_world: StartWorld) -> World:
     """A cloud with one server that nothing stands behind: for everything but a backup's content."""
     return start_world(servers=(server_of("pg-orders"),))
+
+
+@pytest.fixture(scope="session")
+def calm_world(
+    base_config: EmulatorConfig, identity: IdentityService, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[World]:
+    """The same, shared by the tests that change nothing."""
+    config = replace(base_config, state_dir=tmp_path_factory.mktemp("calm"), servers=(server_of("pg-orders"),))
+    with World(EmulatorServer(config), identity) as world:
+        yield world
 
 
 def _free_port() -> int:

@@ -13,7 +13,8 @@ CREATED_AT = "2025-06-01T18:30:22.123456Z"
 
 SUBSCRIPTION_ID = f"/subscriptions/{SUBSCRIPTION}"
 GROUP_ID = f"{SUBSCRIPTION_ID}/resourceGroups/{GROUP}"
-SERVER_ID = f"{GROUP_ID}/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-orders"
+SERVERS_ID = f"{GROUP_ID}/providers/Microsoft.DBforPostgreSQL/flexibleServers"
+SERVER_ID = f"{SERVERS_ID}/pg-orders"
 ACCOUNT_ID = f"{GROUP_ID}/providers/Microsoft.Storage/storageAccounts/{ACCOUNT}"
 
 

@@ -48,7 +48,12 @@ class World:
         )
         self._clients: list[Any] = []
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for client in self._clients:
             client.close()
         self.http.close()

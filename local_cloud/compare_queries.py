@@ -40,8 +40,8 @@ OF_THE_SERVER: Queries = {
             'comment', shobj_description(oid, 'pg_authid'))
         FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'""",
     "membership": """
-        SELECT m.roleid::regrole || ' to ' || m.member::regrole, (to_jsonb(m) - '{oid,roleid,member,grantor}'::text[])
-            || jsonb_build_object('grantor', m.grantor::regrole::text)
+        SELECT m.roleid::regrole || ' to ' || m.member::regrole, ((to_jsonb(m) - '{oid,roleid,member,grantor}'::text[])
+            || jsonb_build_object('grantor', m.grantor::regrole::text))::text
         FROM pg_auth_members AS m WHERE m.member::regrole::text NOT LIKE 'pg\\_%'""",
     "settings of": """
         SELECT CASE setdatabase WHEN 0 THEN 'all databases' ELSE 'database ' || quote_ident(d.datname) END

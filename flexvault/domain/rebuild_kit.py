@@ -8,6 +8,7 @@ exact name, owner, encoding and locale, then its objects, and at last its own se
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -216,12 +217,39 @@ def _why_left_out(entry: Entry) -> tuple[str, bool]:
 def _database_files(
     step: DatabaseStep, archive: Archive, properties: DatabaseFacts, left_out: tuple[LeftOut, ...]
 ) -> dict[str, str]:
+    prefix = f"databases/{step.number}"
+    always = {item.dump_id: item for item in left_out if item.always}
+    managed = {item.dump_id: item for item in left_out}
+    schemas = [entry for entry in archive.entries if entry.desc == "SCHEMA"]
+    rights = [entry for entry in archive.entries if entry.desc == "ACL" and entry.tag.startswith("SCHEMA ")]
+    apart = {entry.dump_id for entry in (*schemas, *rights)}
+    main = [entry for entry in archive.entries if entry.dump_id not in apart]
+    loans = _loans(archive)
     return {
-        f"databases/{step.number}.create.sql": _create_sql(properties),
-        f"databases/{step.number}.after.sql": "".join(f"{text.strip()}\n" for text in properties.after),
-        f"databases/{step.number}.list": _use_list(archive, {item.dump_id: item for item in left_out if item.always}),
-        f"databases/{step.number}.managed.list": _use_list(archive, {item.dump_id: item for item in left_out}),
+        f"{prefix}.create.sql": _create_sql(properties),
+        f"{prefix}.after.sql": "".join(f"{text.strip()}\n" for text in properties.after),
+        f"{prefix}.list": _use_list(archive.entries, always),
+        f"{prefix}.managed.schemas.list": _use_list(schemas, managed),
+        f"{prefix}.managed.lend.sql": "".join(
+            f"GRANT CREATE ON SCHEMA {schema} TO {role};\n" for schema, role in loans
+        ),
+        f"{prefix}.managed.list": _use_list(main, managed),
+        f"{prefix}.managed.return.sql": "".join(
+            f"REVOKE CREATE ON SCHEMA {schema} FROM {role};\n" for schema, role in loans
+        ),
+        f"{prefix}.managed.rights.list": _use_list(rights, managed),
     }
+
+
+def _loans(archive: Archive) -> list[tuple[str, str]]:
+    """Return quoted pairs of schema and owner: who owns an object in a schema that is not the owner's."""
+    owner_of = {entry.tag: entry.owner for entry in archive.entries if entry.desc == "SCHEMA"}
+    pairs = {
+        (entry.namespace, entry.owner)
+        for entry in archive.entries
+        if entry.namespace not in {"", "pg_catalog"} and entry.owner and entry.owner not in RESERVED_ROLES
+    }
+    return sorted((quote_name(schema), quote_name(role)) for schema, role in pairs if owner_of.get(schema) != role)
 
 
 def _create_sql(properties: DatabaseFacts) -> str:
@@ -235,10 +263,10 @@ def _create_sql(properties: DatabaseFacts) -> str:
     return script
 
 
-def _use_list(archive: Archive, left_out: dict[int, LeftOut]) -> str:
+def _use_list(entries: Iterable[Entry], left_out: dict[int, LeftOut]) -> str:
     """Write a list for `pg_restore --use-list`: the table of contents in its order, what is left out as a comment."""
     lines: list[str] = []
-    for entry in archive.entries:
+    for entry in entries:
         if entry.desc in _OF_THE_SESSION or entry.desc.startswith("DATABASE") or entry.tag.startswith("DATABASE "):
             continue
         line = f"{entry.dump_id}; {entry.desc} {_shown(entry)} {entry.owner or '-'}"

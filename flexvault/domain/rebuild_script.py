@@ -110,7 +110,6 @@ check_server() {  # oldest major version that takes the dumps
       fail "$program is of version $(major_of "$program"); use the client of the server's version $server_major"
   done
   superuser="$(ask 'SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user')"
-  if [ "$superuser" = t ]; then list=list; else list=managed.list; fi
 }
 
 check_target() {
@@ -138,17 +137,33 @@ return_roles() {
   fi
 }
 
+restore_objects() {  # file, connection string, list, further options of pg_restore
+  local file="$files/$1" connection="$2" list="$3"
+  shift 3
+  pg_restore --exit-on-error --no-password --no-tablespaces "$@" \
+    --use-list "$kit/databases/$list" --dbname "$connection" "$file"
+}
+
 restore_database() {  # number, connection string, name, file
-  local section
+  local section list="$1.list"
   say "database $3: create"
   run_sql --file "$kit/databases/$1.create.sql"
+  if [ "$superuser" != t ]; then
+    # Without superuser an object goes only to an owner who may create in its schema; rights of schemas come last.
+    list="$1.managed.list"
+    restore_objects "$4" "$2" "$1.managed.schemas.list"
+    run_sql --dbname "$2" --file "$kit/databases/$1.managed.lend.sql"
+  fi
   for section in pre-data data post-data; do
     say "database $3: $section"
-    pg_restore --exit-on-error --no-password --no-tablespaces --jobs "$jobs" --section "$section" \
-      --use-list "$kit/databases/$1.$list" --dbname "$2" "$files/$4"
+    restore_objects "$4" "$2" "$list" --jobs "$jobs" --section "$section"
   done
+  if [ "$superuser" != t ]; then
+    run_sql --dbname "$2" --file "$kit/databases/$1.managed.return.sql"
+    restore_objects "$4" "$2" "$1.managed.rights.list"
+  fi
   say "database $3: statistics, settings and grants"
-  run_sql --dbname "$2" --command 'ANALYZE'
+  run_sql --dbname "$2" --command 'SET client_min_messages = error' --command 'ANALYZE'
   run_sql --file "$kit/databases/$1.after.sql"
 }
 

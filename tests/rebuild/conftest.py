@@ -34,9 +34,10 @@ OLD_BIN = _install("")
 class Server:
     port: int
     bin: Path
+    superuser: str = "postgres"
 
-    def url(self, database: str = "postgres", user: str = "postgres") -> str:
-        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str = "postgres", user: str | None = None) -> str:
+        return f"postgresql://{user or self.superuser}@127.0.0.1:{self.port}/{database}"
 
     def execute(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:
         options = "-c default_transaction_read_only=off"  # the seed sets a database to read only
@@ -50,7 +51,7 @@ def _as_postgres() -> list[str]:
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
 
 
-def _start(folder: Path, template: Path, binaries: Path) -> tuple[Server, subprocess.Popen[bytes]]:
+def _start(folder: Path, template: Path, binaries: Path, superuser: str) -> tuple[Server, subprocess.Popen[bytes]]:
     data = folder / "data"
     shutil.copytree(template, data)
     data.chmod(0o700)
@@ -64,7 +65,7 @@ def _start(folder: Path, template: Path, binaries: Path) -> tuple[Server, subpro
         command += ["-c", setting]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
-    server = Server(port=port, bin=binaries)
+    server = Server(port=port, bin=binaries, superuser=superuser)
     deadline = time.monotonic() + 20
     while True:
         try:
@@ -77,12 +78,12 @@ def _start(folder: Path, template: Path, binaries: Path) -> tuple[Server, subpro
             return server, process
 
 
-def _initialise(folder: Path, binaries: Path) -> Path:
+def _initialise(folder: Path, binaries: Path, superuser: str) -> Path:
     folder.mkdir()
     if os.geteuid() == 0:
         subprocess.run(["chown", "postgres", str(folder)], check=True)
     data = folder / "template"
-    options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
+    options = ["-U", superuser, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
     command = [*_as_postgres(), str(binaries / "initdb"), "-D", str(data), *options]
     subprocess.run(command, check=True, capture_output=True)
     return data
@@ -105,16 +106,17 @@ type ServerMaker = Callable[..., AbstractContextManager[Server]]
 @pytest.fixture(scope="session")
 def run_server(open_folder: Path) -> ServerMaker:
     """Run a fresh server in a with block; a new cluster is copied, not initialised each time."""
-    templates: dict[Path, Path] = {}
+    templates: dict[tuple[Path, str], Path] = {}
     names = count()
 
     @contextmanager
-    def run(binaries: Path = BIN) -> Generator[Server]:
-        if binaries not in templates:
-            templates[binaries] = _initialise(open_folder / f"template-{next(names)}", binaries)
+    def run(binaries: Path = BIN, superuser: str = "postgres") -> Generator[Server]:
+        key = (binaries, superuser)
+        if key not in templates:
+            templates[key] = _initialise(open_folder / f"template-{next(names)}", binaries, superuser)
         folder = open_folder / f"server-{next(names)}"
         folder.mkdir()
-        server, process = _start(folder, templates[binaries], binaries)
+        server, process = _start(folder, templates[key], binaries, superuser)
         try:
             yield server
         finally:

@@ -77,6 +77,9 @@ CREATE TABLE public.item (id int PRIMARY KEY, embedding vector(3), raw bytea);
 INSERT INTO public.item SELECT n, ARRAY[n, n / 2, n % 7]::vector, decode(lpad(to_hex(n), 8, '0'), 'hex')
     FROM generate_series(1, 200) AS n;
 CREATE INDEX ON public.item USING hnsw (embedding vector_l2_ops);
+GRANT CREATE ON SCHEMA public TO team_lead;
+CREATE TABLE public.team_note (note text);
+ALTER TABLE public.team_note OWNER TO team_lead;
 SELECT lo_from_bytea(70001, decode(repeat('00ff', 4000), 'hex')), lo_from_bytea(70002, 'small');
 ALTER LARGE OBJECT 70001 OWNER TO app_owner;
 GRANT SELECT ON LARGE OBJECT 70001 TO app;

@@ -1,15 +1,219 @@
-"""A server is rebuilt from its dumps by the kit's own commands, and is equal."""
+"""A server is rebuilt from its dumps by the kit's own commands, and is equal; or the script stops and says why."""
 
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from local_cloud.compare import compare_servers
-from local_cloud.rebuild import rebuild
+import pytest
+
+from local_cloud.compare import compare_servers, server_facts
+from local_cloud.rebuild import RebuildFailedError, rebuild
 from tests.rebuild.backup import dump_server, kit_facts, write_kit
-from tests.rebuild.conftest import Server
+from tests.rebuild.conftest import OLD_BIN, Server, ServerMaker
+from tests.rebuild.seed import EMPTY_DATABASE, ODD_DATABASE, SHOP, quoted, seed
+
+# Legal in a blob name and hostile to a shell.
+HOSTILE_PREFIX = "-rf $(touch pwned) 'it''s' \"q\" ;`id`\\ ünï"
 
 
-def test_a_rebuilt_server_equals_its_source(source: Server, target: Server, tmp_path: Path) -> None:
-    dump_server(source, tmp_path, "demo")
-    write_kit(tmp_path, "demo", kit_facts(tmp_path, "demo"))
-    rebuild(tmp_path, "demo", target.url(), target.bin, on_line=print)
+@pytest.fixture(scope="module")
+def backup(source: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("backup")
+    dump_server(source, folder, "demo")
+    return folder
+
+
+@pytest.fixture
+def restore(backup: Path, tmp_path: Path) -> Path:
+    """Lay a restore of its own, kit included, that the test may damage."""
+    folder = tmp_path / "restore"
+    shutil.copytree(backup, folder)
+    write_kit(folder, "demo", kit_facts(folder, "demo"))
+    return folder
+
+
+def databases_of(server: Server) -> set[str]:
+    return {str(row[0]) for row in server.execute("SELECT datname FROM pg_database")}
+
+
+def roles_of(server: Server) -> set[str]:
+    return {str(row[0]) for row in server.execute("SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'")}
+
+
+def test_a_rebuilt_server_equals_its_source(source: Server, target: Server, restore: Path) -> None:
+    lines: list[str] = []
+    rebuild(restore, "demo", target.url(), target.bin, on_line=lines.append)
+    comparison = compare_servers(source.url(), target.url())
+    assert comparison.differences == ()
+    assert comparison.counts["rows"] > 6000
+    assert f"database {ODD_DATABASE}: data" in lines
+    assert lines[-1] == "rebuild complete"
+
+
+def test_names_that_a_shell_could_obey_are_only_names(backup: Path, target: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "a $(touch pwned) folder"
+    folder.mkdir()
+    for path in backup.iterdir():
+        shutil.copy(path, folder / path.name.replace("demo", HOSTILE_PREFIX, 1))
+    kit = write_kit(folder, HOSTILE_PREFIX, kit_facts(folder, HOSTILE_PREFIX))
+    rebuild(folder, HOSTILE_PREFIX, target.url(), target.bin)
+    assert {SHOP, ODD_DATABASE, EMPTY_DATABASE} < databases_of(target)
+    assert "app" in roles_of(target)  # a role is named: DROP ROLE app
+    assert not [path for place in (tmp_path, folder, kit, Path.cwd()) for path in place.glob("pwned*")]
+
+
+def leave_out(restore: Path, *words: str) -> None:
+    """Put a semicolon before the lines that name one of the words, as README.md tells."""
+    for path in (restore / "demo_rebuild/databases").glob("*.managed.list"):
+        lines = path.read_text().splitlines()
+        path.write_text("".join(f"{'; ' if any(w in line for w in words) else ''}{line}\n" for line in lines))
+
+
+def test_an_administrator_without_superuser_restores_all_but_what_the_report_names(
+    source: Server, run_server: ServerMaker, restore: Path
+) -> None:
+    # As on a flexible server: the superuser is the service's, the old administrator is an ordinary role of the backup.
+    expected = (
+        "database shop: .*(vector|public\\.item)",  # left out by hand
+        "membership .* to flexadmin: only in the target",  # who creates a role is its administrator
+        "membership .*: differs.*'grantor': 'flexadmin'|membership .*\"grantor\": \"flexadmin\"",
+        "role (azuresu|flexadmin): only in the target",
+        "role postgres: differs, in the source: superuser t",
+        "server parameter rights log_min_messages: missing in the target",
+    )
+    with run_server(superuser="azuresu") as target:
+        target.execute("CREATE ROLE flexadmin LOGIN CREATEROLE CREATEDB BYPASSRLS REPLICATION")
+        target.execute("GRANT pg_monitor TO flexadmin WITH ADMIN OPTION")
+        leave_out(restore, "vector", "item")  # the wheel's vector is for superusers only
+        lines: list[str] = []
+        rebuild(restore, "demo", target.url(user="flexadmin"), target.bin, on_line=lines.append)
+        differences = compare_servers(source.url(), target.url()).differences
+    assert lines[0] == "roles: roles.sql"
+    assert [line for line in differences if not any(re.match(pattern, line, re.DOTALL) for pattern in expected)] == []
+    report = (restore / "demo_rebuild/roles-report.txt").read_text()
+    assert "app: only a superuser grants rights on server parameters" in report
+
+
+def remove_a_file(folder: Path, server: Server) -> None:
+    (folder / "demo_database_shop.sql").unlink()
+
+
+def cut_a_file(folder: Path, server: Server) -> None:
+    path = folder / "demo_database_shop.sql"
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def change_a_byte(folder: Path, server: Server) -> None:
+    path = folder / "demo_database_shop.sql"
+    content = bytearray(path.read_bytes())
+    content[-300] ^= 1
+    path.write_bytes(content)
+
+
+def create_the_database(folder: Path, server: Server) -> None:
+    server.execute("CREATE DATABASE shop")
+
+
+def create_a_role(folder: Path, server: Server) -> None:
+    server.execute("CREATE ROLE auditor")
+
+
+def need_an_extension(folder: Path, server: Server) -> None:
+    path = folder / "demo_rebuild/checks.sql"
+    path.write_text(path.read_text().replace("'vector'", "'vector', 'postgis'"))
+
+
+def disallow_the_extension(folder: Path, server: Server) -> None:
+    server.execute("ALTER DATABASE postgres SET azure.extensions = 'pg_trgm, postgis'")
+
+
+OBSTACLES: dict[str, tuple[Callable[[Path, Server], None], str]] = {
+    "missing_file": (remove_a_file, "file is missing: .*/demo_database_shop.sql"),
+    "cut_file": (cut_a_file, r"file has \d+ bytes instead of \d+, download it again"),
+    "changed_byte": (change_a_byte, "file has another SHA-256 than the backup"),
+    "existing_database": (create_the_database, "database exists already: shop"),
+    "existing_role": (create_a_role, "role exists already .*: auditor"),
+    "extension_unknown_to_the_server": (need_an_extension, "extension is not offered by the server: postgis"),
+    "extension_not_allowed": (disallow_the_extension, "not in the server parameter azure.extensions: vector"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), OBSTACLES.values(), ids=OBSTACLES)
+def test_an_obstacle_stops_the_rebuild_before_anything_is_written(
+    restore: Path, target: Server, spoil: Callable[[Path, Server], None], message: str
+) -> None:
+    spoil(restore, target)
+    before = databases_of(target), roles_of(target)
+    with pytest.raises(RebuildFailedError, match=message):
+        rebuild(restore, "demo", target.url(), target.bin)
+    assert (databases_of(target), roles_of(target)) == before
+
+
+def test_an_older_server_is_refused(restore: Path, run_server: ServerMaker) -> None:
+    with (
+        run_server(OLD_BIN) as old,
+        pytest.raises(RebuildFailedError, match="server runs PostgreSQL 16, the backup needs 18"),
+    ):
+        rebuild(restore, "demo", old.url(), old.bin)
+
+
+def test_a_client_of_another_version_is_refused(restore: Path, target: Server) -> None:
+    with pytest.raises(RebuildFailedError, match="psql is of version 16; use the client of the server's version 18"):
+        rebuild(restore, "demo", target.url(), OLD_BIN)
+
+
+def test_an_error_in_the_middle_stops_the_rebuild(restore: Path, target: Server) -> None:
+    (restore / "demo_rebuild/databases/02.create.sql").write_text("SELECT 1 / 0;")
+    with pytest.raises(RebuildFailedError, match="division by zero"):
+        rebuild(restore, "demo", target.url(), target.bin)
+    assert SHOP not in databases_of(target)
+
+
+def test_a_broken_roles_script_creates_no_role_at_all(restore: Path, target: Server) -> None:
+    path = restore / "demo_rebuild/roles-superuser.sql"
+    path.write_text(path.read_text() + "SELECT 1 / 0;\n")
+    before = roles_of(target)
+    with pytest.raises(RebuildFailedError, match="division by zero"):
+        rebuild(restore, "demo", target.url(), target.bin)
+    assert roles_of(target) == before
+
+
+def test_a_second_run_goes_on_with_the_roles_that_exist(
+    source: Server, target: Server, restore: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuild(restore, "demo", target.url(), target.bin)
+    for name in (SHOP, ODD_DATABASE, EMPTY_DATABASE):
+        target.execute(f"DROP DATABASE {quoted(name)}")
+    target.execute("ALTER ROLE app NOLOGIN CONNECTION LIMIT 1")
+    monkeypatch.setenv("REBUILD_EXISTING_ROLES", "update")
+    rebuild(restore, "demo", target.url(), target.bin)
     assert compare_servers(source.url(), target.url()).differences == ()
+
+
+def test_a_dump_of_an_older_version_rebuilds_a_newer_server(
+    run_server: ServerMaker, target: Server, tmp_path: Path
+) -> None:
+    with run_server(OLD_BIN) as old:
+        seed(old.url())
+        dump_server(old, tmp_path, "old")
+        write_kit(tmp_path, "old", kit_facts(tmp_path, "old", version="16.14"))
+        rebuild(tmp_path, "old", target.url(), target.bin)
+        before, after = server_facts(old.url()), server_facts(target.url())
+    rows = {key: value for key, value in before.items() if ": rows of " in key or ": large object " in key}
+    assert len(rows) > 10
+    assert {key: after.get(key) for key in rows} == rows
+    assert {key for key in before if key.startswith("role ")} == {key for key in after if key.startswith("role ")}
+
+
+def test_passwords_come_along_only_when_asked_for(backup: Path, source: Server, target: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "restore"
+    shutil.copytree(backup, folder)
+    kit = write_kit(folder, "demo", kit_facts(folder, "demo"))
+    assert not [path for path in kit.rglob("*") if path.is_file() and b"SCRAM-SHA-256" in path.read_bytes()]
+    kit = write_kit(folder, "demo", kit_facts(folder, "demo", with_passwords=True))
+    holders = {path.name for path in kit.rglob("*") if path.is_file() and b"SCRAM-SHA-256" in path.read_bytes()}
+    assert holders == {"roles.sql", "roles-superuser.sql"}
+    rebuild(folder, "demo", target.url(), target.bin)
+    verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = 'app'"
+    assert target.execute(verifier) == source.execute(verifier)

@@ -53,7 +53,7 @@ class BlobAccount:
             return b""
         try:
             blob = self._blob(container, name, version_id)
-            return blob.download_blob(offset or None, length).readall()
+            return blob.download_blob(offset, length).readall()
         except AzureError as error:
             if error_code_of(error) == "InvalidRange":
                 return b""

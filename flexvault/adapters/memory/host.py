@@ -36,7 +36,6 @@ class MemoryOrchestrations:
         self._faults = faults
         self._lock = threading.Lock()
         self._running: set[str] = set()
-        self._known: set[str] = set()
         self.started: list[StartedOrchestration] = []
 
     def start(self, name: str, instance_id: str, payload: Mapping[str, Any]) -> bool:
@@ -45,18 +44,17 @@ class MemoryOrchestrations:
             if instance_id in self._running:
                 return False
             self._running.add(instance_id)
-            self._known.add(instance_id)
             started = StartedOrchestration(name=name, instance_id=instance_id, payload=dict(payload))
             self.started.append(started)
             return True
 
-    def is_known(self, instance_id: str) -> bool:
-        """Answer whether the hub has heard of it."""
-        with self._faults.around("orchestrations.is_known"), self._lock:
-            return instance_id in self._known
+    def is_alive(self, instance_id: str) -> bool:
+        """Answer whether it runs."""
+        with self._faults.around("orchestrations.is_alive"), self._lock:
+            return instance_id in self._running
 
     def finish(self, instance_id: str) -> None:
-        """End a run; the hub still knows it."""
+        """End a run."""
         with self._lock:
             self._running.discard(instance_id)
 
@@ -64,4 +62,3 @@ class MemoryOrchestrations:
         """Lose the hub."""
         with self._lock:
             self._running.clear()
-            self._known.clear()

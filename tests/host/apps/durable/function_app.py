@@ -1,0 +1,253 @@
+"""Orchestrations and activities behind the recorded durable cases, and those that the stock backend gets wrong."""
+
+import os
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+from durabletask import task
+
+app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+ATTEMPTS: dict[str, int] = {}
+
+
+class CustomError(Exception):
+    pass
+
+
+@app.activity_trigger(input_name="number")
+def add_one(number: int) -> int:
+    return number + 1
+
+
+@app.activity_trigger(input_name="number")
+async def add_one_async(number: int) -> int:
+    return number + 1
+
+
+@app.activity_trigger(input_name="seconds")
+def slow(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+@app.activity_trigger(input_name="how")
+def fail(how: str) -> object:
+    """Fail in the way that is asked for."""
+    if how == "value":
+        raise ValueError("SECRET-TEXT-value")
+    if how == "custom":
+        raise CustomError(42, "SECRET-TEXT-custom")
+    if how == "no_text":
+        raise ValueError
+    if how == "two_lines":
+        raise ValueError("first line\nsecond line")
+    if how == "unserializable":
+        return object()
+    try:
+        int("SECRET-TEXT-inner")
+    except ValueError as inner:
+        raise RuntimeError("public outer") from (inner if how == "chained" else None)
+
+
+@app.activity_trigger(input_name="key")
+def flaky(key: str) -> str:
+    ATTEMPTS[key] = ATTEMPTS.get(key, 0) + 1
+    if ATTEMPTS[key] < 3:
+        raise ValueError("not yet")
+    return f"{key} ok after {ATTEMPTS[key]}"
+
+
+@app.activity_trigger(input_name="size")
+def letters(size: int) -> str:
+    return "x" * size
+
+
+@app.activity_trigger(input_name="order")
+@app.durable_client_input(client_name="client")
+async def start_and_wait(order: dict, client: df.DurableFunctionsClient) -> dict:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType] - the worker refuses dict[str, Any]
+    instance_id = await client.schedule_new_orchestration("chain5", input=order["n"], instance_id=order["id"])
+    state = await client.wait_for_orchestration_completion(instance_id, timeout=10)
+    assert state is not None
+    return {"id": instance_id, "status": state.runtime_status.name, "output": state.get_output()}
+
+
+@app.activity_trigger(input_name="order")
+def log_run(order: dict) -> str:  # pyright: ignore[reportMissingTypeArgument, reportUnknownParameterType] - the worker refuses dict[str, Any]
+    """Write a line at the begin and at the end, and take some time between."""
+    with Path(order["file"]).open("a") as file:
+        file.write(f"begin {order['name']} {os.getpid()}\n")
+    time.sleep(order["seconds"])
+    with Path(order["file"]).open("a") as file:
+        file.write(f"end {order['name']} {os.getpid()}\n")
+    return order["name"]
+
+
+@app.orchestration_trigger(context_name="ctx")
+def chain5(ctx: task.OrchestrationContext, number: int):
+    for _ in range(5):
+        number = yield ctx.call_activity("add_one", input=number)
+    return number
+
+
+@app.orchestration_trigger(context_name="ctx")
+def fan(ctx: task.OrchestrationContext, count: int):
+    results: list[int] = yield task.when_all([ctx.call_activity("add_one_async", input=n) for n in range(count)])
+    return sum(results)
+
+
+@app.orchestration_trigger(context_name="ctx")
+def fail_handled(ctx: task.OrchestrationContext, how: str):
+    try:
+        yield ctx.call_activity("fail", input=how)
+    except task.TaskFailedError as error:
+        return {"type": error.details.error_type, "message": error.details.message, "stack": error.details.stack_trace}
+
+
+@app.orchestration_trigger(context_name="ctx")
+def fail_unhandled(ctx: task.OrchestrationContext, how: str):
+    yield ctx.call_activity("fail", input=how)
+
+
+@app.orchestration_trigger(context_name="ctx")
+def fail_self(ctx: task.OrchestrationContext, _: Any):
+    raise RuntimeError("SECRET-TEXT-orchestrator")
+    yield
+
+
+@app.orchestration_trigger(context_name="ctx")
+def retrying(ctx: task.OrchestrationContext, key: str):
+    policy = task.RetryPolicy(first_retry_interval=timedelta(milliseconds=20), max_number_of_attempts=4)
+    return (yield ctx.call_activity("flaky", input=key, retry_policy=policy))
+
+
+@app.orchestration_trigger(context_name="ctx")
+def calls_unknown_activity(ctx: task.OrchestrationContext, name: str):
+    yield ctx.call_activity(name)
+
+
+@app.orchestration_trigger(context_name="ctx")
+def parent(ctx: task.OrchestrationContext, count: int):
+    children = [ctx.call_sub_orchestrator("chain5", input=n) for n in range(count)]
+    results: list[int] = yield task.when_all(children)
+    return sum(results)
+
+
+@app.orchestration_trigger(context_name="ctx")
+def parent_of(ctx: task.OrchestrationContext, order: dict[str, Any]):
+    try:
+        return (
+            yield ctx.call_sub_orchestrator(order["name"], input=order.get("input"), instance_id=order.get("child"))
+        )
+    except task.TaskFailedError as error:
+        return {"type": error.details.error_type, "message": error.details.message}
+
+
+@app.orchestration_trigger(context_name="ctx")
+def sleeper(ctx: task.OrchestrationContext, seconds: float):
+    started_at = ctx.current_utc_datetime
+    yield ctx.create_timer(timedelta(seconds=seconds))
+    return {"slept": (ctx.current_utc_datetime - started_at).total_seconds(), "zone": str(started_at.tzinfo)}
+
+
+@app.orchestration_trigger(context_name="ctx")
+def wait_event(ctx: task.OrchestrationContext, _: Any):
+    return (yield ctx.wait_for_external_event("go"))
+
+
+@app.orchestration_trigger(context_name="ctx")
+def two_events(ctx: task.OrchestrationContext, _: Any):
+    first = yield ctx.wait_for_external_event("a")
+    second = yield ctx.wait_for_external_event("b")
+    return [first, second]
+
+
+@app.orchestration_trigger(context_name="ctx")
+def approval(ctx: task.OrchestrationContext, seconds: float):
+    event = ctx.wait_for_external_event("approve")
+    timer = ctx.create_timer(timedelta(seconds=seconds))
+    winner = yield task.when_any([event, timer])
+    return {"approved": event.get_result() if winner is event else None}
+
+
+@app.orchestration_trigger(context_name="ctx")
+def loop(ctx: task.OrchestrationContext, state: dict[str, int]):
+    number: int = yield ctx.call_activity("add_one", input=state["n"])
+    ctx.set_custom_status({"n": number})
+    if number < state["until"]:
+        ctx.continue_as_new({"n": number, "until": state["until"]})
+        return None
+    return number
+
+
+@app.orchestration_trigger(context_name="ctx")
+def loop_events(ctx: task.OrchestrationContext, state: dict[str, list[int]]):
+    got: int = yield ctx.wait_for_external_event("item")
+    total = [*state["got"], got]
+    if len(total) < 3:
+        ctx.continue_as_new({"got": total}, save_events=True)
+        return None
+    return total
+
+
+@app.orchestration_trigger(context_name="ctx")
+def left_over_timer(ctx: task.OrchestrationContext, state: dict[str, float]):
+    """First generation: an event beats a short timer. Second: a longer timer with the same number must run in full."""
+    started_at: datetime = ctx.current_utc_datetime
+    timer = ctx.create_timer(timedelta(seconds=state["seconds"]))
+    if "next" in state:
+        yield task.when_any([ctx.wait_for_external_event("go"), timer])
+        ctx.continue_as_new({"seconds": state["next"]})
+        return None
+    yield timer
+    return (ctx.current_utc_datetime - started_at).total_seconds()
+
+
+@app.orchestration_trigger(context_name="ctx")
+def first_wins(ctx: task.OrchestrationContext, seconds: float):
+    yield task.when_any([ctx.call_activity("add_one", input=1), ctx.call_activity("slow", input=seconds)])
+    return "fast"
+
+
+@app.orchestration_trigger(context_name="ctx")
+def custom_status(ctx: task.OrchestrationContext, size: int):
+    ctx.set_custom_status("s" * size)
+    yield ctx.wait_for_external_event("go")
+
+
+@app.orchestration_trigger(context_name="ctx")
+def big(ctx: task.OrchestrationContext, size: int):
+    return len((yield ctx.call_activity("letters", input=size)))
+
+
+@app.orchestration_trigger(context_name="ctx")
+def uses_client(ctx: task.OrchestrationContext, order: dict[str, Any]):
+    return (yield ctx.call_activity("start_and_wait", input=order))
+
+
+@app.orchestration_trigger(context_name="ctx")
+def v1_style(context: df.DurableOrchestrationContext):
+    number = context.get_input()
+    number = yield context.call_activity("add_one", number)
+    both = yield context.task_all(
+        [context.call_activity("add_one", number), context.call_activity("add_one_async", number)]
+    )
+    context.set_custom_status({"at": "end"})
+    return both
+
+
+@app.orchestration_trigger(context_name="ctx")
+def work_then_sleep(ctx: task.OrchestrationContext, order: dict[str, Any]):
+    """One activity that logs, a child that does too, a timer, one more activity."""
+    names: list[str] = [(yield ctx.call_activity("log_run", input=order | {"name": f"{order['name']}-1"}))]
+    yield ctx.create_timer(timedelta(seconds=order["seconds"]))
+    names.append((yield ctx.call_activity("log_run", input=order | {"name": f"{order['name']}-2"})))
+    return names
+
+
+@app.route(route="threads", methods=["GET"])
+def threads(req: func.HttpRequest) -> str:
+    return os.environ["PYTHON_THREADPOOL_THREAD_COUNT"]

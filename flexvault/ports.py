@@ -333,7 +333,9 @@ class Orchestrations(Protocol):
         """
         ...
 
-    def is_known(self, instance_id: str) -> bool: ...
+    def is_alive(self, instance_id: str) -> bool:
+        """Say whether the hub holds an instance of this id that has not ended: a hint, never a truth."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

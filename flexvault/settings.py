@@ -21,6 +21,7 @@ REQUIRED = (
     "FLEXVAULT_OPENID_CONFIGURATION_URL",
 )
 _DEFAULTS = {
+    "AZURE_CLIENT_ID": "",
     "FLEXVAULT_RESTORE_TARGETS": "",
     "FLEXVAULT_ROLE": "all",
     "FLEXVAULT_LANDING_SAS_PERMISSIONS": "racwl",
@@ -49,6 +50,8 @@ class Settings:
     token_audiences: tuple[str, ...]
     token_issuers: tuple[str, ...]
     openid_configuration_url: str
+    host_client_id: str = ""
+    """The host's own identity, which reaches the tables; empty where the app has only one."""
     restore_targets: tuple[str, ...] = ()
     """Container or account URLs that count as inside although ARM does not show them."""
     role: str = "all"
@@ -120,6 +123,7 @@ class Settings:
             token_audiences=_words(values["FLEXVAULT_TOKEN_AUDIENCES"]),
             token_issuers=_words(values["FLEXVAULT_TOKEN_ISSUERS"]),
             openid_configuration_url=values["FLEXVAULT_OPENID_CONFIGURATION_URL"],
+            host_client_id=values["AZURE_CLIENT_ID"],
             restore_targets=_words(values["FLEXVAULT_RESTORE_TARGETS"]),
             role=values["FLEXVAULT_ROLE"],
             landing_sas_permissions=values["FLEXVAULT_LANDING_SAS_PERMISSIONS"],

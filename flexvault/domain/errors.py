@@ -57,9 +57,16 @@ class TransientError(VaultError):
     default_code = "ServiceUnavailable"
 
     def __init__(
-        self, message: str, *, code: str | None = None, retry_after_seconds: int | None = None, **facts: str
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str = "",
+        target: str = "",
+        inner_code: str = "",
+        retry_after_seconds: int | None = None,
     ) -> None:
-        super().__init__(message, code=code, **facts)
+        super().__init__(message, code=code, hint=hint, target=target, inner_code=inner_code)
         self.retry_after_seconds = retry_after_seconds
 
 

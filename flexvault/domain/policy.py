@@ -5,7 +5,7 @@ be kept or scheduled otherwise than written is refused, never ignored.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,12 +14,15 @@ from zoneinfo import ZoneInfo
 import isodate
 
 from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.json_values import as_list, as_object
 from flexvault.domain.schedule import Interval, find_zone, parse_interval
 
 DATASOURCE_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
 POLICY_NAME = re.compile(r"[-A-Za-z0-9]{3,150}")
 SHORTEST_RETENTION, LONGEST_RETENTION_DAYS = timedelta(days=7), 3660
 DEFAULT_TAG = "Default"
+
+type _PathAndRule = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,9 @@ class Policy:
 
 def add_duration(moment: datetime, duration: str) -> datetime:
     """Add an ISO 8601 duration in calendar arithmetic: 31 January + P1M is 28 or 29 February."""
-    return moment + isodate.parse_duration(duration)
+    length: Any = isodate.parse_duration(duration)  # pyright: ignore[reportUnknownMemberType] - half typed there
+    moved: datetime = moment + length
+    return moved
 
 
 def parse_policy(properties: Any) -> Policy:
@@ -68,35 +73,36 @@ class _Reader:
         self.mistakes.append(InvalidInputError(message, target=path, code=code))
 
     def read(self, properties: Any) -> Policy | None:
-        if not isinstance(properties, Mapping):
+        body = as_object(properties)
+        if body is None:
             self.wrong("properties", "is missing or not an object")
             return None
-        body: Mapping[str, Any] = properties
         if body.get("objectType") != "BackupPolicy":
             self.wrong("properties.objectType", "must be 'BackupPolicy'")
-        types = body.get("datasourceTypes")
-        if not isinstance(types, list) or [str(kind).lower() for kind in types] != [DATASOURCE_TYPE.lower()]:
+        types = as_list(body.get("datasourceTypes")) or ()
+        if [str(kind).lower() for kind in types] != [DATASOURCE_TYPE.lower()]:
             self.wrong("properties.datasourceTypes", f"must be ['{DATASOURCE_TYPE}']")
-        rules = body.get("policyRules")
-        if not isinstance(rules, list):
+        rules = as_list(body.get("policyRules"))
+        if rules is None:
             self.wrong("properties.policyRules", "is missing or not a list")
             return None
-        backups: list[tuple[str, Mapping[str, Any]]] = []
-        retentions: list[tuple[str, Mapping[str, Any]]] = []
-        for index, rule in enumerate(rules):
-            path = f"properties.policyRules[{index}]"
-            kind = rule.get("objectType") if isinstance(rule, Mapping) else None
-            if kind == "AzureBackupRule":
-                backups.append((path, rule))
-            elif kind == "AzureRetentionRule":
-                retentions.append((path, rule))
-            else:
-                self.wrong(f"{path}.objectType", "must be 'AzureBackupRule' or 'AzureRetentionRule'")
-        return self._build(backups, retentions)
+        return self._build(*self._sort(rules))
 
-    def _build(
-        self, backups: list[tuple[str, Mapping[str, Any]]], retentions: list[tuple[str, Mapping[str, Any]]]
-    ) -> Policy | None:
+    def _sort(self, rules: Sequence[Any]) -> tuple[list[_PathAndRule], list[_PathAndRule]]:
+        backups: list[_PathAndRule] = []
+        retentions: list[_PathAndRule] = []
+        for index, value in enumerate(rules):
+            path, rule = f"properties.policyRules[{index}]", as_object(value) or {}
+            match rule.get("objectType"):
+                case "AzureBackupRule":
+                    backups.append((path, rule))
+                case "AzureRetentionRule":
+                    retentions.append((path, rule))
+                case _:
+                    self.wrong(f"{path}.objectType", "must be 'AzureBackupRule' or 'AzureRetentionRule'")
+        return backups, retentions
+
+    def _build(self, backups: list[_PathAndRule], retentions: list[_PathAndRule]) -> Policy | None:
         if len(backups) != 1:
             self.wrong("properties.policyRules", f"needs exactly one AzureBackupRule, has {len(backups)}")
         if len(retentions) != 1:
@@ -106,8 +112,8 @@ class _Reader:
             return None
         path, rule = backups[0]
         name = self._text(rule, path, "name")
-        zone, intervals = self._schedule(path, rule)
-        self._tagging(path, rule)
+        self._store(path, rule)
+        zone, intervals = self._trigger(path, rule)
         duration = self._retention(*retentions[0])
         if self.mistakes or zone is None or duration is None:
             return None
@@ -120,28 +126,33 @@ class _Reader:
         self.wrong(f"{path}.{member}", "is missing or not a text")
         return ""
 
-    def _schedule(self, path: str, rule: Mapping[str, Any]) -> tuple[ZoneInfo | None, tuple[Interval, ...]]:
-        parameters = rule.get("backupParameters")
-        kind = parameters.get("backupType") if isinstance(parameters, Mapping) else None
-        if str(kind).lower() != "full":
+    def _store(self, path: str, rule: Mapping[str, Any]) -> None:
+        parameters = as_object(rule.get("backupParameters")) or {}
+        if str(parameters.get("backupType")).lower() != "full":
             self.wrong(f"{path}.backupParameters.backupType", "must be 'Full'")
-        store = rule.get("dataStore")
-        if not isinstance(store, Mapping) or store.get("dataStoreType") != "VaultStore":
+        store = as_object(rule.get("dataStore")) or {}
+        if store.get("dataStoreType") != "VaultStore":
             self.wrong(f"{path}.dataStore.dataStoreType", "must be 'VaultStore'")
-        trigger = rule.get("trigger")
-        if not isinstance(trigger, Mapping) or trigger.get("objectType") != "ScheduleBasedTriggerContext":
-            self.wrong(f"{path}.trigger.objectType", "must be 'ScheduleBasedTriggerContext'")
+
+    def _trigger(self, path: str, rule: Mapping[str, Any]) -> tuple[ZoneInfo | None, tuple[Interval, ...]]:
+        trigger = as_object(rule.get("trigger")) or {}
+        path = f"{path}.trigger"
+        if trigger.get("objectType") != "ScheduleBasedTriggerContext":
+            self.wrong(f"{path}.objectType", "must be 'ScheduleBasedTriggerContext'")
             return None, ()
-        schedule = trigger.get("schedule")
-        if not isinstance(schedule, Mapping):
-            self.wrong(f"{path}.trigger.schedule", "is missing or not an object")
+        self._tagging(f"{path}.taggingCriteria", trigger)
+        schedule = as_object(trigger.get("schedule"))
+        if schedule is None:
+            self.wrong(f"{path}.schedule", "is missing or not an object")
             return None, ()
-        path = f"{path}.trigger.schedule"
+        return self._schedule(f"{path}.schedule", schedule)
+
+    def _schedule(self, path: str, schedule: Mapping[str, Any]) -> tuple[ZoneInfo | None, tuple[Interval, ...]]:
         zone = find_zone(str(schedule.get("timeZone") or ""))
         if zone is None:
             self.wrong(f"{path}.timeZone", f"'{schedule.get('timeZone')}' is no known time zone")
-        texts = schedule.get("repeatingTimeIntervals")
-        if not isinstance(texts, list) or not texts:
+        texts = as_list(schedule.get("repeatingTimeIntervals"))
+        if not texts:
             self.wrong(f"{path}.repeatingTimeIntervals", "needs at least one interval")
             return zone, ()
         intervals: list[Interval] = []
@@ -152,34 +163,33 @@ class _Reader:
                 self.wrong(f"{path}.repeatingTimeIntervals[{index}]", error.message, error.code)
         return zone, tuple(intervals)
 
-    def _tagging(self, path: str, rule: Mapping[str, Any]) -> None:
-        trigger = rule.get("trigger")
-        criteria = trigger.get("taggingCriteria") if isinstance(trigger, Mapping) else None
-        path = f"{path}.trigger.taggingCriteria"
-        if not isinstance(criteria, list) or len(criteria) != 1 or not isinstance(criteria[0], Mapping):
+    def _tagging(self, path: str, trigger: Mapping[str, Any]) -> None:
+        criteria = as_list(trigger.get("taggingCriteria")) or ()
+        only = as_object(criteria[0]) if len(criteria) == 1 else None
+        if only is None:
             self.wrong(path, "needs exactly the default criterion; further tags come with a later version")
             return
-        only: Mapping[str, Any] = criteria[0]
-        tag = only.get("tagInfo")
+        tag = as_object(only.get("tagInfo")) or {}
         if only.get("isDefault") is not True:
             self.wrong(f"{path}[0].isDefault", "must be true")
-        if not isinstance(tag, Mapping) or str(tag.get("tagName", "")).lower() != DEFAULT_TAG.lower():
+        if str(tag.get("tagName", "")).lower() != DEFAULT_TAG.lower():
             self.wrong(f"{path}[0].tagInfo.tagName", f"must be '{DEFAULT_TAG}'")
         if not isinstance(only.get("taggingPriority"), int):
             self.wrong(f"{path}[0].taggingPriority", "is missing or not a whole number")
+        if only.get("criteria"):
+            self.wrong(f"{path}[0].criteria", "must be empty: the default criterion holds for every backup")
 
     def _retention(self, path: str, rule: Mapping[str, Any]) -> str | None:
         if self._text(rule, path, "name").lower() != DEFAULT_TAG.lower() or rule.get("isDefault") is not True:
             self.wrong(path, f"must be the default rule: name '{DEFAULT_TAG}', isDefault true")
-        lifecycles = rule.get("lifecycles")
-        if not isinstance(lifecycles, list) or len(lifecycles) != 1 or not isinstance(lifecycles[0], Mapping):
+        lifecycles = as_list(rule.get("lifecycles")) or ()
+        lifecycle = as_object(lifecycles[0]) if len(lifecycles) == 1 else None
+        if lifecycle is None:
             self.wrong(f"{path}.lifecycles", "needs exactly one lifecycle")
             return None
-        lifecycle: Mapping[str, Any] = lifecycles[0]
         if lifecycle.get("targetDataStoreCopySettings"):
             self.wrong(f"{path}.lifecycles[0].targetDataStoreCopySettings", "must be empty: there is one data store")
-        delete_after = lifecycle.get("deleteAfter")
-        duration = delete_after.get("duration") if isinstance(delete_after, Mapping) else None
+        duration = (as_object(lifecycle.get("deleteAfter")) or {}).get("duration")
         problem = find_duration_problem(duration)
         if problem:
             self.wrong(f"{path}.lifecycles[0].deleteAfter.duration", problem)

@@ -197,13 +197,19 @@ def expected_duration(ports: Ports, points: Sequence[RecoveryPoint], chain: str)
     return None
 
 
+def find_point_or_none(ports: Ports, instance: str, point_id: str) -> RecoveryPoint | None:
+    """Find a recovery point by its instance's key, whatever its state."""
+    row = ports.rows.find(row_keys.POINTS, instance, point_id)
+    return None if row is None else RecoveryPoint.from_values(row.values)
+
+
 def find_point(ports: Ports, instance: str, point_id: str) -> RecoveryPoint:
     """Read a recovery point by its instance's key, whatever its state.
 
     Raises:
         NotFoundError: There is no row of it.
     """
-    row = ports.rows.find(row_keys.POINTS, instance, point_id)
-    if row is None:
+    point = find_point_or_none(ports, instance, point_id)
+    if point is None:
         raise NotFoundError(f"there is no recovery point '{point_id}'", target=point_id)
-    return RecoveryPoint.from_values(row.values)
+    return point

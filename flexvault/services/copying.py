@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import repeat
 
 from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.steps import StepRun
@@ -37,7 +38,7 @@ def stage_all(run: StepRun, log: BlockLog, file: LoggedFile, stage: StageBlock, 
         first = len(staged.crc64)
         batch = range(first, min(first + BLOCKS_A_BATCH, len(file.blocks)))
         with ThreadPoolExecutor(max_workers=PARALLEL_BLOCKS) as pool:
-            crc64 = list(pool.map(lambda index: stage(file, index), batch))
+            crc64 = list(pool.map(stage, repeat(file), batch))
         staged = log.write_checksums(staged, [*staged.crc64, *crc64])
         run.record()
     return staged

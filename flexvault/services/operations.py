@@ -122,7 +122,7 @@ def _ask_job(ports: Ports, job_id: str) -> tuple[str, datetime | None, Mapping[s
     if job.status in {JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_WARNINGS}:
         return "Succeeded", job.ended_at, None
     facing: Mapping[str, Any] = job.error or {"code": "OperationFailed", "message": f"the job ended {job.status}"}
-    error = {
+    error: dict[str, Any] = {
         "code": facing["code"],
         "message": facing["message"],
         "target": str(job.facts.get("instance_id", "")),

@@ -41,7 +41,7 @@ def require_inside(vault: Vault, url: str, resource_id: str) -> Mapping[str, str
         raise InvalidInputError(
             f"'{parts.scheme}://{parts.netloc}{parts.path}' is no container URL",
             target="restoreTargetInfo.targetDetails.url",
-            hint="send https://ACCOUNT.blob.core.windows.net/CONTAINER, without a SAS: the vault's identity needs a role",
+            hint="send https://ACCOUNT.blob.core.windows.net/CONTAINER without a SAS: the identity needs a role",
         )
     _refuse_own_accounts(vault, url)
     found = vault.ports.restore_target.describe(url, resource_id)

@@ -80,7 +80,7 @@ class StepRun:
         """
 
         def apply(current: OpenJob) -> OpenJob:
-            state = change(current) if change else {}
+            state: Mapping[str, Any] = change(current) if change else {}
             return current.changed(state=state, next_check_at=self.now() + LEASE)
 
         return self._write(apply, job)

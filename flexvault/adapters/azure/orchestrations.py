@@ -39,8 +39,9 @@ class DurableOrchestrations:
 
 def _code(error: grpc.RpcError) -> grpc.StatusCode | None:
     # grpc documents that an error raised by a call is a Call too; its base class does not say so.
-    code: Any = getattr(error, "code", None)
-    return code() if callable(code) else None
+    call: Any = error
+    code: grpc.StatusCode | None = call.code() if hasattr(call, "code") else None
+    return code
 
 
 def _unusable(error: grpc.RpcError) -> TransientError:

@@ -1,0 +1,14 @@
+"""Narrow what JSON gave, at the edge where its type is not known yet."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+
+def as_object(value: Any) -> Mapping[str, Any] | None:
+    """Answer a JSON object, or nothing when it is something else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else None
+
+
+def as_list(value: Any) -> Sequence[Any] | None:
+    """Answer a JSON list, or nothing when it is something else."""
+    return cast("Sequence[Any]", value) if isinstance(value, list) else None

@@ -1,0 +1,104 @@
+"""Reconcile: take over jobs that stopped, close those that never go on, remove landing containers that nobody needs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flexvault.domain import names, row_keys
+from flexvault.domain.errors import RowChangedError
+from flexvault.domain.job import MAX_TAKEOVERS_WITHOUT_PROGRESS, Failure, JobStatus, Step, closes_as
+from flexvault.domain.open_job import OpenJob
+from flexvault.domain.rows import Replace
+from flexvault.ports import Orchestrations
+from flexvault.services import catalog
+from flexvault.services.starting import start_by_key, start_due
+from flexvault.services.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What one run of reconcile did."""
+
+    taken_over: tuple[str, ...]
+    closed: tuple[str, ...]
+    """Jobs that made no progress."""
+    removed_containers: int
+
+
+def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
+    """Bring what stopped to a truthful end, whatever the task hub says."""
+    now = vault.ports.clock.storage_now()
+    taken_over: list[str] = []
+    closed: list[str] = []
+    for opened in list(catalog.list_open_jobs(vault.ports)):
+        if not _has_stopped(vault, orchestrations, opened, now):
+            continue
+        successor = take_over(vault, opened, now)
+        if successor is None:
+            continue
+        (closed if successor.state.get("closing_error", {}).get("code") == "NoProgress" else taken_over).append(
+            opened.job_id
+        )
+        start_by_key(vault, orchestrations, successor.key, now)
+    start_due(vault, orchestrations, now)
+    removed = remove_landing_containers(vault, now)
+    return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=removed)
+
+
+def take_over(vault: Vault, opened: OpenJob, now: datetime) -> OpenJob | None:
+    """Raise the generation and move the next check in one write: the old generation is fenced from here on.
+
+    Only a generation that has written counts as a try without progress, else an outage of the hub would close healthy
+    jobs; progress is another step, attempt, poll or block.
+    """
+    mark = f"{opened.step}/{opened.attempt}/{opened.state.get('progress', '')}"
+    count = opened.stuck_count if opened.stuck_at == mark else 0
+    if opened.written_generation == opened.generation:
+        count += 1
+    successor = opened.changed(
+        generation=opened.generation + 1,
+        next_check_at=now,
+        stuck_at=mark,
+        stuck_count=count,
+    )
+    if count > MAX_TAKEOVERS_WITHOUT_PROGRESS and opened.step is not Step.CLOSING:
+        successor = successor.changed(step=Step.CLOSING, state=_no_progress(opened))
+    change = Replace(key=successor.key, values=successor.to_values(), etag=opened.etag)
+    try:
+        vault.ports.rows.apply(row_keys.JOBS, row_keys.JOBS_PARTITION, [change])
+    except RowChangedError:
+        return None  # it goes on by itself, or another run took it over
+    return successor
+
+
+def remove_landing_containers(vault: Vault, now: datetime) -> int:
+    """Remove landing containers without an open job that are older than a failed attempt's are kept."""
+    kept = tuple(names.landing_owner_prefix(opened.job_id) for opened in catalog.list_open_jobs(vault.ports))
+    removed = 0
+    for container in list(vault.ports.landing.list_containers()):
+        if container.last_modified is None or container.last_modified > now - vault.settings.landing_keep_for:
+            continue
+        if not container.name.startswith(kept):
+            vault.ports.landing.delete_container(container.name)
+            removed += 1
+    return removed
+
+
+def _has_stopped(vault: Vault, orchestrations: Orchestrations, opened: OpenJob, now: datetime) -> bool:
+    """A job is stale by its row alone; one that wrote and that is not alive in the hub is taken over sooner."""
+    if opened.next_check_at + vault.settings.stale_grace < now:
+        return True
+    is_running = opened.written_generation == opened.generation
+    return is_running and not orchestrations.is_alive(opened.orchestration_id)
+
+
+def _no_progress(opened: OpenJob) -> dict[str, object]:
+    failure = Failure(
+        code="NoProgress",
+        message=f"step {opened.step} of attempt {opened.attempt} was taken over "
+        f"{MAX_TAKEOVERS_WITHOUT_PROGRESS} times and never got further",
+        recommended_action="look at the app's failures in Application Insights for this job's id, then start it again",
+        is_user_error=False,
+        is_retryable=True,
+    )
+    result = closes_as(JobStatus.FAILED, failure)
+    return dict(result.state or {})

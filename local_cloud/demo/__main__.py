@@ -1,0 +1,196 @@
+"""`make demo`: protect a server, back it up by schedule and on demand, restore, rebuild, compare everything."""
+
+import shutil
+import sys
+import uuid
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any
+
+from local_cloud.certificates import now
+from local_cloud.compare import compare_servers
+from local_cloud.demo.client import ApiError, VaultClient
+from local_cloud.demo.screen import RunningStage, Screen
+from local_cloud.endpoints import Endpoints, read_endpoints
+from local_cloud.launch import LaunchedCloud
+from local_cloud.postgres import PostgresSetupError, binaries, empty_server
+from local_cloud.processes import ChildEndedError, ChildNotReadyError
+from local_cloud.rebuild import RebuildFailedError, download_restore, rebuild
+from local_cloud.services import ROOT
+
+FOLDER = ROOT / ".local" / "demo"
+SERVER, POLICY, PREFIX = "pg-orders", "demo-daily", "demo"
+DATASOURCE = "Microsoft.DBforPostgreSQL/flexibleServers"
+CONTAINER = "restores"
+
+
+def main() -> int:
+    """Run the demo; 0 only if all is equal."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    try:
+        with Screen() as screen:
+            is_equal = _run(screen)
+            screen.summarise("flexvault: backed up, restored, rebuilt, compared")
+    except (ApiError, ChildEndedError, ChildNotReadyError, PostgresSetupError, RebuildFailedError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        print(f"demo: the logs are in {(FOLDER / 'logs').relative_to(ROOT)}", file=sys.stderr)
+        return 1
+    return 0 if is_equal else 1
+
+
+def _run(screen: Screen) -> bool:
+    with screen.stage("Start the local cloud") as stage:
+        cloud = LaunchedCloud(FOLDER)
+        endpoints = read_endpoints(cloud.folder)
+        stage.proof = "PostgreSQL, ARM, storage, identity, functions host"
+    with cloud, VaultClient(str(endpoints["api"]), endpoints["vaultResourceId"], _token(endpoints)) as vault:
+        instance = _protect(screen, vault, endpoints)
+        _back_up_by_schedule(screen, vault)
+        _back_up_on_demand(screen, vault, instance)
+        _restore(screen, vault, instance, endpoints)
+        return _rebuild_and_compare(screen, endpoints)
+
+
+def _token(endpoints: Endpoints) -> str:
+    return endpoints["people"]["contributor"]
+
+
+def _protect(screen: Screen, vault: VaultClient, endpoints: Endpoints) -> str:
+    server_id = endpoints["servers"][SERVER]["resourceId"]
+    name = f"{SERVER}-{SERVER}-{uuid.uuid5(uuid.NAMESPACE_URL, server_id)}"
+    with screen.stage("Protect the server") as stage:
+        vault.put(f"/backupPolicies/{POLICY}", _policy(first_slot_in=timedelta(days=1)))
+        source = {
+            "objectType": "Datasource",
+            "resourceID": server_id,
+            "resourceName": SERVER,
+            "resourceType": DATASOURCE,
+            "datasourceType": DATASOURCE,
+            "resourceLocation": "eastus",
+            "resourceUri": "",
+        }
+        properties = {
+            "objectType": "BackupInstance",
+            "friendlyName": SERVER,
+            "dataSourceInfo": source,
+            "policyInfo": {"policyId": f"{vault.vault_id}/backupPolicies/{POLICY}"},
+        }
+        vault.put(f"/backupInstances/{name}", {"properties": properties})
+        state = vault.get(f"/backupInstances/{name}")["properties"]["currentProtectionState"]
+        if state != "ProtectionConfigured":
+            raise ApiError(f"backup instance {name} is {state}")
+        stage.proof = f"{state}: both roles granted and in effect"
+    return f"/backupInstances/{name}"
+
+
+def _back_up_by_schedule(screen: Screen, vault: VaultClient) -> None:
+    with screen.stage("Back up by schedule") as stage:
+        known = {str(job["id"]) for job in vault.get("/backupJobs")["value"]}
+        vault.put(f"/backupPolicies/{POLICY}", _policy(first_slot_in=timedelta(seconds=2)))
+        stage.show(0, "waiting for the slot")
+        _finish_backup(stage, vault, vault.wait_for_scheduled_job(known))
+
+
+def _back_up_on_demand(screen: Screen, vault: VaultClient, instance: str) -> None:
+    with screen.stage("Back up on demand") as stage:
+        options = {"ruleName": "BackupDaily", "triggerOption": {"retentionTagOverride": "Default"}}
+        answer = vault.post(f"{instance}/backup", {"backupRuleOptions": options})
+        _finish_backup(stage, vault, str(answer["jobId"]))
+
+
+def _finish_backup(stage: RunningStage, vault: VaultClient, job_id: str) -> None:
+    job = vault.wait_for_job(job_id, stage.show_job)
+    warnings = [entry["warning"]["message"] for entry in job["extendedInfo"].get("warningDetails") or []]
+    size = job["extendedInfo"].get("dataTransferredInBytes") or 0
+    stage.proof = f"sealed, {size / 1e6:.1f} MB" + (f"; warns: {'; '.join(warnings)}" if warnings else "")
+
+
+def _restore(screen: Screen, vault: VaultClient, instance: str, endpoints: Endpoints) -> None:
+    with screen.stage("Restore the newest point") as stage:
+        points = vault.get(f"{instance}/recoveryPoints")["value"]
+        newest = max(points, key=lambda point: str(point["properties"]["recoveryPointTime"]))
+        account = endpoints["storage"]["restore"]
+        order = {
+            "objectType": "AzureBackupRecoveryPointBasedRestoreRequest",
+            "recoveryPointId": newest["name"],
+            "sourceDataStoreType": "VaultStore",
+            "restoreTargetInfo": {
+                "objectType": "RestoreFilesTargetInfo",
+                "recoveryOption": "FailIfExists",
+                "restoreLocation": "eastus",
+                "targetDetails": {
+                    "filePrefix": PREFIX,
+                    "restoreTargetLocationType": "AzureBlobs",
+                    "url": f"{account['blobEndpoint']}/{CONTAINER}",
+                    "targetResourceArmId": account["resourceId"],
+                },
+            },
+        }
+        vault.post(f"{instance}/validateRestore", {"restoreRequestObject": order})
+        answer = vault.post(f"{instance}/restore", order)
+        vault.wait_for_job(str(answer["jobId"]), stage.show_job)
+        stage.proof = f"1 of {len(points)} points; every block's checksum equals the manifest's"
+
+
+def _rebuild_and_compare(screen: Screen, endpoints: Endpoints) -> bool:
+    account, source = endpoints["storage"]["restore"], endpoints["servers"][SERVER]["postgres"]
+    files = FOLDER / "restored"
+    with empty_server(FOLDER / "rebuilt") as server:
+        with screen.stage("Rebuild a fresh server") as stage:
+            paths = download_restore(
+                blob_endpoint=account["blobEndpoint"],
+                account=account["account"],
+                key=account["key"],
+                container=CONTAINER,
+                prefix=PREFIX,
+                folder=files,
+                ca=endpoints["storage"]["ca"],
+            )
+            rebuild(files, PREFIX, server.url, binaries(), on_line=lambda line: _log(files, line))
+            stage.proof = f"{len(paths)} files; the kit's own commands, stopping at the first error"
+        with screen.stage("Compare everything") as stage:
+            found = compare_servers(source, server.url)
+            counts = ", ".join(f"{count} {name}" for name, count in found.counts.items())
+            stage.proof = f"all equal: {counts}" if found.is_equal else f"{len(found.differences)} DIFFERENCES"
+    for difference in found.differences:
+        print(f"demo: {difference}", file=sys.stderr)
+    return found.is_equal
+
+
+def _log(folder: Path, line: str) -> None:
+    with (folder.parent / "logs" / "rebuild.log").open("a") as log:
+        log.write(f"{line}\n")
+
+
+def _policy(*, first_slot_in: timedelta) -> dict[str, Any]:
+    """A daily policy whose first slot lies a little ahead."""
+    slot = (now() + first_slot_in).astimezone(UTC).replace(microsecond=0)
+    store = {"dataStoreType": "VaultStore", "objectType": "DataStoreInfoBase"}
+    tag = {"isDefault": True, "taggingPriority": 99, "tagInfo": {"tagName": "Default"}}
+    schedule = {"timeZone": "UTC", "repeatingTimeIntervals": [f"R/{slot.isoformat()}/P1D"]}
+    trigger = {"objectType": "ScheduleBasedTriggerContext", "schedule": schedule, "taggingCriteria": [tag]}
+    backup = {
+        "name": "BackupDaily",
+        "objectType": "AzureBackupRule",
+        "backupParameters": {"backupType": "Full", "objectType": "AzureBackupParams"},
+        "dataStore": store,
+        "trigger": trigger,
+    }
+    lifecycle = {
+        "deleteAfter": {"duration": "P3M", "objectType": "AbsoluteDeleteOption"},
+        "sourceDataStore": store,
+        "targetDataStoreCopySettings": [],
+    }
+    retention = {"name": "Default", "objectType": "AzureRetentionRule", "isDefault": True, "lifecycles": [lifecycle]}
+    return {
+        "properties": {
+            "objectType": "BackupPolicy",
+            "datasourceTypes": [DATASOURCE],
+            "policyRules": [backup, retention],
+        }
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -68,6 +68,7 @@ class KeptBackend(InMemoryOrchestrationBackend):
         self._first_token: dict[str, int] = {}  # of the present generation, per instance
         self._changed: set[str] = set()
         self._gone: set[str] = set()
+        self._news: set[str] = set()
         self._depth = 0
         self._closed = False
 
@@ -76,13 +77,12 @@ class KeptBackend(InMemoryOrchestrationBackend):
     def CompleteOrchestratorTask(
         self, request: pb.OrchestratorResponse, context: grpc.ServicerContext
     ) -> pb.CompleteTaskResponse:
-        """Take an orchestrator's turn."""
+        """Take an orchestrator's turn. Stock: a turn that sets no custom status clears it."""
         with self._transaction(request.instanceId):
-            response = super().CompleteOrchestratorTask(request, context)
             instance = self._instances.get(request.instanceId)
-            if instance is not None and instance.custom_status is None:
-                instance.custom_status = "null"  # what the extension shows as soon as an orchestrator has run
-            return response
+            if instance is not None and not request.customStatus.value:
+                request.customStatus.value = instance.custom_status or "null"
+            return super().CompleteOrchestratorTask(request, context)
 
     def CompleteActivityTask(
         self,
@@ -161,7 +161,11 @@ class KeptBackend(InMemoryOrchestrationBackend):
                 )
 
     def _notify_waiters(self, instance_id: str) -> None:
-        super()._notify_waiters(instance_id)
+        """Tell who waits for a turn's end. Stock: clients hear of it before it is kept."""
+        instance = self._instances.get(instance_id)
+        if instance is not None:
+            _order_last_events(instance)
+        self._news.add(instance_id)
         self._report(instance_id)
 
     def _report(self, child_id: str) -> None:
@@ -230,12 +234,16 @@ class KeptBackend(InMemoryOrchestrationBackend):
                     self._save()
 
     def _save(self) -> None:
+        """Keep what changed, then tell the clients that wait for it."""
         changed = [self._instances[name] for name in self._changed if name in self._instances]
         gone = [name for name in self._gone if name not in self._instances]
         if changed or gone:
             self._store.save(changed, gone)
         self._changed.clear()
         self._gone.clear()
+        for instance_id in self._news:
+            super()._notify_waiters(instance_id)
+        self._news.clear()
 
     def _forget(self, instance_id: str) -> None:
         self._instances.pop(instance_id, None)
@@ -314,3 +322,9 @@ def _answers(event: pb.HistoryEvent) -> tuple[str, int]:
             return "child", event.subOrchestrationInstanceFailed.taskScheduledId
         case _:
             return "nothing", event.eventId
+
+
+def _order_last_events(instance: OrchestrationInstance) -> None:
+    """Let a history end with the end of the turn, as the extension's does; the stock one has it before the last."""
+    if len(instance.history) > 1 and instance.history[-1].HasField("executionCompleted"):
+        instance.history[-2:] = reversed(instance.history[-2:])

@@ -50,7 +50,9 @@ def fail(how: str) -> object:
     try:
         int("SECRET-TEXT-inner")
     except ValueError as inner:
-        raise RuntimeError("public outer") from (inner if how == "chained" else None)
+        if how == "chained":
+            raise RuntimeError("SECRET-TEXT-outer") from inner
+        raise RuntimeError("public outer") from None
 
 
 @app.activity_trigger(input_name="key")

@@ -177,12 +177,12 @@ def _policy(*, first_slot_in: timedelta) -> dict[str, Any]:
         "dataStore": store,
         "trigger": trigger,
     }
-    lifecycle = {
+    lifecycle: dict[str, Any] = {
         "deleteAfter": {"duration": "P3M", "objectType": "AbsoluteDeleteOption"},
         "sourceDataStore": store,
         "targetDataStoreCopySettings": [],
     }
-    retention = {"name": "Default", "objectType": "AzureRetentionRule", "isDefault": True, "lifecycles": [lifecycle]}
+    retention: dict[str, Any] = {"name": "Default", "objectType": "AzureRetentionRule", "isDefault": True, "lifecycles": [lifecycle]}
     return {
         "properties": {
             "objectType": "BackupPolicy",

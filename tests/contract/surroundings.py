@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from azure.core.credentials import AccessToken
 from azure.data.tables import TableServiceClient
@@ -85,12 +86,14 @@ def create_content(azurite: Azurite) -> None:
     """Create the containers and tables that the deployment creates in Azure."""
     owner, trust = azurite.identity("owner"), str(azurite.certificates.authority)
     containers = [(MAIN.vault, name) for name in blob_names.CONTAINERS] + [(MAIN.restore, "restores")]
+    # Any: the SDK's methods that create are typed in part only.
+    service: Any
     for account, container in containers:
-        with BlobServiceClient(azurite.blob_endpoint(account), owner, connection_verify=trust) as blobs:
-            blobs.create_container(container)
-    with TableServiceClient(azurite.table_endpoint, credential=owner, connection_verify=trust) as tables:
+        with BlobServiceClient(azurite.blob_endpoint(account), owner, connection_verify=trust) as service:
+            service.create_container(container)
+    with TableServiceClient(azurite.table_endpoint, credential=owner, connection_verify=trust) as service:
         for table in row_keys.TABLES:
-            tables.create_table(table)
+            service.create_table(table)
 
 
 def free_port() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline import PipelineResponse
 from azure.core.pipeline.policies import RetryPolicy
-from azure.storage.blob import ExponentialRetry
+from azure.storage.blob import LinearRetry
 
 _RETRIES = 3
 
@@ -32,13 +32,8 @@ class UnhurriedRetryPolicy(RetryPolicy[Any, Any]):
 
 def blob_options() -> dict[str, Any]:
     """Answer the options of every blob client."""
-    # The SDK's own first pause is 15 s: over three repetitions a step would seem dead.
-    return {
-        "retry_policy": ExponentialRetry(
-            initial_backoff=1, increment_base=2, random_jitter_range=1, retry_total=_RETRIES
-        ),
-        **TIMEOUTS,
-    }
+    # The SDK's own pauses are 15 s and more: over three repetitions a step would seem dead.
+    return {"retry_policy": LinearRetry(backoff=1, random_jitter_range=1, retry_total=_RETRIES), **TIMEOUTS}
 
 
 def table_options() -> dict[str, Any]:

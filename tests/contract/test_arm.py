@@ -1,0 +1,308 @@
+"""What every way into ARM promises: servers, long-term retention, source roles."""
+
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flexvault.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAuthorizedError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ThrottledError,
+    TransientError,
+    VaultError,
+)
+from flexvault.domain.source_roles import NEEDED_ACTIONS
+from local_cloud.certificates import ensure_certificates, now
+from tests.contract.arm_runs import PLANTED, START, ArmRun, EmulatorRun, MemoryRun, grant_of, run_emulator
+from tests.emulator.people import IdentityService
+from tests.emulator.places import ACCOUNT, ACCOUNT_ID, SERVER_ID, SERVERS_ID, TENANT
+
+NAME = "flexvault-0123456789abcdef-a1"
+LEAK = f"cannot reach https://landing.example/c0?sv=2026&sig={PLANTED} now"
+
+
+@pytest.fixture(scope="module")
+def identity() -> Iterator[IdentityService]:
+    with IdentityService(TENANT) as identity:
+        yield identity
+
+
+@pytest.fixture
+def emulator(
+    identity: IdentityService,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[EmulatorRun]:
+    certificates = ensure_certificates(tmp_path_factory.getbasetemp() / "arm-tls", now())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.authority))
+    with run_emulator(tmp_path / "state", certificates, identity) as run:
+        yield run
+
+
+@pytest.fixture(params=["memory", "azure"])
+def arm(request: pytest.FixtureRequest) -> ArmRun:
+    return MemoryRun() if request.param == "memory" else request.getfixturevalue("emulator")
+
+
+@pytest.fixture
+def protected(arm: ArmRun) -> ArmRun:
+    """The roles are granted."""
+    arm.roles.grant(SERVER_ID)
+    return arm
+
+
+# Servers -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_is_read_in_any_spelling_of_its_id(arm: ArmRun) -> None:
+    server = arm.servers.get(SERVER_ID.lower())
+
+    assert (server.id, server.name, server.state, server.replication_role) == (
+        SERVER_ID,
+        "pg-orders",
+        "Ready",
+        "Primary",
+    )
+    assert server.created_at is not None
+    assert server.created_at.tzinfo is not None
+
+
+def test_a_stopped_server_says_so(arm: ArmRun) -> None:
+    arm.set_state("Stopped")
+
+    assert arm.servers.get(SERVER_ID).state == "Stopped"
+
+
+def test_a_missing_server_is_not_found(arm: ArmRun) -> None:
+    with pytest.raises(NotFoundError) as raised:
+        arm.servers.get(f"{SERVERS_ID}/pg-nothing")
+
+    assert raised.value.code == "ResourceNotFound"
+
+
+# Roles ---------------------------------------------------------------------------------------------------------------
+
+
+def test_without_roles_the_backup_actions_are_missing(arm: ArmRun) -> None:
+    missing = arm.roles.find_missing(SERVER_ID)
+
+    assert set(missing) <= set(NEEDED_ACTIONS)
+    assert any(action.endswith("startLtrBackup/action") for action in missing)
+
+
+def test_granted_roles_leave_nothing_missing(arm: ArmRun) -> None:
+    names = arm.roles.grant(SERVER_ID)
+
+    assert len(set(names)) == 2
+    assert list(arm.roles.find_missing(SERVER_ID)) == []
+
+
+def test_a_second_grant_assigns_nothing_new(arm: ArmRun) -> None:
+    first = arm.roles.grant(SERVER_ID)
+    assigned = arm.assignments()
+
+    assert arm.roles.grant(SERVER_ID) == first
+    assert arm.assignments() == assigned
+
+
+def test_a_vault_that_may_not_grant_gives_the_commands(arm: ArmRun) -> None:
+    arm.forbid_granting()
+
+    with pytest.raises(NotAuthorizedError) as raised:
+        arm.roles.grant(SERVER_ID)
+
+    assert raised.value.hint == arm.roles.grant_commands(SERVER_ID)
+    assert raised.value.hint.count("az role assignment create") == 2
+    assert SERVER_ID in raised.value.hint
+
+
+# Long-term retention -------------------------------------------------------------------------------------------------
+
+
+def test_the_server_says_how_many_containers_it_needs(protected: ArmRun) -> None:
+    assert protected.ltr.check_prerequisites(SERVER_ID, NAME) == 1
+
+
+def test_without_roles_nothing_is_checked_or_started(arm: ArmRun) -> None:
+    with pytest.raises(NotAuthorizedError, match="pg-orders") as checked:
+        arm.ltr.check_prerequisites(SERVER_ID, NAME)
+    with pytest.raises(NotAuthorizedError) as started:
+        arm.ltr.start(SERVER_ID, NAME, grant_of())
+
+    assert checked.value.hint == started.value.hint == arm.roles.grant_commands(SERVER_ID)
+    assert arm.accepted() == []
+
+
+def test_a_started_backup_runs(protected: ArmRun) -> None:
+    protected.keep_running()
+
+    protected.ltr.start(SERVER_ID, NAME, grant_of())
+
+    found = protected.ltr.find(SERVER_ID, NAME)
+    assert found is not None
+    assert (found.backup_name, found.status, found.ended_at) == (NAME, "Running", None)
+    assert found.started_at is not None
+    assert found.started_at.tzinfo is not None
+    assert [operation.backup_name for operation in protected.ltr.list_by_server(SERVER_ID)] == [NAME]
+
+
+def test_a_name_that_was_never_started_is_nothing(protected: ArmRun) -> None:
+    assert protected.ltr.find(SERVER_ID, NAME) is None
+    assert list(protected.ltr.list_by_server(SERVER_ID)) == []
+
+
+def test_a_failed_backup_says_why_without_a_signature(protected: ArmRun) -> None:
+    message = LEAK if isinstance(protected, EmulatorRun) else "cannot reach it now"
+    protected.end_failed("StorageUnreachable", message)
+    protected.ltr.start(SERVER_ID, NAME, grant_of())
+
+    found = protected.ltr.find(SERVER_ID, NAME)
+    while found is not None and found.status == "Running":
+        found = protected.ltr.find(SERVER_ID, NAME)
+
+    assert found is not None
+    assert (found.status, found.error_code) == ("Failed", "StorageUnreachable")
+    assert found.ended_at is not None
+    assert "now" in found.error_message
+    assert PLANTED not in repr(found)
+
+
+def test_a_second_backup_meets_a_busy_server(protected: ArmRun) -> None:
+    protected.keep_running()
+    protected.ltr.start(SERVER_ID, NAME, grant_of())
+
+    with pytest.raises(ConflictError) as raised:
+        protected.ltr.start(SERVER_ID, f"{NAME}2", grant_of())
+
+    assert raised.value.code == "ServerIsBusy"
+    assert protected.accepted() == [NAME]
+
+
+@pytest.mark.parametrize("code", ["ServerIsBusy", "ServerBusy", "ServerNotReadyForLongTermBackup"])
+def test_a_busy_server_is_known_by_its_code(protected: ArmRun, code: str) -> None:
+    protected.refuse_start_as(code)
+
+    with pytest.raises(ConflictError) as raised:
+        protected.ltr.start(SERVER_ID, NAME, grant_of())
+
+    assert raised.value.code == code
+    assert protected.accepted() == []
+
+
+def test_a_stopped_server_starts_no_backup(protected: ArmRun) -> None:
+    protected.set_state("Stopped")
+
+    with pytest.raises(ConflictError) as raised:
+        protected.ltr.start(SERVER_ID, NAME, grant_of())
+
+    assert raised.value.code == "ServerNotReadyForLongTermBackup"
+
+
+def test_a_throttled_start_says_how_long_to_wait(protected: ArmRun) -> None:
+    protected.throttle(17)
+
+    with pytest.raises(ThrottledError) as raised:
+        protected.ltr.start(SERVER_ID, NAME, grant_of())
+
+    assert raised.value.retry_after_seconds == 17
+    assert protected.accepted() == []
+
+
+@pytest.mark.parametrize("accepted", [True, False], ids=["accepted", "not accepted"])
+def test_a_start_without_an_answer_is_never_repeated(protected: ArmRun, accepted: bool) -> None:
+    protected.keep_running()
+    protected.lose_answer(accepted=accepted)
+
+    with pytest.raises(OutcomeUnknownError) as raised:
+        protected.ltr.start(SERVER_ID, NAME, grant_of())
+
+    assert PLANTED not in str(raised.value)
+    assert protected.accepted() == ([NAME] if accepted else [])
+    assert (protected.ltr.find(SERVER_ID, NAME) is not None) is accepted
+
+
+def test_too_few_containers_are_refused(protected: ArmRun) -> None:
+    with pytest.raises(InvalidInputError):
+        protected.ltr.start(SERVER_ID, NAME, type(grant_of())([]))
+
+    assert protected.accepted() == []
+
+
+def test_a_deleted_server_knows_no_backup(protected: ArmRun) -> None:
+    protected.delete_server()
+
+    assert protected.ltr.find(SERVER_ID, NAME) is None
+    with pytest.raises(NotFoundError):
+        protected.ltr.list_by_server(SERVER_ID)
+    # Azure deletes the roles with the server, and looks at the caller's rights first.
+    with pytest.raises((NotFoundError, NotAuthorizedError)):
+        protected.ltr.start(SERVER_ID, NAME, grant_of())
+
+
+# Azure alone: what only an SDK over a wire can do wrong --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("server_id", ["", "pg-orders", f"{SERVER_ID}/databases/x", ACCOUNT_ID])
+def test_what_is_no_server_id_is_refused_before_any_request(emulator: EmulatorRun, server_id: str) -> None:
+    with pytest.raises(InvalidInputError, match="no resource id of a flexible server"):
+        emulator.servers.get(server_id)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 500])
+def test_a_signature_in_an_answer_never_reaches_our_error(emulator: EmulatorRun, status: int) -> None:
+    emulator.roles.grant(SERVER_ID)
+    emulator.order("error-before", START, status=status, code="Planted", message=LEAK)
+
+    with pytest.raises(VaultError) as raised:
+        emulator.ltr.start(SERVER_ID, NAME, grant_of())
+
+    stored = "".join(traceback.format_exception(raised.value))
+    assert "sig=" not in stored
+    assert PLANTED not in stored
+
+
+def test_a_read_is_repeated_but_a_pause_is_left_to_the_caller(emulator: EmulatorRun) -> None:
+    emulator.order("error-before", "pg-orders", status=503, code="ServiceUnavailable")
+    assert emulator.servers.get(SERVER_ID).state == "Ready"
+
+    emulator.order("throttle", "pg-orders", retryAfterSeconds=300)
+    with pytest.raises(ThrottledError) as raised:
+        emulator.servers.get(SERVER_ID)
+    assert raised.value.retry_after_seconds == 300
+
+
+def test_a_new_identity_that_entra_does_not_know_yet_may_pass(emulator: EmulatorRun) -> None:
+    emulator.order("error-before", "roleAssignments", status=400, code="PrincipalNotFound", message="unknown")
+
+    with pytest.raises(TransientError) as raised:
+        emulator.roles.grant(SERVER_ID)
+
+    assert raised.value.code == "PrincipalNotFound"
+
+
+def test_the_same_role_under_another_name_is_enough(emulator: EmulatorRun) -> None:
+    emulator.order("error-before", "roleAssignments", status=409, code="RoleAssignmentExists", message="exists")
+
+    assert len(emulator.roles.grant(SERVER_ID)) == 2
+
+
+@pytest.mark.parametrize("suffix", ["", "/blobServices/default/containers/restores"], ids=["account", "container"])
+def test_a_storage_account_is_shown_for_its_own_endpoint_only(emulator: EmulatorRun, suffix: str) -> None:
+    found = emulator.storage_accounts.find(f"{ACCOUNT_ID}{suffix}", f"https://127.0.0.1:1/{ACCOUNT}")
+
+    assert found is not None
+    assert found.id == ACCOUNT_ID
+    assert "public network access" in found.settings
+    assert emulator.storage_accounts.find(ACCOUNT_ID, "https://127.0.0.1:1/other") is None
+
+
+def test_a_storage_account_that_arm_does_not_show_is_nothing(emulator: EmulatorRun) -> None:
+    hidden = ACCOUNT_ID.replace("landing", "hidden")
+
+    assert emulator.storage_accounts.find(hidden, "https://127.0.0.1:1/hidden") is None

@@ -296,7 +296,7 @@ def _creates(plan: RoleStatement) -> bool:
 
 
 def _role_files(plans: dict[str, tuple[RoleStatement, ...]], databases: list[KitDatabase]) -> dict[str, str]:
-    files = {name: _roles_sql(plan, for_older="15" in name) for name, plan in plans.items()}
+    files = {name: _roles_sql(plan, grants_itself=name == "roles.sql") for name, plan in plans.items()}
     if "roles-15-and-older.sql" in plans:
         created = {plan.role for plan in plans["roles-15-and-older.sql"] if _creates(plan)}
         owners = {entry.owner for database in databases for entry in database.archive.entries if entry.owner}
@@ -310,9 +310,9 @@ def _for_all(roles: list[str], statement: str) -> str:
     return "".join(_guarded(role, [statement.format(quote_name(role))]) for role in roles)
 
 
-def _roles_sql(plan: tuple[RoleStatement, ...], *, for_older: bool) -> str:
-    # From 16 on who creates a role may give it objects only if it granted itself SET in the same moment.
-    script = "" if for_older else "SET createrole_self_grant = 'set, inherit';\n"
+def _roles_sql(plan: tuple[RoleStatement, ...], *, grants_itself: bool) -> str:
+    # From 16 on who is no superuser may give objects to a role that it created only with SET, granted in that moment.
+    script = "SET createrole_self_grant = 'set, inherit';\n" if grants_itself else ""
     for statement in plan:
         if not statement.is_run:
             continue

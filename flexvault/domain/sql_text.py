@@ -13,13 +13,13 @@ type Statement = tuple[str, ...]
 
 _TOKEN = re.compile(
     r"""
-      (?P<blank>\s+|--[^\n]*)
+      (?P<blank>[ \t\n\r\f\v]+|--[^\n]*)
     | (?P<nested>/\*)
     | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*')
     | (?P<unicode>[uU]&(?:'(?:[^']|'')*'|"(?:[^"]|"")*"))
     | (?P<name>"(?:[^"]|"")*")
-    | (?P<dollar>\$(?P<tag>[^\W\d]\w*|)\$.*?\$(?P=tag)\$)
-    | (?P<word>[^\W\d][\w$]*)
+    | (?P<dollar>\$(?P<tag>[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*|)\$.*?\$(?P=tag)\$)
+    | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)
     | (?P<number>\d+(?:\.\d+)?)
     | (?P<command>\\[^\n]*)
     | (?P<other>.)
@@ -64,10 +64,10 @@ def statements(script: str) -> Iterator[Statement]:
 
 
 def name_of(token: str) -> str:
-    """Return the name that a token stands for: quoted as written, unquoted in lower case."""
+    """Return the name that a token stands for: quoted as written, unquoted with its ASCII letters in lower case."""
     if token.startswith('"'):
         return token[1:-1].replace('""', '"')
-    return token.lower()
+    return "".join(letter.lower() if letter.isascii() else letter for letter in token)
 
 
 def literal_of(token: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -83,21 +84,19 @@ def _initialise(folder: Path, binaries: Path, superuser: str) -> Path:
     if os.geteuid() == 0:
         subprocess.run(["chown", "postgres", str(folder)], check=True)
     data = folder / "template"
-    options = ["-U", superuser, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
+    options = ["-U", superuser, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N", "--wal-segsize=1"]
     command = [*_as_postgres(), str(binaries / "initdb"), "-D", str(data), *options]
     subprocess.run(command, check=True, capture_output=True)
     return data
 
 
 @pytest.fixture(scope="session")
-def open_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder that the user postgres may enter; pytest's own are private to root."""
-    folder = tmp_path_factory.mktemp("postgres")
-    if os.geteuid() == 0:
-        for parent in [folder, *folder.parents[:-1]]:
-            if not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
-    return folder
+def open_folder() -> Iterator[Path]:
+    """Make a folder that the user postgres may enter; pytest's own are closed again by each session that starts."""
+    with tempfile.TemporaryDirectory(prefix="flexvault-rebuild-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 type ServerMaker = Callable[..., AbstractContextManager[Server]]

@@ -2,7 +2,8 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -95,59 +96,81 @@ def test_an_administrator_without_superuser_restores_all_but_what_the_report_nam
     assert "app: only a superuser grants rights on server parameters" in report
 
 
-def remove_a_file(folder: Path, server: Server) -> None:
-    (folder / "demo_database_shop.sql").unlink()
+def keep(content: bytes) -> bytes | None:
+    return content
 
 
-def cut_a_file(folder: Path, server: Server) -> None:
-    path = folder / "demo_database_shop.sql"
-    path.write_bytes(path.read_bytes()[:-1])
+def lose(content: bytes) -> bytes | None:
+    return None
 
 
-def change_a_byte(folder: Path, server: Server) -> None:
-    path = folder / "demo_database_shop.sql"
-    content = bytearray(path.read_bytes())
-    content[-300] ^= 1
-    path.write_bytes(content)
+def cut(content: bytes) -> bytes | None:
+    return content[:-1]
 
 
-def create_the_database(folder: Path, server: Server) -> None:
-    server.execute("CREATE DATABASE shop")
+def flip_a_bit(content: bytes) -> bytes | None:
+    return content[:-300] + bytes([content[-300] ^ 1]) + content[-299:]
 
 
-def create_a_role(folder: Path, server: Server) -> None:
-    server.execute("CREATE ROLE auditor")
+@dataclass(frozen=True, kw_only=True)
+class Obstacle:
+    """What happens to the dump of the shop, to the server before and after; and what is said."""
+
+    spoil: Callable[[bytes], bytes | None] = keep
+    before: str = "SELECT 1"
+    after: str = "SELECT 1"
+    message: str
 
 
-def need_an_extension(folder: Path, server: Server) -> None:
-    path = folder / "demo_rebuild/checks.sql"
-    path.write_text(path.read_text().replace("'vector'", "'vector', 'postgis'"))
-
-
-def disallow_the_extension(folder: Path, server: Server) -> None:
-    server.execute("ALTER DATABASE postgres SET azure.extensions = 'pg_trgm, postgis'")
-
-
-OBSTACLES: dict[str, tuple[Callable[[Path, Server], None], str]] = {
-    "missing_file": (remove_a_file, "file is missing: .*/demo_database_shop.sql"),
-    "cut_file": (cut_a_file, r"file has \d+ bytes instead of \d+, download it again"),
-    "changed_byte": (change_a_byte, "file has another SHA-256 than the backup"),
-    "existing_database": (create_the_database, "database exists already: shop"),
-    "existing_role": (create_a_role, "role exists already .*: auditor"),
-    "extension_unknown_to_the_server": (need_an_extension, "extension is not offered by the server: postgis"),
-    "extension_not_allowed": (disallow_the_extension, "not in the server parameter azure.extensions: vector"),
+OBSTACLES = {
+    "missing_file": Obstacle(spoil=lose, message="file is missing: .*/demo_database_shop.sql"),
+    "cut_file": Obstacle(spoil=cut, message=r"file has \d+ bytes instead of \d+, download it again"),
+    "changed_byte": Obstacle(spoil=flip_a_bit, message="file has another SHA-256 than the backup"),
+    "existing_database": Obstacle(
+        before="CREATE DATABASE shop", after="DROP DATABASE shop", message="database exists already: shop"
+    ),
+    "existing_role": Obstacle(
+        before="CREATE ROLE auditor", after="DROP ROLE auditor", message="role exists already .*: auditor"
+    ),
+    "extension_not_allowed": Obstacle(
+        before="ALTER DATABASE postgres SET azure.extensions = 'pg_trgm, postgis'",
+        after="ALTER DATABASE postgres RESET azure.extensions",
+        message="not in the server parameter azure.extensions: vector",
+    ),
 }
 
 
-@pytest.mark.parametrize(("spoil", "message"), OBSTACLES.values(), ids=OBSTACLES)
+@pytest.fixture(scope="module")
+def untouched(run_server: ServerMaker) -> Iterator[Server]:
+    """One server for all rebuilds that must not touch it."""
+    with run_server() as server:
+        yield server
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES.values(), ids=OBSTACLES)
 def test_an_obstacle_stops_the_rebuild_before_anything_is_written(
-    restore: Path, target: Server, spoil: Callable[[Path, Server], None], message: str
+    restore: Path, untouched: Server, obstacle: Obstacle
 ) -> None:
-    spoil(restore, target)
-    before = databases_of(target), roles_of(target)
-    with pytest.raises(RebuildFailedError, match=message):
-        rebuild(restore, "demo", target.url(), target.bin)
-    assert (databases_of(target), roles_of(target)) == before
+    path = restore / "demo_database_shop.sql"
+    content = obstacle.spoil(path.read_bytes())
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    untouched.execute(obstacle.before)
+    try:
+        found = databases_of(untouched), roles_of(untouched)
+        with pytest.raises(RebuildFailedError, match=obstacle.message):
+            rebuild(restore, "demo", untouched.url(), untouched.bin)
+        assert (databases_of(untouched), roles_of(untouched)) == found
+    finally:
+        untouched.execute(obstacle.after)
+
+
+def test_an_extension_that_the_server_does_not_offer_stops_the_rebuild(restore: Path, untouched: Server) -> None:
+    path = restore / "demo_rebuild/checks.sql"
+    path.write_text(path.read_text().replace("'vector'", "'vector', 'postgis'"))
+    with pytest.raises(RebuildFailedError, match="extension is not offered by the server: postgis"):
+        rebuild(restore, "demo", untouched.url(), untouched.bin)
 
 
 def test_an_older_server_is_refused(restore: Path, run_server: ServerMaker) -> None:
@@ -158,9 +181,9 @@ def test_an_older_server_is_refused(restore: Path, run_server: ServerMaker) -> N
         rebuild(restore, "demo", old.url(), old.bin)
 
 
-def test_a_client_of_another_version_is_refused(restore: Path, target: Server) -> None:
+def test_a_client_of_another_version_is_refused(restore: Path, untouched: Server) -> None:
     with pytest.raises(RebuildFailedError, match="psql is of version 16; use the client of the server's version 18"):
-        rebuild(restore, "demo", target.url(), OLD_BIN)
+        rebuild(restore, "demo", untouched.url(), OLD_BIN)
 
 
 def test_an_error_in_the_middle_stops_the_rebuild(restore: Path, target: Server) -> None:
@@ -170,13 +193,13 @@ def test_an_error_in_the_middle_stops_the_rebuild(restore: Path, target: Server)
     assert SHOP not in databases_of(target)
 
 
-def test_a_broken_roles_script_creates_no_role_at_all(restore: Path, target: Server) -> None:
+def test_a_broken_roles_script_creates_no_role_at_all(restore: Path, untouched: Server) -> None:
     path = restore / "demo_rebuild/roles-superuser.sql"
     path.write_text(path.read_text() + "SELECT 1 / 0;\n")
-    before = roles_of(target)
+    before = roles_of(untouched)
     with pytest.raises(RebuildFailedError, match="division by zero"):
-        rebuild(restore, "demo", target.url(), target.bin)
-    assert roles_of(target) == before
+        rebuild(restore, "demo", untouched.url(), untouched.bin)
+    assert roles_of(untouched) == before
 
 
 def test_a_second_run_goes_on_with_the_roles_that_exist(

@@ -1,0 +1,1 @@
+"""Rules without the world: no network, no files, no clock."""

@@ -1,9 +1,13 @@
-"""A certificate authority of this cloud's own, and one server certificate for the loopback address.
+"""A certificate authority of this cloud's own, and the server certificates for the loopback address.
+
+Azurite has one of its own, signed by itself: to copy from one of its accounts into another it calls itself and then
+trusts exactly the certificate that it presents, which Node accepts only of one that is its own issuer.
 
 Python 3.13 verifies strictly: an authority without key usage, or a server certificate without key identifiers, is
 refused. So the extensions here are those that RFC 5280 asks for, no fewer.
 """
 
+import base64
 import ipaddress
 import time
 from dataclasses import dataclass
@@ -21,7 +25,9 @@ AUTHORITY_LIFE = timedelta(days=3650)
 SERVER_LIFE = timedelta(days=397)
 RENEW_BEFORE_END = timedelta(days=30)
 
+_PEM_LINE = 64
 _BACKDATED = timedelta(minutes=15)
+_NAMES = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +35,13 @@ class Certificates:
     """Absolute paths of the PEM files."""
 
     authority: Path
-    """What clients trust."""
+    """What clients trust: the authority and Azurite's certificate."""
     certificate: Path
     """Of the servers, for `localhost` and 127.0.0.1."""
     private_key: Path
+    storage_certificate: Path
+    """Of Azurite, for the same names."""
+    storage_private_key: Path
 
 
 def now() -> datetime:
@@ -45,14 +54,23 @@ def ensure_certificates(folder: Path, as_of: datetime) -> Certificates:
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
     files = Certificates(
-        authority=folder / "ca.pem", certificate=folder / "server.pem", private_key=folder / "server-key.pem"
+        authority=folder / "trusted.pem",
+        certificate=folder / "server.pem",
+        private_key=folder / "server-key.pem",
+        storage_certificate=folder / "storage.pem",
+        storage_private_key=folder / "storage-key.pem",
     )
-    authority_key = folder / "ca-key.pem"
-    if not _is_good(files.authority, as_of) or not authority_key.exists():
-        _make_authority(files.authority, authority_key, as_of)
+    authority, authority_key = folder / "ca.pem", folder / "ca-key.pem"
+    if not _is_good(authority, as_of) or not authority_key.exists():
+        _make_authority(authority, authority_key, as_of)
         files.certificate.unlink(missing_ok=True)
     if not _is_good(files.certificate, as_of) or not files.private_key.exists():
-        _make_server(files, authority_key, as_of)
+        _make_server(files, authority, authority_key, as_of)
+    if not _is_good(files.storage_certificate, as_of) or not files.storage_private_key.exists():
+        _make_storage(files.storage_certificate, files.storage_private_key, as_of)
+    trusted = authority.read_bytes() + files.storage_certificate.read_bytes()
+    if not files.authority.exists() or files.authority.read_bytes() != trusted:
+        write_atomically(files.authority, trusted)
     return files
 
 
@@ -78,27 +96,47 @@ def _make_authority(path: Path, key_path: Path, as_of: datetime) -> None:
     write_atomically(path, certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def _make_server(files: Certificates, authority_key_path: Path, as_of: datetime) -> None:
-    authority = x509.load_pem_x509_certificate(files.authority.read_bytes())
+def _make_server(files: Certificates, authority_path: Path, authority_key_path: Path, as_of: datetime) -> None:
+    authority = x509.load_pem_x509_certificate(authority_path.read_bytes())
     authority_key = serialization.load_pem_private_key(authority_key_path.read_bytes(), password=None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{authority_key_path} holds no elliptic curve key; hint: remove its folder")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    issuer_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-    certificate = (
-        _start(name, authority.subject, key.public_key(), as_of, SERVER_LIFE)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+    certificate = _sign_server(name, key, authority.subject, authority_key, as_of)
+    _write_key(files.private_key, key)
+    write_atomically(files.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _make_storage(path: Path, key_path: Path, as_of: datetime) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "flexvault local storage")])
+    certificate = _sign_server(name, key, name, key, as_of)
+    # Azurite breaks the PEM of a certificate whose base64 fills its last line; the next serial number may not.
+    while len(base64.b64encode(certificate.public_bytes(serialization.Encoding.DER))) % _PEM_LINE == 0:
+        certificate = _sign_server(name, key, name, key, as_of)
+    _write_key(key_path, key)
+    write_atomically(path, certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _sign_server(
+    subject: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    as_of: datetime,
+) -> x509.Certificate:
+    issuer_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    return (
+        _start(subject, issuer, key.public_key(), as_of, SERVER_LIFE)
+        .add_extension(x509.SubjectAlternativeName(_NAMES), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(issuer_identifier, critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .sign(issuer_key, hashes.SHA256())
     )
-    _write_key(files.private_key, key)
-    write_atomically(files.certificate, certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _start(

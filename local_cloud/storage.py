@@ -77,8 +77,8 @@ def azurite_command(
         "--tablePort": ports.table,
         "--queuePort": ports.queue,
         "--location": folder,
-        "--cert": certificates.certificate,
-        "--key": certificates.private_key,
+        "--cert": certificates.storage_certificate,
+        "--key": certificates.storage_private_key,
         "--oauth": "basic",
     }
     words = [str(word) for pair in options.items() for word in pair]
@@ -90,7 +90,7 @@ def azurite_command(
         environment={
             **clean_environment(),
             "AZURITE_ACCOUNTS": ";".join(f"{account}:{key}" for account, key in keys.items()),
-            # Without it a copy from one account to another fails on the authority's certificate.
+            # Without it a copy from one account to another fails on its own certificate.
             "NODE_EXTRA_CA_CERTS": str(certificates.authority),
         },
         directory=folder,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flexvault.domain import names
-from flexvault.domain.errors import ConflictError, NotFoundError, ThrottledError, TransientError
+from flexvault.domain.errors import ConflictError, ThrottledError, TransientError
 from flexvault.domain.instance import RUNS_BACKUPS, Instance
 from flexvault.domain.job import (
     Failure,
@@ -92,11 +92,9 @@ def poll_backup(run: StepRun) -> Result:
     """Look at the running backup and decide when to look again."""
     state, now = run.open.state, run.now()
     requested_at = datetime.fromisoformat(state["start_requested_at"])
-    try:
-        operation = run.ports.ltr.find(state["server_id"], _backup_name(run.open, run.open.attempt))
-    except NotFoundError:
-        get_server(run.ports.servers, state["server_id"])
-        operation = None
+    operation = run.ports.ltr.find(state["server_id"], _backup_name(run.open, run.open.attempt))
+    if operation is None:
+        get_server(run.ports.servers, state["server_id"])  # a server that is gone ends the job; a late answer does not
     if operation is not None and operation.status == "Succeeded":
         return _succeeded(run, operation)
     if operation is not None and operation.status in {"Failed", "Cancelled", "Canceled"}:

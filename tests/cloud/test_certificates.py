@@ -74,11 +74,11 @@ def test_what_is_about_to_end_is_renewed(
     tmp_path: Path, later: timedelta, *, keeps_authority: bool, keeps_server: bool
 ) -> None:
     files = ensure_certificates(tmp_path, AS_OF)
-    authority, server = files.authority.read_bytes(), files.certificate.read_bytes()
+    authority, server = (tmp_path / "ca.pem").read_bytes(), files.certificate.read_bytes()
 
     ensure_certificates(tmp_path, AS_OF + later)
 
-    assert (files.authority.read_bytes() == authority) is keeps_authority
+    assert ((tmp_path / "ca.pem").read_bytes() == authority) is keeps_authority
     assert (files.certificate.read_bytes() == server) is keeps_server
 
 

@@ -19,7 +19,6 @@ from local_cloud.landscape import MAIN
 from local_cloud.processes import Child
 from local_cloud.storage import StoragePorts, azurite_command, is_listening, load_account_keys
 from local_cloud.tokens import TokenIssuer
-from tests.contract.azurite_certificate import with_self_signed_server
 
 START_SECONDS = 30
 
@@ -58,7 +57,7 @@ class Azurite:
 @contextmanager
 def run_azurite(folder: Path) -> Generator[Azurite]:
     """Run an Azurite with the vault's containers and tables."""
-    certificates = with_self_signed_server(ensure_certificates(folder / "tls", now()), folder / "tls", now())
+    certificates = ensure_certificates(folder / "tls", now())
     issuer = TokenIssuer.load(folder / "keys", "https://identity.example")
     ports = StoragePorts(blob=free_port(), table=free_port(), queue=free_port())
     lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)

@@ -96,7 +96,12 @@ class EmulatorApp:
             method=request.method,
             target=target,
         )
-        answer = await run_in_threadpool(self._emulator.perform, operation, call)
+        try:
+            answer = await run_in_threadpool(self._emulator.perform, operation, call)
+        except ArmError:
+            if "lost-response" in faults:
+                return None
+            raise
         if "lost-response" in faults:
             return None
         if "error-after" in faults:

@@ -7,7 +7,7 @@ request starts. `times` counts applications; null = until cleared. Faults live i
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
@@ -97,11 +97,23 @@ FAULT_KINDS: Mapping[str, FaultKind] = {
     ),
 }
 
+_ALLOWED_VALUES: Mapping[str, frozenset[str]] = {
+    "kind": frozenset(map(str, FileKind)),
+    "retryAfterForm": frozenset({"seconds", "date", "absent"}),
+}
+# Where the default's own kind does not say it.
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "seconds": (int, float),
+    "retryAfterSeconds": (int, float),
+    "fraction": (int, float),
+    "atByte": (int,),
+    "database": (str,),
+}
 _COMMON_KEYS = frozenset({"fault", "match", "times"})
 _MATCH_KEYS = frozenset({"method", "path"})
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Fault:
     """An ordered fault."""
 
@@ -171,7 +183,7 @@ class Faults:
         given = {key: value for key, value in body.items() if key not in _COMMON_KEYS}
         _refuse_unknown(f"parameters of {name}", given, frozenset(kind.parameters))
         for key, value in given.items():
-            _check(key, value)
+            _check(key, value, kind.parameters[key])
         times = body.get("times", 1)
         if times is not None and (not isinstance(times, int) or times < 1):
             raise ValueError("times must be a number from 1, or null for always")
@@ -207,12 +219,12 @@ class Faults:
     def clear(self, fault_id: int | None = None) -> None:
         """Delete a fault, or all, and let go whoever it holds, also when its times were used up."""
         with self._lock:
-            chosen: Callable[[Fault], bool] = lambda fault: fault_id is None or fault.fault_id == fault_id  # noqa: E731 - a name for a condition used thrice
-            for fault in [*self._faults, *self._held]:
-                if chosen(fault):
-                    fault.released.set()
-            self._faults = [fault for fault in self._faults if not chosen(fault)]
-            self._held = [fault for fault in self._held if not chosen(fault)]
+            known = [*self._faults, *self._held]
+            gone = [fault for fault in known if fault_id is None or fault.fault_id == fault_id]
+            for fault in gone:
+                fault.released.set()
+            self._faults = [fault for fault in self._faults if fault not in gone]
+            self._held = [fault for fault in self._held if fault not in gone]
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the faults that are still ordered, oldest first."""
@@ -228,14 +240,10 @@ def _refuse_unknown(what: str, given: object, allowed: frozenset[str]) -> None:
         raise ValueError(f"unknown {what} {unknown}; hint: allowed are {sorted(allowed)}")
 
 
-def _check(key: str, value: Any) -> None:
-    if key == "kind" and value not in set(FileKind):
-        raise ValueError(f"kind cannot be {value!r}; hint: use one of {[str(kind) for kind in FileKind]}")
-    if key == "retryAfterForm" and value not in {"seconds", "date", "absent"}:
-        raise ValueError(f"retryAfterForm cannot be {value!r}; hint: use seconds, date or absent")
-    if key in {"seconds", "retryAfterSeconds", "fraction"} and not isinstance(value, int | float):
-        raise ValueError(f"{key} must be a number")
-    if key in {"status", "atByte"} and isinstance(value, float):
-        raise ValueError(f"{key} must be a whole number")
-    if key in {"properties", "headers"} and not isinstance(value, dict):
-        raise ValueError(f"{key} must be an object")
+def _check(key: str, value: object, default: object) -> None:
+    allowed = _ALLOWED_VALUES.get(key)
+    if allowed is not None and value not in allowed:
+        raise ValueError(f"{key} cannot be {value!r}; hint: use one of {sorted(allowed)}")
+    kinds = _KINDS.get(key, (type(default),))
+    if value is not None and not isinstance(value, kinds):
+        raise ValueError(f"{key} must be of kind {' or '.join(kind.__name__ for kind in kinds)}, not {value!r}")

@@ -1,8 +1,10 @@
 """The emulator as an HTTPS server: in this process's main thread, or in a thread for tests."""
 
+import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +31,19 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.on_started()
 
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """End cleanly at SIGTERM and SIGINT: uvicorn's own would raise them again and cut off what comes after."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
 
 class EmulatorServer:
     """One emulator on one loopback port.
@@ -37,7 +52,7 @@ class EmulatorServer:
     """
 
     def __init__(self, config: EmulatorConfig, clock: Clock = utc_now) -> None:
-        self._socket = socket.create_server(("127.0.0.1", config.port))
+        self._socket = _listen(config.port)
         self.port: int = self._socket.getsockname()[1]
         self.base_url = (config.base_url or f"https://127.0.0.1:{self.port}").rstrip("/")
         self.emulator = Emulator(config, clock)
@@ -58,6 +73,7 @@ class EmulatorServer:
             log_level="error",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # a client's address is its connection's, whatever it says
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         return _Server(settings, self._started.set)
@@ -103,3 +119,13 @@ class EmulatorServer:
     ) -> None:
         """Stop."""
         self.stop()
+
+
+def _listen(port: int) -> socket.socket:
+    # With its protocol named: asyncio switches Nagle's algorithm off only then, and with it every small answer would
+    # wait 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen()
+    return listener

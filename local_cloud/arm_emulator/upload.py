@@ -70,7 +70,13 @@ class SasContainer:
         """
         try:
             with ContainerClient.from_container_url(
-                self.url, connection_verify=str(ca_file), retry_total=2, retry_backoff_factor=0.1
+                self.url,
+                connection_verify=str(ca_file),
+                # One more try after a second; by default storage that is down would be waited for over a minute.
+                retry_total=1,
+                initial_backoff=1,
+                increment_base=0,
+                random_jitter_range=0,
             ) as container:
                 blob = container.get_blob_client(blob_name)
                 blocks: list[BlobBlock] = []

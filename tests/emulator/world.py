@@ -72,7 +72,8 @@ class World:
             )
         )
 
-    def authorization(self, person: Person = OWNER) -> AuthorizationManagementClient:
+    def authorization(self, person: Person = OWNER) -> Any:
+        # Any: the SDK's operations are unions over all its API versions.
         return self._keep(
             AuthorizationManagementClient(
                 credential=Credential(identity=self.identity, person=person),

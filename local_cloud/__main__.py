@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         first_api_port=chosen.port or None,
         test_vaults=chosen.test_vaults,
         minimum_backup_seconds=chosen.minimum_backup_seconds,
+        tokens_rewritten_after_seconds=chosen.rewrite_tokens_after_seconds,
     )
     # SIGTERM ends the cloud as Ctrl-C does: by an exception in the main thread.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -111,6 +112,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=API_PORT, help="first port to try for the API; 0 = any free one")
     parser.add_argument("--test-vaults", type=int, default=0, help="sets of accounts and servers for further vaults")
     parser.add_argument("--minimum-backup-seconds", type=float, default=2.0, help="shortest time of a backup")
+    parser.add_argument(
+        "--rewrite-tokens-after-seconds", type=float, default=12 * 3600, help="age of the tokens in the endpoints file"
+    )
     parser.add_argument("--ready-line", action="store_true", help="print one JSON line when ready, and nothing else")
     return parser.parse_args(arguments)
 

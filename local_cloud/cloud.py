@@ -46,7 +46,8 @@ from local_cloud.tokens import TokenIssuer
 HOST_STARTS_TRIED = 5
 """A host that ends this often in a row before it is ready ends the cloud."""
 
-_TOKENS_REWRITTEN_AFTER_SECONDS = 12 * 3600
+# Tokens age by the wall clock, also while the machine sleeps; so look at it this often.
+_LOOK_AT_CLOCK_EVERY_SECONDS = 60
 
 
 class AppNotStartedError(Exception):
@@ -67,6 +68,8 @@ class CloudOptions:
     """How many further landscapes exist, for vaults that tests start themselves."""
     minimum_backup_seconds: float = 2.0
     """A backup of the emulator takes at least this long."""
+    tokens_rewritten_after_seconds: float = 12 * 3600
+    """The endpoints file gets new tokens this often, long before the old ones expire."""
 
 
 class Cloud:
@@ -117,6 +120,9 @@ class Cloud:
             ChildEndedError, ChildNotReadyError, PostgresSetupError, StorageNotCreatedError: a service failed.
             AppNotStartedError: the app failed.
         """
+        app = self._options.app
+        if app and not (app / "function_app.py").exists():
+            raise AppNotStartedError(f"there is no function_app.py in {app}")
         self._identity = IdentityService(
             port=self._ports.take("identity"), issuer=self._issuer, header=self._around.identity_header
         )
@@ -131,8 +137,8 @@ class Cloud:
             child = self._spawn(server.command())
             work.append(lambda server=server, child=child: _prepare_server(server, child))
         self._run_together(work)
-        if self._options.app:
-            self._start_host(self._options.app)
+        if app:
+            self._start_host(app)
         return self._publish(azurite, emulator)
 
     def supervise(self) -> None:
@@ -143,19 +149,17 @@ class Cloud:
             AppNotStartedError: the host dies again and again before it is ready.
         """
         azurite, emulator = self._children[:2]
-        rewrite_at = time.monotonic() + _TOKENS_REWRITTEN_AFTER_SECONDS
+        rewritten_at = time.time()
         while True:
-            try:
-                ended = self._ended.get(timeout=max(0.0, rewrite_at - time.monotonic()))
-            except queue.Empty:
-                rewrite_at += _TOKENS_REWRITTEN_AFTER_SECONDS
-            else:
-                if ended in self._children:
-                    ended.raise_if_ended()
-                if ended is not self._host or self._options.app is None:
-                    continue
+            ended = self._wait_for_end()
+            if ended in self._children:
+                ended.raise_if_ended()
+            if ended and ended is self._host and self._options.app:
                 self._start_host(self._options.app)
+            elif time.time() < rewritten_at + self._options.tokens_rewritten_after_seconds:
+                continue
             self._publish(azurite, emulator)
+            rewritten_at = time.time()
 
     def close(self) -> None:
         """End every child, the app before what it needs; remove the endpoints file."""
@@ -165,6 +169,14 @@ class Cloud:
             self._identity.close()
         self._ports.close()
         self._folder.release()
+
+    def _wait_for_end(self) -> Child | None:
+        """Wait for a child's end, but no longer than until the clock must be looked at."""
+        timeout = min(_LOOK_AT_CLOCK_EVERY_SECONDS, self._options.tokens_rewritten_after_seconds)
+        try:
+            return self._ended.get(timeout=timeout)
+        except queue.Empty:
+            return None
 
     def _stop_children(self) -> None:
         if self._host:
@@ -177,8 +189,6 @@ class Cloud:
         return child
 
     def _start_host(self, app: Path) -> None:
-        if not (app / "function_app.py").exists():
-            raise AppNotStartedError(f"there is no function_app.py in {app}")
         command = host_command(
             app=app,
             state=self._folder.subfolder("host"),

@@ -133,10 +133,6 @@ def build_endpoints(
         postgres: Superuser's URL by server name.
         pids: The processes.
     """
-
-    def blob(account: str) -> BlobAccount:
-        return {"blobEndpoint": f"{around.blob_url}/{account}", "account": account, "key": keys[account]}
-
     return {
         **api,
         "people": {person: issuer.for_person(person) for person in PEOPLE},
@@ -146,18 +142,21 @@ def build_endpoints(
         "servers": {
             name: {"resourceId": place.server_resource_id(name), "postgres": url} for name, url in postgres.items()
         },
-        "storage": {
-            "landing": blob(place.landing),
-            "vault": blob(place.vault),
-            "restore": {**blob(place.restore), "resourceId": place.restore_resource_id},
-            "app": {
-                "tableEndpoint": f"{around.table_url}/{place.app}",
-                "account": place.app,
-                "key": keys[place.app],
-            },
-            "ca": str(around.authority),
-        },
+        "storage": _describe_storage(place, around, keys),
         "pids": pids,
+    }
+
+
+def _describe_storage(place: Landscape, around: Surroundings, keys: Mapping[str, str]) -> Storage:
+    def blob(account: str) -> BlobAccount:
+        return {"blobEndpoint": f"{around.blob_url}/{account}", "account": account, "key": keys[account]}
+
+    return {
+        "landing": blob(place.landing),
+        "vault": blob(place.vault),
+        "restore": {**blob(place.restore), "resourceId": place.restore_resource_id},
+        "app": {"tableEndpoint": f"{around.table_url}/{place.app}", "account": place.app, "key": keys[place.app]},
+        "ca": str(around.authority),
     }
 
 

@@ -5,7 +5,7 @@ Call it from the main thread: what it starts ends with that thread's process, al
 
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,7 +33,15 @@ class NoVaultLeftError(Exception):
 class LaunchedCloud:
     """A local cloud that runs in a process of its own. Use it as a context manager."""
 
-    def __init__(self, folder: Path, *, app: Path | None = ROOT, first_api_port: int = 0, test_vaults: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        app: Path | None = ROOT,
+        first_api_port: int = 0,
+        test_vaults: int = 0,
+        further_options: Sequence[str] = (),
+    ) -> None:
         """Start it and wait until all of it is ready.
 
         Args:
@@ -41,6 +49,7 @@ class LaunchedCloud:
             app: Folder with `function_app.py`; None = no host, only what surrounds one.
             first_api_port: The app's port is the first free one from this on; 0 = any.
             test_vaults: How many vaults `new_vault` can give.
+            further_options: Of `python -m local_cloud`, as they stand on its command line.
 
         Raises:
             ChildEndedError: it failed; the message is its own.
@@ -49,7 +58,7 @@ class LaunchedCloud:
         self.folder = folder.resolve()
         self._vaults_left = iter(range(1, test_vaults + 1))
         words = ["--state", str(self.folder), "--port", str(first_api_port), "--test-vaults", str(test_vaults)]
-        words += ["--app", str(app)] if app else ["--no-app"]
+        words += [*(["--app", str(app)] if app else ["--no-app"]), *further_options]
         command = Command(
             name="local cloud",
             argv=(sys.executable, "-m", "local_cloud", "--ready-line", *words),
@@ -146,18 +155,19 @@ class VaultHost:
     def __init__(self, cloud: LaunchedCloud, place: Landscape, *, app: Path, changed: Mapping[str, str]) -> None:
         """Create its containers and tables, then start its host."""
         self.place = place
+        self.folder = cloud.folder / "vaults" / place.name
+        """Holds the task hub and the host's log."""
         self._cloud = cloud
         shared = cloud.endpoints
         self._around = _read_surroundings(shared)
-        folder = cloud.folder / "vaults" / place.name
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self._command = host_command(
             app=app,
-            state=folder / "host",
+            state=self.folder / "host",
             ports=(0, 0),
             certificates=ensure_certificates(cloud.folder / "tls", now()),
             settings=build_settings(place, self._around, changed),
-            log=folder / "host.log",
+            log=self.folder / "host.log",
         )
         token = cloud.issuer.for_identity("host", STORAGE_AUDIENCE)
         create_content(place, self._around, token)
@@ -177,8 +187,14 @@ class VaultHost:
             pids={**shared["pids"], "host": self._host.pid},
         )
 
+    def accepted_backups(self) -> list[dict[str, Any]]:
+        """Answer what the emulator's own log says of backups of this vault's servers, in order."""
+        subscription = f"/subscriptions/{self.place.subscription_id}/"
+        backups: list[dict[str, Any]] = self._cloud.emulator_log()["backups"]
+        return [backup for backup in backups if backup["resourceId"].startswith(subscription)]
+
     def kill_host(self) -> None:
-        """End the host as `kill -9` does."""
+        """End the host as `kill -9` does; nothing starts it again by itself."""
         self._host.kill()
 
     def start_host(self) -> None:

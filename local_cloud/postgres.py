@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -152,6 +153,7 @@ def binaries() -> Path:
     return newest.parent
 
 
+@cache
 def version() -> str:
     """Answer the major version, as ARM shows it."""
     return _run([str(binaries() / "postgres"), "--version"], "postgres --version").split()[-1].split(".")[0]

@@ -3,6 +3,9 @@
 Every child is started through `setpriv`, which sets the parent-death signal after it has dropped privileges (dropping
 them would clear it) and then becomes the child. The kernel sends that signal when the *thread* that started the child
 ends, so children are started from the main thread only.
+
+What a child prints goes straight into its log, never through a pipe: a pipe would break with the parent, and a child
+that says that it is closing (Azurite does) would die of that before it has saved.
 """
 
 import json
@@ -14,10 +17,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 
 class ChildEndedError(Exception):
@@ -57,7 +59,7 @@ class Command:
 
 
 class Child:
-    """A started process. `ready` holds the JSON object of its ready line, or the error that kept it from one."""
+    """A started process."""
 
     def __init__(self, command: Command, *, on_end: Callable[["Child"], None] | None = None) -> None:
         """Start it.
@@ -70,27 +72,24 @@ class Child:
             RuntimeError: not called from the main thread.
         """
         self.command = command
-        self.ready: Future[dict[str, Any]] = Future()
+        self._ready_line: dict[str, Any] | None = None
         self._on_end = on_end
+        self._was_asked_to_stop = False
         self._log_start = command.log.stat().st_size if command.log.exists() else 0
         with command.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*tie_to_parent(command), *command.argv],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
+                stdout=log,
+                stderr=subprocess.STDOUT,
                 env=command.environment,
                 cwd=command.directory,
                 pass_fds=command.inherited,
                 # Ctrl-C in a terminal reaches the parent only, which ends its children in order.
                 start_new_session=True,
             )
-        self._threads = [
-            threading.Thread(target=self._copy_output, daemon=True, name=f"{command.name}-output"),
-            threading.Thread(target=self._wait_for_end, daemon=True, name=f"{command.name}-end"),
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._waiter = threading.Thread(target=self._wait_for_end, daemon=True, name=f"{command.name}-end")
+        self._waiter.start()
 
     @property
     def pid(self) -> int:
@@ -104,9 +103,7 @@ class Child:
 
     def tail(self) -> str:
         """Answer the last lines that this run wrote to its log."""
-        with self.command.log.open("rb") as log:
-            log.seek(self._log_start)
-            lines = log.read().decode(errors="replace").splitlines()
+        lines = self._output().decode(errors="replace").splitlines()
         return "\n".join(lines[-self.command.tail_lines :]) or "(empty)"
 
     def raise_if_ended(self) -> None:
@@ -115,19 +112,17 @@ class Child:
             raise ChildEndedError(self.command.name, status, self.tail())
 
     def wait_ready(self, within_seconds: float) -> dict[str, Any]:
-        """Wait for the ready line and answer its JSON object.
+        """Wait for the ready line, a JSON object with a true member `ready`, and answer it.
 
         Raises:
             ChildEndedError: it ended first.
             ChildNotReadyError: it did neither in time.
         """
-        try:
-            return self.ready.result(within_seconds)
-        except TimeoutError:
-            raise self._not_ready(within_seconds) from None
+        self.wait_until(lambda: self._find_ready_line() is not None, within_seconds)
+        return self._ready_line or {}
 
     def wait_until(self, is_ready: Callable[[], bool], within_seconds: float) -> None:
-        """Ask `is_ready` until it says so: for programs that print no ready line.
+        """Ask `is_ready` until it says so: neither a log nor a port announces a change.
 
         Raises:
             ChildEndedError: it ended first.
@@ -141,14 +136,19 @@ class Child:
             time.sleep(0.02)
 
     def ask_to_stop(self) -> None:
-        """Send the stop signal and return at once."""
-        self._process.send_signal(self.command.stop_signal)
+        """Send the stop signal, once, and return at once.
+
+        A second one is never sent: Azurite would take it for an order to end without saving.
+        """
+        if not self._was_asked_to_stop:
+            self._was_asked_to_stop = True
+            self._process.send_signal(self.command.stop_signal)
 
     def kill(self) -> None:
         """End it without warning, with whatever it started in its own session, and wait."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._join()
+        self._waiter.join()
 
     def stop(self, within_seconds: float = 10) -> None:
         """Ask it to end, wait, and kill it when it does not."""
@@ -157,32 +157,27 @@ class Child:
             self._process.wait(within_seconds)
         except subprocess.TimeoutExpired:
             self.kill()
-        self._join()
-
-    def _join(self) -> None:
-        for thread in self._threads:
-            thread.join()
+        self._waiter.join()
 
     def _not_ready(self, within_seconds: float) -> ChildNotReadyError:
         return ChildNotReadyError(
             f"{self.command.name} was not ready within {within_seconds:g} s; the end of its log:\n{self.tail()}"
         )
 
-    def _copy_output(self) -> None:
-        """Copy standard output to the log; the first line that is a ready line becomes `ready`."""
-        output: IO[bytes] | None = self._process.stdout
-        if output is None:
-            return
-        with output, self.command.log.open("ab", buffering=0) as log:
-            for line in output:
-                log.write(line)
-                if not self.ready.done() and (message := _parse_ready_line(line)):
-                    self.ready.set_result(message)
+    def _output(self) -> bytes:
+        """Read what this run wrote to its log so far."""
+        with self.command.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read()
+
+    def _find_ready_line(self) -> dict[str, Any] | None:
+        if self._ready_line is None:
+            whole_lines = self._output().rpartition(b"\n")[0].splitlines()
+            self._ready_line = next(filter(None, map(_parse_ready_line, whole_lines)), None)
+        return self._ready_line
 
     def _wait_for_end(self) -> None:
-        status = self._process.wait()
-        if not self.ready.done():
-            self.ready.set_exception(ChildEndedError(self.command.name, status, self.tail()))
+        self._process.wait()
         if self._on_end:
             self._on_end(self)
 

@@ -51,37 +51,6 @@ def emulator_config(
         postgres_urls: Superuser's URL by server name; every landscape's servers share them.
         minimum_backup_seconds: A backup takes at least this long, so that it can be watched and interrupted.
     """
-    groups = [
-        {"subscriptionId": place.subscription_id, "name": name, "location": LOCATION}
-        for place in places
-        for name in ("rg-flexvault", place.servers_group, place.restore_group)
-    ]
-    servers = [
-        {
-            "subscriptionId": place.subscription_id,
-            "resourceGroup": place.servers_group,
-            "name": name,
-            "location": LOCATION,
-            "createdAt": _SERVERS_CREATED_AT,
-            "version": postgres.version(),
-            "storageSizeGB": _STORAGE_SIZE_GB,
-            "state": "Ready",
-            "replicationRole": "Primary",
-            "postgres": postgres_urls[name],
-        }
-        for place in places
-        for name in SERVER_NAMES
-    ]
-    accounts = [
-        {
-            "subscriptionId": place.subscription_id,
-            "resourceGroup": place.restore_group,
-            "name": place.restore,
-            "location": LOCATION,
-            "blobEndpoint": f"{around.blob_url}/{place.restore}",
-        }
-        for place in places
-    ]
     return {
         "port": port,
         "certificate": str(certificates.certificate),
@@ -95,11 +64,44 @@ def emulator_config(
         "roleDelaySeconds": 3,
         "minimumDurationSeconds": minimum_backup_seconds,
         "subscriptions": [{"id": place.subscription_id, "displayName": place.name} for place in places],
-        "resourceGroups": groups,
-        "servers": servers,
-        "storageAccounts": accounts,
+        "resourceGroups": [group for place in places for group in _resource_groups(place)],
+        "servers": [server for place in places for server in _servers(place, postgres_urls)],
+        "storageAccounts": [_restore_account(place, around) for place in places],
         "owner": object_id_of(OWNER),
         "roleAssignments": first_role_assignments(places),
+    }
+
+
+def _resource_groups(place: Landscape) -> list[dict[str, Any]]:
+    names = ("rg-flexvault", place.servers_group, place.restore_group)
+    return [{"subscriptionId": place.subscription_id, "name": name, "location": LOCATION} for name in names]
+
+
+def _servers(place: Landscape, postgres_urls: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "subscriptionId": place.subscription_id,
+            "resourceGroup": place.servers_group,
+            "name": name,
+            "location": LOCATION,
+            "createdAt": _SERVERS_CREATED_AT,
+            "version": postgres.version(),
+            "storageSizeGB": _STORAGE_SIZE_GB,
+            "state": "Ready",
+            "replicationRole": "Primary",
+            "postgres": postgres_urls[name],
+        }
+        for name in SERVER_NAMES
+    ]
+
+
+def _restore_account(place: Landscape, around: Surroundings) -> dict[str, Any]:
+    return {
+        "subscriptionId": place.subscription_id,
+        "resourceGroup": place.restore_group,
+        "name": place.restore,
+        "location": LOCATION,
+        "blobEndpoint": f"{around.blob_url}/{place.restore}",
     }
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -24,7 +25,8 @@ APPS = Path(__file__).parent / "apps"
 
 @pytest.fixture(scope="module")
 def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaunchedCloud]:
-    with LaunchedCloud(tmp_path_factory.mktemp("own"), app=APPS / "tiny") as cloud:
+    options = ["--rewrite-tokens-after-seconds", "1"]
+    with LaunchedCloud(tmp_path_factory.mktemp("own"), app=APPS / "tiny", further_options=options) as cloud:
         yield cloud
 
 
@@ -82,6 +84,14 @@ def test_the_owner_sees_both_servers_in_arm(own_cloud: LaunchedCloud) -> None:
         assert answer["properties"]["state"] == "Ready"
 
 
+def test_tokens_in_the_endpoints_file_are_rewritten_before_they_expire(own_cloud: LaunchedCloud) -> None:
+    before = own_cloud.endpoints
+
+    wait_until(lambda: own_cloud.endpoints["people"]["reader"] != before["people"]["reader"], 5)
+
+    assert own_cloud.endpoints["pids"] == before["pids"]
+
+
 def test_a_second_cloud_in_one_folder_is_refused(own_cloud: LaunchedCloud) -> None:
     with pytest.raises(ChildEndedError, match=f"the local cloud of process {own_cloud.pid} is using"):
         LaunchedCloud(own_cloud.folder, app=None)
@@ -103,29 +113,36 @@ def test_a_dead_host_is_replaced_within_two_seconds_at_the_same_address(own_clou
     assert after["pids"] == {**before["pids"], "host": after["pids"]["host"]}
 
 
-def test_killing_the_cloud_ends_everything_it_started(tmp_path: Path) -> None:
-    cloud = LaunchedCloud(tmp_path, app=APPS / "tiny")
-    pids = pids_of(cloud)
-    assert len(pids) == 6
-    session = psycopg.connect(cloud.endpoints["servers"]["pg-orders"]["postgres"])
+@dataclass(frozen=True, kw_only=True)
+class KilledCloud:
+    """A cloud that was killed while it kept something new and a client was connected."""
 
-    cloud.kill()
-
-    wait_until(lambda: are_children_gone(tmp_path), 10)
-    assert not [pid for pid in pids if is_running(pid)]
-    session.close()
+    folder: Path
+    endpoints: Endpoints
+    pids: set[int]
 
 
-def test_state_is_taken_up_again(tmp_path: Path) -> None:
-    with LaunchedCloud(tmp_path, app=None) as cloud:
-        first = cloud.endpoints
-        with open_restores(first) as client:
-            client.get_blob_client("restores", "kept").upload_blob(b"kept")
-        with psycopg.connect(first["servers"]["pg-orders"]["postgres"], autocommit=True) as connection:
-            connection.execute("CREATE DATABASE kept")
-    assert not (tmp_path / "endpoints.json").exists()
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> KilledCloud:
+    cloud = LaunchedCloud(tmp_path_factory.mktemp("killed"), app=APPS / "tiny")
+    endpoints, pids = cloud.endpoints, pids_of(cloud)
+    with open_restores(endpoints) as client:
+        client.get_blob_client("restores", "kept").upload_blob(b"kept")
+    with psycopg.connect(endpoints["servers"]["pg-orders"]["postgres"], autocommit=True) as connection:
+        connection.execute("CREATE DATABASE kept")
+        cloud.kill()
+        wait_until(lambda: are_children_gone(cloud.folder), 10)
+    return KilledCloud(folder=cloud.folder, endpoints=endpoints, pids=pids)
 
-    with LaunchedCloud(tmp_path, app=None) as cloud:
+
+def test_killing_the_cloud_ends_everything_it_started(killed: KilledCloud) -> None:
+    assert len(killed.pids) == len(["cloud", "host", "azurite", "emulator", "pg-orders", "pg-billing"])
+    assert not [pid for pid in killed.pids if is_running(pid)]
+
+
+def test_state_is_taken_up_again_also_after_a_kill(killed: KilledCloud) -> None:
+    first = killed.endpoints
+    with LaunchedCloud(killed.folder, app=None) as cloud:
         second = cloud.endpoints
         with open_restores(second) as client:
             assert client.get_blob_client("restores", "kept").exists()
@@ -134,6 +151,7 @@ def test_state_is_taken_up_again(tmp_path: Path) -> None:
         assert second["identity"]["header"] == first["identity"]["header"]
         keys = httpx.get(second["identity"]["endpoint"].replace("/msi/token", "/jwks")).json()
         assert jwt.get_unverified_header(first["people"]["reader"])["kid"] in {key["kid"] for key in keys["keys"]}
+    assert not (killed.folder / "endpoints.json").exists()
 
 
 def open_restores(endpoints: Endpoints) -> BlobServiceClient:
@@ -159,3 +177,8 @@ def test_an_app_that_does_not_start_is_reported_with_its_own_words(tmp_path: Pat
         LaunchedCloud(tmp_path, app=APPS / "broken")
 
     assert are_children_gone(tmp_path)
+
+
+def test_a_folder_without_an_app_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ChildEndedError, match=r"there is no function_app\.py in"):
+        LaunchedCloud(tmp_path / "state", app=tmp_path)

@@ -34,6 +34,10 @@ def test_a_vault_has_its_own_place_and_the_settings_that_were_asked_for(cloud: L
     assert endpoints["servers"]["pg-orders"]["postgres"] == cloud.endpoints["servers"]["pg-orders"]["postgres"]
 
 
+def test_backups_of_other_vaults_are_not_counted(tiny: VaultHost) -> None:
+    assert tiny.accepted_backups() == []
+
+
 def test_a_killed_host_stays_dead_until_it_is_started_again(tiny: VaultHost) -> None:
     pid = tiny.endpoints["pids"]["host"]
     assert pid is not None

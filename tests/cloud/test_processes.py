@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.processes import Child, ChildEndedError, ChildNotReadyError, Command
+from local_cloud.processes import Child, ChildEndedError, ChildNotReadyError, Command, stop_all
 from tests.cloud.waiting import wait_until
 
 
 def python(tmp_path: Path, code: str) -> Command:
+    tmp_path.mkdir(exist_ok=True)
     return Command(name="child", argv=(sys.executable, "-u", "-c", code), log=tmp_path / "child.log")
 
 
@@ -62,6 +63,28 @@ def test_a_child_that_ignores_the_stop_signal_is_killed(tmp_path: Path) -> None:
     child.stop(within_seconds=0.1)
 
     assert child.has_ended
+
+
+def test_children_that_end_together_are_asked_only_once(tmp_path: Path) -> None:
+    # Like Azurite: the first signal starts the saving, a second one would end it half-way. The second child still saves
+    # when the first has ended.
+    code = (
+        "import signal, time\n"
+        "def save(*_):\n"
+        "    signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        "    time.sleep(SECONDS)\n"
+        "    print('saved')\n"
+        "    raise SystemExit\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+    )
+    codes = {name: f"SECONDS = {seconds}\n{code}{READY_THEN_WAIT}" for name, seconds in {"a": 0.1, "b": 0.6}.items()}
+    children = [Child(python(tmp_path / name, own_code)) for name, own_code in codes.items()]
+    for child in children:
+        child.wait_ready(10)
+
+    stop_all(children)
+
+    assert all("saved" in child.tail() for child in children)
 
 
 def test_an_end_is_announced(tmp_path: Path) -> None:

@@ -18,7 +18,11 @@ from flexvault.adapters.azure.storage_accounts import StorageAccounts
 from flexvault.adapters.azure.tables import AzureRows
 from flexvault.adapters.azure.telemetry import AzureTelemetry
 from flexvault.adapters.azure.vault import AzureVaultCleaner, AzureVaultReader, AzureVaultWriter
+from flexvault.api.app import Api
+from flexvault.api.signing_keys import SigningKeys
+from flexvault.api.tokens import TokenValidator
 from flexvault.ports import Clock, Orchestrations, Ports
+from flexvault.services.starting import start_by_key
 from flexvault.services.vault import Vault
 from flexvault.settings import Settings
 
@@ -52,6 +56,28 @@ def build_vault(settings: Settings, clock: Clock | None = None) -> Vault:
 def get_vault() -> Vault:
     """Build this process's vault at its first use, never at import: the host imports the app to index it."""
     return build_vault(Settings.from_environ(os.environ))
+
+
+@cache
+def get_tokens() -> TokenValidator:
+    """Build this process's token check at its first use: it keeps the issuer's keys."""
+    settings = get_vault().settings
+    return TokenValidator(
+        SigningKeys(settings.openid_configuration_url),
+        issuers=settings.token_issuers,
+        audiences=settings.token_audiences,
+        authority=settings.token_issuers[0],
+    )
+
+
+def get_api(orchestrations: Orchestrations) -> Api:
+    """Build the API around one request's task hub."""
+    vault = get_vault()
+
+    def begin(open_key: str) -> None:
+        start_by_key(vault, orchestrations, open_key, vault.ports.clock.storage_now())
+
+    return Api(vault=vault, tokens=get_tokens(), begin=begin)
 
 
 def orchestrations_of(client: SyncDurableFunctionsClient) -> Orchestrations:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import azure.functions as func
+
 from flexvault.api.app import handle
 from flexvault.api.wire import Request
-
 from flexvault.bootstrap import get_api, orchestrations_of
 
 METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS")

@@ -130,13 +130,12 @@ def read_archive(
 ) -> Archive:
     """Read header and table of contents, and prove that the file ends where the archive ends.
 
-    Whole means: the magic, a table of contents that parses, and a last block that ends with the file. Where pg_dump
-    wrote offsets the last block is known and is followed chunk by chunk; where it could not (its output was a pipe),
-    all blocks are followed, and every entry that has data must have its block. More than the limit is not followed:
-    then the end alone is looked at, the terminator of the last block (an int 0: five zero bytes).
+    Where pg_dump wrote offsets the last block is known and is followed chunk by chunk to the end of the file; where it
+    could not (its output was a pipe), all blocks are followed, and every entry that has data must have its block. More
+    than the limit is not followed, then the terminator of the last block decides (an int 0: five zero bytes).
 
     Args:
-        read: Range read of the file.
+        read: Reads a range of the file, which is `size_bytes` long.
         size_bytes: Of the whole file.
         name: How errors name the file.
         walk_limit_bytes: Most bytes to read after the table of contents; `size_bytes` proves any archive to the end.
@@ -147,28 +146,25 @@ def read_archive(
     """
     cursor = _Cursor(read, size_bytes, name)
     version, compression = _read_header(cursor)
-    for _ in range(7):  # the local time of the dump, without its zone: of no use
-        cursor.integer()
-    facts = tuple(cursor.text() for _ in range(3))
+    cursor.skip(7 * (1 + cursor.int_size))  # the local time of the dump, without its zone: of no use
+    database, server_version, dump_version = (cursor.text() for _ in range(3))
     count = cursor.integer()
     if count < 0:
         raise cursor.incomplete("its table of contents has a negative length")
     raw = [_read_entry(cursor, version) for _ in range(count)]
-    data_start = cursor.position
-    end_proof = _check_end(cursor, raw, walk_limit_bytes)
-    encoding = _encoding_of(raw)
+    data_start, encoding = cursor.position, _encoding_of(raw)
     entries = tuple(_decode_entry(entry, encoding) for entry in raw)
     return Archive(
         version=version,
         compression=compression,
-        database=_database_name(entries, _decode_shared(facts[0], encoding)),
+        database=_database_name(entries, _decode_shared(database, encoding)),
         encoding=encoding,
-        server_version=_decode(facts[1], encoding),
-        dump_version=_decode(facts[2], encoding),
+        server_version=_decode(server_version, encoding),
+        dump_version=_decode(dump_version, encoding),
         entries=entries,
         size_bytes=size_bytes,
         data_start=data_start,
-        end_proof=end_proof,
+        end_proof=_check_end(cursor, raw, walk_limit_bytes),
     )
 
 

@@ -145,7 +145,13 @@ def build_kit(facts: KitFacts) -> dict[str, bytes]:
         has_roles=facts.roles_script is not None,
     )
     skipped = tuple(database.archive.database for database in facts.databases if database not in restored)
-    files["README.md"] = write_readme(
+    files["README.md"] = _readme(facts, notes, skipped)
+    files["kit.json"] = _kit_json(facts, notes, skipped, plans)
+    return {name: text.encode("utf-8", "surrogateescape") for name, text in files.items()}
+
+
+def _readme(facts: KitFacts, notes: list[DatabaseNote], skipped: tuple[str, ...]) -> str:
+    return write_readme(
         server_name=facts.server_name,
         server_version=facts.server_version,
         recovery_point_id=facts.recovery_point_id,
@@ -155,8 +161,6 @@ def build_kit(facts: KitFacts) -> dict[str, bytes]:
         databases=tuple(notes),
         skipped_databases=skipped,
     )
-    files["kit.json"] = _kit_json(facts, notes, skipped, plans)
-    return {name: text.encode("utf-8", "surrogateescape") for name, text in files.items()}
 
 
 def _refuse_duplicates(databases: list[KitDatabase]) -> None:

@@ -105,7 +105,7 @@ def _database_section(note: DatabaseNote) -> str:
     lines = [
         f"\n### {_code(note.step.name)}\n",
         f"- File {_code(note.step.file)}.",
-        f"- Owner {_code(str(facts['owner']))}, encoding {facts['encoding']}, locale {facts['locale']}.",
+        f"- Owner {_code(str(facts['owner']))}, encoding {facts['encoding']}, {_locale(facts['locale'])}.",
         f"- {len(tables) if isinstance(tables, list) else 0} tables, {facts['largeObjects']} large objects.",
     ]
     if isinstance(extensions, list) and extensions:
@@ -119,6 +119,11 @@ def _database_section(note: DatabaseNote) -> str:
             where = "" if item.always else " (only on a server without superuser)"
             lines.append(f"  - {item.desc.lower()} {_code(item.name)}: {item.reason}{where}")
     return "\n".join(lines) + "\n"
+
+
+def _locale(locale: Json) -> str:
+    options = locale.items() if isinstance(locale, dict) else ()
+    return ", ".join(f"{option} {value}" for option, value in options) or "the server's locale"
 
 
 def _code(text: str) -> str:
@@ -144,6 +149,9 @@ Recovery point `{point}` of {time}, PostgreSQL {version}.
    ```
 
 5. Read `roles-report.txt`: it names each role statement that was changed, left out or waits for your word.
+
+Without superuser on PostgreSQL 16 or newer your administrator stays a member of the roles that it created: revoke
+what you do not want.
 
 The script checks the files and the server first and changes nothing until all is in order. Then it creates the roles
 (in one transaction), and per database: the database itself with name, owner, encoding and locale, its tables, its data,

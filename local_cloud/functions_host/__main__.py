@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from local_cloud.functions_host.errors import AppLoadError, HostError
 from local_cloud.functions_host.host import FunctionsHost, HostOptions
 from local_cloud.functions_host.listener import Tls
 
+_LOG = logging.getLogger("local_cloud.functions_host")
 # The libraries' own lines: one per call, of no use here, and quadratic in the number of functions.
 _QUIET_LOGGERS = ("azure.functions", "azure.durable_functions", "durabletask", "grpc", "asyncio", "uvicorn.error")
 
@@ -30,10 +30,13 @@ def main() -> int:
     try:
         asyncio.run(_serve(options))
     except AppLoadError as error:
-        logging.error("the app does not load, no function is served: %s\n%s", error, error.stack)  # noqa: LOG015, TRY400 - the app's stack, not the host's
+        _LOG.error("the app does not load, no function is served: %s\n%s", error, error.stack)
         return 1
     except HostError as error:
-        logging.error("the host cannot start: %s", error)  # noqa: LOG015, TRY400 - the operator needs the text only
+        _LOG.error("the host cannot start: %s", error)
+        return 1
+    except Exception:  # noqa: BLE001 - the last line of the process: it is logged and becomes the exit status
+        _LOG.exception("the host failed")
         return 1
     return 0
 
@@ -51,15 +54,7 @@ async def _serve(options: HostOptions) -> None:
             "seconds": round(host.start_seconds, 3),
         }
         print(json.dumps(ready), flush=True)
-        failure = asyncio.create_task(host.wait_for_failure())
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([failure, stopped], return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if failure.done():
-            failure.result()
-        failure.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await failure
+        await host.wait_for_failure_or(stop)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -27,12 +28,10 @@ from local_cloud.functions_host.protos import Message
 from local_cloud.functions_host.routes import ReservedRouteError, Route, RouteTable, make_route
 from local_cloud.functions_host.runtime import FunctionsRuntime
 from local_cloud.functions_host.schedule import Schedule, ScheduleError
-from local_cloud.functions_host.settings import read_host_json, resolve_settings
+from local_cloud.functions_host.settings import HostJson, read_host_json, resolve_settings
 from local_cloud.functions_host.timers import Timer, TimerRunner, TimerStatusFile, WallClock
 
 _LOG = logging.getLogger(__name__)
-# The real host was seen to drain for about that long after SIGTERM.
-_DRAIN_SECONDS = 10.0
 # As the extension tells its clients; a start with a larger input is refused by the client itself.
 _CLIENT_MESSAGE_BYTES = 4194304
 
@@ -51,6 +50,7 @@ class HostOptions:
         tls: Its certificate.
         hub: `sqlite` survives a kill, `memory` does not, `stock` is durabletask's own backend, for comparison.
         redelivery_delay: See `TaskHub`; 300 s on Azure Storage.
+        drain: How long a stop waits for what runs; the real host was seen to take about as long.
         keep_finished: How long finished instances stay in the hub.
         environment: App settings; the process environment by default.
     """
@@ -62,6 +62,7 @@ class HostOptions:
     tls: Tls | None = None
     hub: HubKind = "sqlite"
     redelivery_delay: timedelta = timedelta(seconds=2)
+    drain: timedelta = timedelta(seconds=10)
     keep_finished: timedelta = timedelta(hours=1)
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
@@ -83,7 +84,7 @@ class FunctionsHost:
         self._options = options
         self._runtime = FunctionsRuntime(options.app_dir)
         self._failure: asyncio.Future[None]
-        self._listeners: list[Listener] = []
+        self._running = AsyncExitStack()  # what is to be stopped, last first
         self.port = 0
         self.tls_port: int | None = None
         self.functions: list[Function] = []
@@ -105,28 +106,51 @@ class FunctionsHost:
         """Load the app and serve it.
 
         Raises:
-            HostError: The app cannot run here; the text names the function or the setting.
+            HostError: The app cannot run here; the text names the function or the setting. Nothing is left running.
         """
         began = time.monotonic()
-        loop = asyncio.get_running_loop()
-        self._failure = loop.create_future()
+        self._failure = asyncio.get_running_loop().create_future()
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+        self.start_seconds = time.monotonic() - began
+
+    async def stop(self) -> None:
+        """Stop in order: no new work, some time for what runs, then the hub is closed as clean."""
+        await self._running.aclose()
+
+    async def wait_for_failure_or(self, stop: asyncio.Event) -> None:
+        """Return when `stop` is set; raise what ends the host before: a full disk under the hub, for example."""
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([self._failure, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if self._failure.done():
+            self._failure.result()
+
+    async def _start(self) -> None:
         options = self._options
+        drain_seconds = options.drain.total_seconds()
         host_json = read_host_json(options.app_dir, options.environment)
+        self._running.callback(self._runtime.close)
         self.functions = index_functions(await self._runtime.load())
         timers = self._schedules()
         routes = self._routes(host_json.route_prefix)
         options.state_dir.mkdir(parents=True, exist_ok=True)
         self.keys = _keys(options.state_dir / "keys.json")
-        self._hub = self._make_hub()
-        self.client_config = _client_config(host_json.hub_name, self._hub.start())
-        app = HttpApp(self._runtime, RouteTable(routes), client=self.client_config, keys=self.keys)
-        self._listeners = [Listener(app, options.port)]
-        if options.tls_port is not None:
-            self._listeners.append(Listener(app, options.tls_port, options.tls))
-            self.tls_port = self._listeners[1].port
-        self.port = self._listeners[0].port
-        self._pump = WorkItemPump(
-            self._hub,
+        hub = self._make_hub()
+        self._running.push_async_callback(asyncio.to_thread, hub.stop, 1)
+        self.client_config = _client_config(host_json.hub_name, hub.start())
+        await self._start_pump(hub, host_json, drain_seconds)
+        await self._start_listeners(RouteTable(routes))
+        runner = TimerRunner(self._call_timer, TimerStatusFile(options.state_dir / "timers.json"), WallClock())
+        runner.start(timers, self._fail)
+        self._running.push_async_callback(runner.stop, drain_seconds)
+
+    async def _start_pump(self, hub: InMemoryOrchestrationBackend, host_json: HostJson, drain_seconds: float) -> None:
+        pump = WorkItemPump(
+            hub,
             self._runtime,
             self.functions,
             client=self.client_config,
@@ -134,26 +158,21 @@ class FunctionsHost:
             max_orchestrators=host_json.max_orchestrators,
             on_failure=self._fail,
         )
-        self._pump.start()
-        for listener in self._listeners:
-            await listener.start()
-        self._timers = TimerRunner(self._call_timer, TimerStatusFile(options.state_dir / "timers.json"), WallClock())
-        self._timers.start(timers, self._fail)
-        self.start_seconds = time.monotonic() - began
+        pump.start()
+        self._running.push_async_callback(pump.stop, drain_seconds)
 
-    async def stop(self) -> None:
-        """Stop in order: no new work, ten seconds for what runs, then the hub is closed as clean."""
-        await self._timers.stop(_DRAIN_SECONDS)
-        for listener in self._listeners:
-            await listener.stop()
-        if not await self._pump.stop(_DRAIN_SECONDS):
-            _LOG.warning("activities still run and are abandoned; they run again at the next start")
-        await asyncio.to_thread(self._hub.stop, 1)
-        self._runtime.close()
+    async def _start_listeners(self, routes: RouteTable) -> None:
+        options = self._options
+        app = HttpApp(self._runtime, routes, client=self.client_config, keys=self.keys)
+        self.port = await self._listen(app, options.port, None)
+        if options.tls_port is not None:
+            self.tls_port = await self._listen(app, options.tls_port, options.tls)
 
-    async def wait_for_failure(self) -> None:
-        """Return never, but raise what ends the host: a full disk under the hub, for example."""
-        await self._failure
+    async def _listen(self, app: HttpApp, port: int, tls: Tls | None) -> int:
+        listener = Listener(app, port, tls)
+        self._running.push_async_callback(listener.stop)
+        await listener.start()
+        return listener.port
 
     def _fail(self, error: BaseException) -> None:
         def set_failure() -> None:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -75,9 +75,9 @@ def ask(port: int, case: dict[str, Any]) -> tuple[http.client.HTTPResponse, byte
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.putrequest(case["method"], case["path"], skip_host=True, skip_accept_encoding=True)
-        for name, values in headers.items():
-            for value in values if isinstance(values, list) else [values]:
-                connection.putheader(name, value)
+        for name, value in headers.items():
+            for each in cast("list[str]", value) if isinstance(value, list) else [value]:
+                connection.putheader(name, each)
         if "body_base64" in case or body:
             connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
@@ -105,8 +105,8 @@ def expected_headers(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def comparable(seen: Any, case: dict[str, Any]) -> Any:
-    if isinstance(seen, dict) and "body_size_bytes" in case:
-        return {name: value for name, value in seen.items() if name != "sha256"}
+    if "body_size_bytes" in case:
+        del seen["sha256"]
     return seen
 
 

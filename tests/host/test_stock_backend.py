@@ -165,7 +165,7 @@ def test_start_at_is_honoured(client: df.SyncDurableFunctionsClient) -> None:
 
 @stock("refuses a message over 4 MiB")
 def test_an_endpoint_takes_messages_over_4_mib(client: df.SyncDurableFunctionsClient, host: FunctionsHost) -> None:
-    address = cast("str", client.rpcBaseUrl).removeprefix("http://")
+    address = client.rpcBaseUrl.removeprefix("http://")
     large = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
     with (
         grpc.insecure_channel(address, options=large) as channel,

@@ -63,6 +63,7 @@ class KeptBackend(InMemoryOrchestrationBackend):
         super().__init__(max_history_size=_MAX_HISTORY_EVENTS, port=0)
         self._store = store
         self._redelivery_delay = redelivery_delay
+        self._on_failure = on_failure
         self._due = DueQueue(on_failure)
         self._callers: dict[str, _Caller] = {}
         self._first_token: dict[str, int] = {}  # of the present generation, per instance
@@ -231,7 +232,15 @@ class KeptBackend(InMemoryOrchestrationBackend):
                 self._depth -= 1
                 self._changed.add(changed_id)
                 if self._depth == 0 and not self._closed:
-                    self._save()
+                    self._save_or_fail()
+
+    def _save_or_fail(self) -> None:
+        try:
+            self._save()
+        except Exception as error:
+            # Memory now knows what the store does not: only a new start makes them one again.
+            self._on_failure(error)
+            raise
 
     def _save(self) -> None:
         """Keep what changed, then tell the clients that wait for it."""

@@ -76,21 +76,18 @@ class WorkItemPump:
         self._reader = threading.Thread(target=self._read, args=(loop,), name="durable-work-items", daemon=True)
         self._reader.start()
 
-    async def stop(self, drain_seconds: float) -> bool:
-        """Take no more work, and wait for what runs; what does not end in time runs again at the next start.
-
-        Returns:
-            Whether all of it ended.
-        """
+    async def stop(self, drain_seconds: float) -> None:
+        """Take no more work, and wait for what runs; what does not end in time runs again at the next start."""
         self._context.stopped.set()
         await asyncio.to_thread(self._reader.join)
         if not self._running:
-            return True
+            return
         _, unfinished = await asyncio.wait(self._running, timeout=drain_seconds)
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
-        return not unfinished
+        if unfinished:
+            _LOG.warning("%d activities did not end in time; they run again at the next start", len(unfinished))
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         for item in self._hub.GetWorkItems(pb.GetWorkItemsRequest(), self._servicer_context):

@@ -16,7 +16,12 @@ from durabletask.testing.in_memory_backend import OrchestrationInstance
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import StringValue
 
+from local_cloud.functions_host.errors import HostError
+
+# A host that was just killed may need a moment to let go.
+_LOCK_SECONDS = 2.0
 _SCHEMA = """
+PRAGMA locking_mode=EXCLUSIVE;
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous=NORMAL;
 CREATE TABLE IF NOT EXISTS instance(id TEXT PRIMARY KEY, state BLOB NOT NULL, inbox BLOB NOT NULL) WITHOUT ROWID;
@@ -67,12 +72,21 @@ class SqliteHubStore:
     """Keeps the hub in one SQLite file.
 
     `synchronous=NORMAL` in WAL mode survives the kill of the process; only a power cut can lose the last commits.
-    The hub calls it under its own lock, so one connection serves all threads.
+    The hub calls it under its own lock, so one connection serves all threads. The file is locked against a second host.
     """
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.executescript(_SCHEMA)
+        """Open the file, or make it.
+
+        Raises:
+            HostError: Another host uses it, or it cannot be opened.
+        """
+        self._db = sqlite3.connect(path, timeout=_LOCK_SECONDS, check_same_thread=False, isolation_level=None)
+        try:
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            self._db.close()
+            raise HostError(f"the task hub {path} cannot be used: {error}; does another host run with it?") from error
         # Per instance: first event of the history as written, and how many events are written.
         self._written: dict[str, tuple[pb.HistoryEvent | None, int]] = {}
 
@@ -114,8 +128,10 @@ class SqliteHubStore:
 
     def close(self) -> None:
         """Record a stop in order and close the file."""
-        self._db.execute("UPDATE stop SET clean=1")
-        self._db.close()
+        try:
+            self._db.execute("UPDATE stop SET clean=1")
+        finally:
+            self._db.close()
 
     def _write(self, instance: OrchestrationInstance) -> None:
         history = instance.history

@@ -19,7 +19,7 @@ def root_catch(req: func.HttpRequest) -> func.HttpResponse:
                 "url": req.url,
                 "params": dict(req.params),
                 "route_params": dict(req.route_params),
-                "headers": sorted(req.headers.items()),
+                "headers": sorted((name, req.headers[name]) for name in req.headers),
                 "body_len": len(body),
                 "body_type": type(body).__name__,
                 "sha256": hashlib.sha256(body).hexdigest() if body else None,

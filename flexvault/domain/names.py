@@ -86,6 +86,11 @@ def request_key(operation: str, path: str, body: Any, client_request_id: str) ->
     return sha256_hex(canonical_json([operation, path.lower(), body, client_request_id]))[:40]
 
 
+def operation_id(operation: str, key: str) -> str:
+    """Name a long-running operation of the API by what it made (a job) or by its request."""
+    return str(uuid5(NAMESPACE, f"operation|{operation}|{key}"))
+
+
 def server_key(server_id: str) -> str:
     """Name a server's claim row: ARM ids compare without regard to case."""
     return sha256_hex(server_id.lower().encode())[:40]

@@ -1,0 +1,41 @@
+"""Back up now."""
+
+from http import HTTPStatus
+
+from flexvault.api import shapes
+from flexvault.api.bodies import Reader
+from flexvault.api.call import Answer, Call
+from flexvault.api.instances import find_named
+from flexvault.domain import names
+from flexvault.domain.instance import Instance
+from flexvault.services.operations import record_operation
+from flexvault.services.requests import Claimed, back_up_now
+
+
+def back_up(call: Call) -> Answer:
+    """Claim an on-demand backup; the operation has ended, the job goes on."""
+    instance = find_named(call)
+    body = call.body(shapes.BACKUP)
+    reader = Reader(body.get("backupRuleOptions"), "backupRuleOptions")
+    rule_name = reader.text("ruleName")
+    tag = ""
+    if "triggerOption" in (body.get("backupRuleOptions") or {}):
+        tag = reader.inner("triggerOption").text("retentionTagOverride", optional=True)
+    reader.finish("on-demand backup")
+    claimed = back_up_now(call.vault, instance.id, rule_name, tag, call.request_key(body))
+    return accept_job(call, instance, claimed)
+
+
+def accept_job(call: Call, instance: Instance, claimed: Claimed) -> Answer:
+    """Answer a job that was claimed, and have it begin."""
+    operation_id = names.operation_id(call.operation.name, claimed.job_id)
+    record_operation(
+        call.vault.ports,
+        operation_id=operation_id,
+        kind=call.operation.name,
+        job_id=claimed.job_id,
+        resource_id=instance.id,
+    )
+    if claimed.open_key:
+        call.begin(claimed.open_key)
+    return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)

@@ -1,0 +1,172 @@
+"""Read a request's JSON: strict about JSON itself, lenient about what clients are known to do.
+
+Member names compare without regard to case and get their canonical spelling, unknown members are ignored and nulls
+are dropped, as the real service does; strings stay as they were sent.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+from flexvault.domain.errors import InvalidInputError
+
+MAX_DEPTH = 40
+INVALID_JSON = "InvalidRequestContent"
+
+type Shape = Mapping[str, "Shape"] | Sequence["Shape"] | None
+"""Known members of an object; a list with the shape of its elements; None for anything, kept as it is."""
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InvalidInputError: code InvalidRequestContent, with what is wrong.
+    """
+    if not data.strip():
+        raise _invalid("the body is empty (chunked bodies do not arrive: send Content-Length)")
+    try:
+        # The signature is what PowerShell and Windows tools put in front.
+        text = data.decode("utf-8-sig")
+        value: Any = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        _check(value, MAX_DEPTH)
+    except UnicodeDecodeError:
+        raise _invalid("the body is not UTF-8") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        reason = f"{error.msg} at character {error.pos}" if isinstance(error, json.JSONDecodeError) else "too deep"
+        raise _invalid(f"the body is not JSON: {reason}") from None
+    except _NotAllowedError as error:
+        raise _invalid(f"the body cannot be used: {error}") from None
+    except ValueError:
+        raise _invalid("the body holds a number that cannot be read") from None
+    if not _is_object(value):
+        raise _invalid("the body must be a JSON object")
+    return value
+
+
+def conform(value: Any, shape: Shape, path: str = "") -> Any:
+    """Answer a value with the canonical names of the members that a shape knows.
+
+    What has another type than the shape says is answered as it is: who reads it names the mistake.
+
+    Args:
+        value: Anything that JSON can hold.
+        shape: What is known of it.
+        path: Where it is, for mistakes.
+
+    Raises:
+        InvalidInputError: An object names a member twice, in different case.
+    """
+    if isinstance(shape, Mapping) and _is_object(value):
+        return _conform_members(value, shape, path)
+    if isinstance(shape, Sequence) and _is_list(value):
+        return [conform(element, shape[0], f"{path}[{index}]") for index, element in enumerate(value)]
+    return value
+
+
+def _conform_members(sent: Mapping[str, Any], shape: Mapping[str, Shape], path: str) -> dict[str, Any]:
+    canonical = {name.lower(): name for name in shape}
+    members: dict[str, Any] = {}
+    for sent_name, member in sent.items():
+        name = canonical.get(sent_name.lower())
+        if name is None or member is None:
+            continue
+        where = f"{path}.{name}" if path else name
+        if name in members:
+            raise InvalidInputError(f"the member '{where}' is there twice, in different case", target=where)
+        members[name] = conform(member, shape[name], where)
+    return members
+
+
+class Reader:
+    """Reads members of an object and collects what is wrong, to be told all at once."""
+
+    def __init__(self, holder: Any, path: str) -> None:
+        """Begin at an object; anything else is a mistake."""
+        self.mistakes: list[InvalidInputError] = []
+        self._path = path
+        self._holder: Mapping[str, Any] = holder if _is_object(holder) else {}
+        if not _is_object(holder):
+            self.wrong(path, "is missing or not an object")
+
+    def wrong(self, path: str, message: str) -> None:
+        """Remember a mistake."""
+        self.mistakes.append(InvalidInputError(message, target=path))
+
+    def inner(self, member: str) -> "Reader":
+        """Go into an object; its mistakes count here."""
+        reader = Reader(self._holder.get(member), f"{self._path}.{member}")
+        self.mistakes.extend(reader.mistakes)
+        reader.mistakes = self.mistakes
+        return reader
+
+    def text(self, member: str, *, optional: bool = False) -> str:
+        """Read a text that is not empty; an optional one may be missing."""
+        value = self._holder.get(member)
+        if isinstance(value, str) and (value or optional):
+            return value
+        if not (optional and value is None):
+            self.wrong(f"{self._path}.{member}", "is missing or not a text")
+        return ""
+
+    def expect(self, member: str, *allowed: str, optional: bool = False) -> None:
+        """Demand one of some words, without regard to case; an optional one may be missing or empty."""
+        value = self._holder.get(member)
+        if optional and value in (None, ""):
+            return
+        if not isinstance(value, str) or value.lower() not in {word.lower() for word in allowed}:
+            self.wrong(f"{self._path}.{member}", f"must be {' or '.join(repr(word) for word in allowed)}")
+
+    def finish(self, what: str) -> None:
+        """Refuse the whole when there were mistakes.
+
+        Raises:
+            InvalidInputError: Every mistake is a detail.
+        """
+        if self.mistakes:
+            text = "; ".join(f"{mistake.target}: {mistake.message}" for mistake in self.mistakes)
+            hint = "correct the named members and send the request again"
+            details = tuple(self.mistakes)
+            raise InvalidInputError(f"the {what} cannot be used: {text}", target=self._path, hint=hint, details=details)
+
+
+class _NotAllowedError(Exception):
+    """JSON that Python reads but that the vault could not write again."""
+
+
+def _invalid(message: str) -> InvalidInputError:
+    return InvalidInputError(message, code=INVALID_JSON, target="body", hint="send a JSON object in UTF-8")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise _NotAllowedError(f"an object names the member '{name}' twice")
+        members[name] = value
+    return members
+
+
+def _refuse_constant(name: str) -> Any:
+    raise _NotAllowedError(f"{name} is no JSON")
+
+
+def _check(value: Any, depth_left: int) -> None:
+    if depth_left == 0:
+        raise _NotAllowedError(f"it is nested deeper than {MAX_DEPTH}")
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        raise _NotAllowedError("a text holds half of a character (a lone surrogate)")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _NotAllowedError("a number is too large")
+    parts: list[Any] = [*value.keys(), *value.values()] if _is_object(value) else value if _is_list(value) else []
+    for part in parts:
+        _check(part, depth_left - 1)
+
+
+def _is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)

@@ -1,0 +1,166 @@
+"""Operations on backup instances: configure protection, and check whether it could be."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+from flexvault.api import shapes
+from flexvault.api.bodies import Reader
+from flexvault.api.call import Answer, Call, require_name
+from flexvault.api.checks import run_check
+from flexvault.api.views import show_instance
+from flexvault.domain import names, row_keys
+from flexvault.domain.errors import InvalidInputError, NotFoundError
+from flexvault.domain.instance import Instance, ProtectionState
+from flexvault.domain.job import Operation
+from flexvault.domain.policy import DATASOURCE_TYPE
+from flexvault.services import catalog, protection
+from flexvault.services.operations import record_operation
+
+ALREADY_PROTECTED = "UserErrorDppDatasourceAlreadyProtected"
+
+
+def list_instances(call: Call) -> Answer:
+    """List every backup instance."""
+    instances = catalog.list_instances(call.vault.ports)
+    return Answer(body={"value": [show_instance(call.ids, instance) for instance in instances]})
+
+
+def get_instance(call: Call) -> Answer:
+    """Show one backup instance."""
+    return _answer(call, find_named(call))
+
+
+def put_instance(call: Call) -> Answer:
+    """Configure protection, or change it; what is already so is answered with 200 at once."""
+    name = require_name(call.params["instance"], "backup instance")
+    properties: Any = call.body(shapes.INSTANCE).get("properties")
+    server_id, policy_name = _read_instance(call, properties, "properties")
+    old = catalog.find_instance(call.vault.ports, call.ids.instance(name))
+    call.require_preconditions(None if old is None else instance_etag(old), f"the backup instance '{name}'")
+    if old is not None:
+        _require_same_server(old, server_id)
+        if old.properties == properties and old.state is ProtectionState.CONFIGURED:
+            return _answer(call, old)
+        running = _find_running_job(call, old) if old.properties == properties else None
+        if running is not None:
+            return _accepted(call, old, running)
+    request = protection.ProtectionRequest(
+        instance_id=call.ids.instance(name) if old is None else old.id,
+        name=name if old is None else old.name,
+        server_id=server_id,
+        policy_name=policy_name,
+        properties=properties,
+    )
+    with body_references():
+        if str(properties.get("validationType", "")).lower() == "deepvalidation":
+            _check_deeply(call, request)
+        key = call.request_key(properties)
+        instance, job_id, opened = protection.request_protection(call.vault, request, call.actor(), key)
+    if opened is not None:
+        call.begin(opened.key)
+    return _accepted(call, instance, job_id)
+
+
+def validate_for_backup(call: Call) -> Answer:
+    """Check whether a server could be protected, and keep the verdict as an operation that has ended."""
+    body = call.body(shapes.VALIDATE_FOR_BACKUP)
+    server_id, policy_name = _read_instance(call, body.get("backupInstance"), "backupInstance")
+
+    def check() -> tuple[Mapping[str, Any], ...]:
+        validated = protection.validate_for_backup(call.vault, server_id, policy_name)
+        protection.require_rights(call.vault, validated.server)
+        return validated.warnings
+
+    return run_check(call, body, check, at_once={ALREADY_PROTECTED})
+
+
+def find_named(call: Call) -> Instance:
+    """Answer the backup instance that the path names.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    return catalog.get_instance(call.vault.ports, call.ids.instance(call.params["instance"]))
+
+
+def instance_etag(instance: Instance) -> str:
+    """Answer the ETag of what a client may set."""
+    return names.content_etag({"properties": instance.properties})
+
+
+@contextmanager
+def body_references() -> Generator[None]:
+    """Answer 400 when something that the body names does not exist: 404 would say that of the path.
+
+    Raises:
+        InvalidInputError: In place of NotFoundError, with its code and its hint.
+    """
+    try:
+        yield
+    except NotFoundError as error:
+        raise InvalidInputError(
+            error.message, code=error.code, hint=error.hint, target=error.target, inner_code=error.inner_code
+        ) from None
+
+
+def _read_instance(call: Call, properties: Any, path: str) -> tuple[str, str]:
+    """Answer the ids of server and policy name that a client's properties name."""
+    reader = Reader(properties, path)
+    reader.expect("objectType", "BackupInstance")
+    source = reader.inner("dataSourceInfo")
+    source.expect("objectType", "Datasource", optional=True)
+    source.expect("datasourceType", DATASOURCE_TYPE, optional=True)
+    server_id = source.text("resourceID")
+    policy_id = reader.inner("policyInfo").text("policyId")
+    reader.expect("validationType", "ShallowValidation", "DeepValidation", optional=True)
+    reader.text("friendlyName", optional=True)
+    # A secret must not come to lie in tables and journal; flexible servers are read by the vault's identity.
+    if isinstance(properties, Mapping) and "datasourceAuthCredentials" in properties:
+        reader.wrong(f"{path}.datasourceAuthCredentials", "must be absent: flexible servers need no credentials")
+    reader.finish("backup instance")
+    return server_id, call.ids.policy_name_of(policy_id)
+
+
+def _require_same_server(old: Instance, server_id: str) -> None:
+    if old.server_id.lower() != server_id.lower():
+        raise InvalidInputError(
+            f"backup instance '{old.name}' protects '{old.server_id}' and cannot be moved to '{server_id}'",
+            target="properties.dataSourceInfo.resourceID",
+            hint="configure another backup instance for the other server",
+        )
+
+
+def _find_running_job(call: Call, instance: Instance) -> str | None:
+    opened = catalog.find_open_job(call.vault.ports, row_keys.open_row(Operation.CONFIGURE, instance.key))
+    return None if opened is None else opened.job_id
+
+
+def _check_deeply(call: Call, request: protection.ProtectionRequest) -> None:
+    key = names.instance_key(request.instance_id)
+    validated = protection.validate_for_backup(call.vault, request.server_id, request.policy_name, key)
+    protection.require_rights(call.vault, validated.server)
+
+
+def _accepted(call: Call, instance: Instance, job_id: str) -> Answer:
+    operation_id = names.operation_id(call.operation.name, job_id)
+    record_operation(
+        call.vault.ports,
+        operation_id=operation_id,
+        kind=call.operation.name,
+        job_id=job_id,
+        follows_job=True,
+        resource_id=instance.id,
+    )
+    return Answer(
+        status=HTTPStatus.CREATED,
+        body=show_instance(call.ids, instance),
+        etag=instance_etag(instance),
+        operation_id=operation_id,
+        waits=True,
+    )
+
+
+def _answer(call: Call, instance: Instance) -> Answer:
+    return Answer(body=show_instance(call.ids, instance), etag=instance_etag(instance))

@@ -1,0 +1,22 @@
+"""Pages of a list: the token names the last element of the page before, so that nothing is shown twice or left out."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from flexvault.domain.errors import InvalidInputError
+
+
+def write_token(last: str) -> str:
+    """Make the `$skipToken` that continues after an element."""
+    return urlsafe_b64encode(last.encode()).decode()
+
+
+def read_token(token: str) -> str:
+    """Answer the element after which a page begins; empty for the first page.
+
+    Raises:
+        InvalidInputError: The token is none that the vault made.
+    """
+    try:
+        return urlsafe_b64decode(token.encode()).decode()
+    except ValueError:
+        raise InvalidInputError("the $skipToken is none that the vault made", target="$skipToken") from None

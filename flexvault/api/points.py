@@ -1,0 +1,76 @@
+"""Operations on recovery points."""
+
+import re
+from datetime import UTC, datetime
+
+from flexvault.api.call import Answer, Call
+from flexvault.api.instances import find_named
+from flexvault.api.pages import read_token, write_token
+from flexvault.api.views import show_point
+from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.instance import RecoveryPoint
+from flexvault.services import catalog
+
+_TERM = re.compile(r"\s*(?P<member>startDate|endDate)\s+eq\s+'(?P<value>[^']*)'\s*", re.IGNORECASE)
+_AND = re.compile(r"\s+and\s+", re.IGNORECASE)
+
+
+def list_points(call: Call) -> Answer:
+    """List an instance's recovery points, newest first, between two dates if the client names them."""
+    instance = find_named(call)
+    first, last = _read_filter(call.query.get("$filter", ""))
+    points = [
+        point
+        for point in catalog.list_points(call.vault.ports, instance.key)
+        if (first is None or point.recovery_point_time >= first) and (last is None or point.recovery_point_time <= last)
+    ]
+    token = read_token(call.query.get("$skiptoken", ""))
+    rest = [point for point in points if not token or _place(point) > token]
+    page = rest[: call.page_size]
+    body: dict[str, object] = {"value": [show_point(call.ids, instance, point) for point in page]}
+    if len(rest) > len(page):
+        query = {"filter": call.query["$filter"]} if call.query.get("$filter") else {}
+        body["nextLink"] = call.links.to(call.path, **query, skipToken=write_token(_place(page[-1])))
+    return Answer(body=body)
+
+
+def get_point(call: Call) -> Answer:
+    """Show one recovery point."""
+    instance = find_named(call)
+    point = catalog.get_point(call.vault.ports, instance, call.params["point"])
+    return Answer(body=show_point(call.ids, instance, point))
+
+
+def _place(point: RecoveryPoint) -> str:
+    """Answer where a point stands in the list, newest first, as text that sorts so."""
+    microseconds = int(point.recovery_point_time.timestamp() * 1_000_000)
+    return f"{_NEWEST_FIRST - microseconds:020d}-{point.point_id}"
+
+
+_NEWEST_FIRST = 10**18
+
+
+def _read_filter(text: str) -> tuple[datetime | None, datetime | None]:
+    """Read `startDate eq '..' and endDate eq '..'`; either may be missing, and the CLI sends an empty filter."""
+    if not text.strip():
+        return None, None
+    found: dict[str, datetime] = {}
+    for term in _AND.split(text.strip()):
+        match = _TERM.fullmatch(term)
+        moment = _read_date(match["value"]) if match else None
+        if match is None or moment is None or match["member"].lower() in found:
+            raise InvalidInputError(
+                f"the $filter '{text}' cannot be read",
+                target="$filter",
+                hint="send startDate eq '2026-01-01T00:00:00Z' and endDate eq '2026-02-01T00:00:00Z', or one of both",
+            )
+        found[match["member"].lower()] = moment
+    return found.get("startdate"), found.get("enddate")
+
+
+def _read_date(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

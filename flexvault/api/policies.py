@@ -1,0 +1,47 @@
+"""Operations on backup policies."""
+
+from http import HTTPStatus
+
+from flexvault.api import shapes
+from flexvault.api.call import Answer, Call
+from flexvault.api.views import show_policy
+from flexvault.domain.instance import StoredPolicy
+from flexvault.services import catalog, policies
+
+
+def list_policies(call: Call) -> Answer:
+    """List every policy."""
+    return Answer(body={"value": [show_policy(call.ids, policy) for policy in catalog.list_policies(call.vault.ports)]})
+
+
+def get_policy(call: Call) -> Answer:
+    """Show one policy."""
+    return _answer(call, catalog.get_policy(call.vault.ports, call.params["policy"]))
+
+
+def put_policy(call: Call) -> Answer:
+    """Create or change a policy; the answer is 200 also for a new one, as SDKs expect."""
+    name = call.params["policy"]
+    body = call.body(shapes.POLICY)
+    etag = _find_etag(call, name)
+    call.require_preconditions(etag, f"the policy '{name}'")
+    if_match = etag if call.request.headers.get("if-match") else None
+    policy = policies.put_policy(call.vault, name, body.get("properties"), call.actor(), if_match=if_match)
+    return _answer(call, policy)
+
+
+def delete_policy(call: Call) -> Answer:
+    """Delete a policy that no instance uses; 204 when there was none."""
+    name = call.params["policy"]
+    call.require_preconditions(_find_etag(call, name), f"the policy '{name}'")
+    was_there = policies.delete_policy(call.vault, name, call.actor())
+    return Answer(status=HTTPStatus.OK if was_there else HTTPStatus.NO_CONTENT)
+
+
+def _answer(call: Call, policy: StoredPolicy) -> Answer:
+    return Answer(body=show_policy(call.ids, policy), etag=policies.policy_etag(policy))
+
+
+def _find_etag(call: Call, name: str) -> str | None:
+    policy = catalog.find_policy(call.vault.ports, name)
+    return None if policy is None else policies.policy_etag(policy)

@@ -1,0 +1,60 @@
+"""Restore a recovery point as files, and check whether it could be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flexvault.api import shapes
+from flexvault.api.backups import accept_job
+from flexvault.api.bodies import Reader
+from flexvault.api.call import Answer, Call
+from flexvault.api.checks import run_check
+from flexvault.api.instances import body_references, find_named
+from flexvault.domain.instance import Instance
+from flexvault.services.requests import RestoreOrder, restore_point
+from flexvault.services.requests import validate_restore as check_restore
+
+RECOVERY_POINT_BASED = "AzureBackupRecoveryPointBasedRestoreRequest"
+
+
+def restore(call: Call) -> Answer:
+    """Claim a restore; the operation has ended, the job goes on."""
+    instance = find_named(call)
+    body = call.body(shapes.RESTORE)
+    order = _read_order(instance, body, "restoreRequest")
+    with body_references():
+        claimed = restore_point(call.vault, order, call.request_key(body))
+    return accept_job(call, instance, claimed)
+
+
+def validate_restore(call: Call) -> Answer:
+    """Check whether a restore could begin, and keep the verdict as an operation that has ended."""
+    instance = find_named(call)
+    body = call.body(shapes.VALIDATE_RESTORE)
+    order = _read_order(instance, body.get("restoreRequestObject"), "restoreRequestObject")
+
+    def check() -> tuple[Mapping[str, Any], ...]:
+        check_restore(call.vault, order)
+        return ()
+
+    return run_check(call, body, check, resource_id=instance.id)
+
+
+def _read_order(instance: Instance, request: Any, path: str) -> RestoreOrder:
+    reader = Reader(request, path)
+    reader.expect("objectType", RECOVERY_POINT_BASED)
+    point_id = reader.text("recoveryPointId")
+    reader.expect("sourceDataStoreType", "VaultStore")
+    target = reader.inner("restoreTargetInfo")
+    target.expect("objectType", "RestoreFilesTargetInfo")
+    target.expect("recoveryOption", "FailIfExists")
+    details = target.inner("targetDetails")
+    details.expect("restoreTargetLocationType", "AzureBlobs")
+    order = RestoreOrder(
+        instance_id=instance.id,
+        point_id=point_id,
+        container_url=details.text("url"),
+        file_prefix=details.text("filePrefix"),
+        target_resource_id=details.text("targetResourceArmId", optional=True),
+    )
+    reader.finish("restore request")
+    return order

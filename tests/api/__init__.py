@@ -1,0 +1,1 @@
+"""The HTTP API over memory ports: no network, no host."""

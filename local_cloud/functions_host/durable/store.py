@@ -19,7 +19,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from local_cloud.functions_host.errors import HostError
 
 # A host that was just killed may need a moment to let go.
-_LOCK_SECONDS = 2.0
+_LOCK_SECONDS = 0.5
 _SCHEMA = """
 PRAGMA locking_mode=EXCLUSIVE;
 PRAGMA journal_mode=WAL;

@@ -241,30 +241,29 @@ def _point_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
 
 
 def _job_closed(entry: Entry, rows: Rows) -> Sequence[Batch]:
-    """Close the job's row and delete its open row in one transaction: the deletion is the last fence."""
-    target, opened = _job(entry.body), _open(entry.body)
-    row, open_row = rows[target], rows[opened]
-    batches: list[Batch] = []
-    if row is not None and not row.values.get("closed_event_id"):
-        values: dict[str, Any] = {
-            "status": entry.body["status"],
-            "ended_at": entry.at,
-            "closed_event_id": entry.event_id,
-            "warnings": json.dumps(entry.body["warnings"]),
-        }
-        if entry.body.get("error"):
-            values["error"] = json.dumps(entry.body["error"])
-        changes: list[Change] = [Merge(key=target.key, values=values, etag=row.etag)]
-        if open_row is not None and open_row.values.get("job_id") == entry.body["job_id"]:
-            changes.append(Delete(key=opened.key, etag=open_row.etag))
-        batches.append(_batch(target, *changes))
-    if entry.body["operation"] == "backup":
-        schedule = _schedule(entry.body["instance"])
-        planned = rows[schedule]
-        if planned is not None and str(planned.values.get("last_closed_job", "")) < entry.body["job_id"]:
-            closed = {"last_closed_job": entry.body["job_id"], "last_closed_at": entry.at}
-            batches.append(_batch(schedule, Merge(key=schedule.key, values=closed, etag=planned.etag)))
-    return batches
+    """Close the job's row, delete its open row and tell the schedule, in one transaction.
+
+    The deletion is the last fence; who dies right after it must not leave the schedule untold.
+    """
+    target, opened, schedule = _job(entry.body), _open(entry.body), _schedule(entry.body["instance"])
+    row, open_row, planned = rows[target], rows[opened], rows[schedule]
+    if row is None or row.values.get("closed_event_id"):
+        return ()
+    values: dict[str, Any] = {
+        "status": entry.body["status"],
+        "ended_at": entry.at,
+        "closed_event_id": entry.event_id,
+        "warnings": json.dumps(entry.body["warnings"]),
+    }
+    if entry.body.get("error"):
+        values["error"] = json.dumps(entry.body["error"])
+    changes: list[Change] = [Merge(key=target.key, values=values, etag=row.etag)]
+    if open_row is not None and open_row.values.get("job_id") == entry.body["job_id"]:
+        changes.append(Delete(key=opened.key, etag=open_row.etag))
+    if entry.body["operation"] == "backup" and planned is not None:
+        closed = {"last_closed_job": entry.body["job_id"], "last_closed_at": entry.at}
+        changes.append(Merge(key=schedule.key, values=closed, etag=planned.etag))
+    return (_batch(target, *changes),)
 
 
 def _closing_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:

@@ -153,6 +153,9 @@ def request_protection(
             hint="wait for its end: list the vault's backup jobs",
         ) from None
     if isinstance(claimed, str):
+        first = catalog.find_open_job(vault.ports, row_keys.open_row(Operation.CONFIGURE, key))
+        if first is not None and first.job_id == claimed:
+            _append_requested(vault, first)  # the first request may have died before it did
         return catalog.get_instance(vault.ports, request.instance_id), claimed, None
     _append_requested(vault, claimed)
     return catalog.get_instance(vault.ports, request.instance_id), claimed.job_id, claimed

@@ -100,11 +100,14 @@ class EmulatorServer:
         if not self._started.wait(_START_SECONDS):
             raise TimeoutError("the ARM emulator did not start")
 
-    def stop(self) -> None:
-        """End the thread and all backups."""
+    def ask_to_stop(self) -> None:
+        """End all backups and let the thread end soon."""
         self.emulator.close()
         self._server.should_exit = True
-        self._server.force_exit = True  # whoever still waits for an answer has given up
+
+    def stop(self) -> None:
+        """End the thread and all backups."""
+        self.ask_to_stop()
         if self._thread is not None:
             self._thread.join()
         self._socket.close()

@@ -107,13 +107,24 @@ class StartWorld(Protocol):
     def __call__(self, *, clock: Clock = now, **changes: Any) -> World: ...
 
 
-@pytest.fixture
-def start_world(base_config: EmulatorConfig, identity: IdentityService, tmp_path: Path) -> Generator[StartWorld]:
+@pytest.fixture(scope="session")
+def started() -> Generator[ExitStack]:
+    """Wait for the servers of all tests at the end: each takes a moment to stop that no test needs to see."""
     with ExitStack() as started:
+        yield started
+
+
+@pytest.fixture
+def start_world(
+    base_config: EmulatorConfig, identity: IdentityService, tmp_path: Path, started: ExitStack
+) -> Generator[StartWorld]:
+    with ExitStack() as worlds:
 
         def start(*, clock: Clock = now, **changes: Any) -> World:
             config = replace(base_config, state_dir=tmp_path / "state", **changes)
-            return started.enter_context(World(EmulatorServer(config, clock), identity))
+            world = started.enter_context(World(EmulatorServer(config, clock), identity))
+            worlds.callback(world.leave)
+            return world
 
         yield start
 

@@ -54,10 +54,15 @@ class World:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.leave()
+        self.server.stop()
+
+    def leave(self) -> None:
+        """Close the clients and let the server end soon; leaving the block waits for it."""
         for client in self._clients:
             client.close()
         self.http.close()
-        self.server.stop()
+        self.server.ask_to_stop()
 
     def postgres(self, person: Person = OWNER) -> Any:
         # Any: the SDK takes plain dicts, its annotations do not.

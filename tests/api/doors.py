@@ -134,7 +134,7 @@ class Door:
         self.world.memory.roles.grant(builders.SERVER_ID)
 
     def make_target(self) -> None:
-        self.world.memory.storage.create_container(RESTORE, CONTAINER_URL)
+        self.world.memory.storage.create_container(RESTORE, CONTAINER_URL.rpartition("/")[2])
 
     def protect(self) -> None:
         """Create the policy and protect the server through the API."""

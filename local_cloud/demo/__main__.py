@@ -2,14 +2,13 @@
 
 import shutil
 import sys
-import uuid
-from datetime import UTC, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from local_cloud.certificates import now
 from local_cloud.compare import compare_servers
 from local_cloud.demo.client import ApiError, VaultClient
+from local_cloud.demo.orders import CONTAINER, POLICY, SERVER, daily_policy, protect, restore_order
 from local_cloud.demo.screen import RunningStage, Screen
 from local_cloud.endpoints import Endpoints, read_endpoints
 from local_cloud.launch import LaunchedCloud
@@ -19,9 +18,8 @@ from local_cloud.rebuild import RebuildFailedError, download_restore, rebuild
 from local_cloud.services import ROOT
 
 FOLDER = ROOT / ".local" / "demo"
-SERVER, POLICY, PREFIX = "pg-orders", "demo-daily", "demo"
-DATASOURCE = "Microsoft.DBforPostgreSQL/flexibleServers"
-CONTAINER = "restores"
+PREFIX = "demo"
+_WORDS = {"largeObjects": "large object(s)"}
 
 
 def main() -> int:
@@ -57,37 +55,16 @@ def _token(endpoints: Endpoints) -> str:
 
 
 def _protect(screen: Screen, vault: VaultClient, endpoints: Endpoints) -> str:
-    server_id = endpoints["servers"][SERVER]["resourceId"]
-    name = f"{SERVER}-{SERVER}-{uuid.uuid5(uuid.NAMESPACE_URL, server_id)}"
     with screen.stage("Protect the server") as stage:
-        vault.put(f"/backupPolicies/{POLICY}", _policy(first_slot_in=timedelta(days=1)))
-        source = {
-            "objectType": "Datasource",
-            "resourceID": server_id,
-            "resourceName": SERVER,
-            "resourceType": DATASOURCE,
-            "datasourceType": DATASOURCE,
-            "resourceLocation": "eastus",
-            "resourceUri": "",
-        }
-        properties = {
-            "objectType": "BackupInstance",
-            "friendlyName": SERVER,
-            "dataSourceInfo": source,
-            "policyInfo": {"policyId": f"{vault.vault_id}/backupPolicies/{POLICY}"},
-        }
-        vault.put(f"/backupInstances/{name}", {"properties": properties})
-        state = vault.get(f"/backupInstances/{name}")["properties"]["currentProtectionState"]
-        if state != "ProtectionConfigured":
-            raise ApiError(f"backup instance {name} is {state}")
-        stage.proof = f"{state}: both roles granted and in effect"
-    return f"/backupInstances/{name}"
+        instance = protect(vault, endpoints)
+        stage.proof = "ProtectionConfigured: both roles granted and in effect"
+    return instance
 
 
 def _back_up_by_schedule(screen: Screen, vault: VaultClient) -> None:
     with screen.stage("Back up by schedule") as stage:
         known = {str(job["id"]) for job in vault.get("/backupJobs")["value"]}
-        vault.put(f"/backupPolicies/{POLICY}", _policy(first_slot_in=timedelta(seconds=2)))
+        vault.put(f"/backupPolicies/{POLICY}", daily_policy(first_slot_in=timedelta(seconds=2)))
         stage.show(0, "waiting for the slot")
         _finish_backup(stage, vault, vault.wait_for_scheduled_job(known))
 
@@ -101,7 +78,8 @@ def _back_up_on_demand(screen: Screen, vault: VaultClient, instance: str) -> Non
 
 def _finish_backup(stage: RunningStage, vault: VaultClient, job_id: str) -> None:
     job = vault.wait_for_job(job_id, stage.show_job)
-    warnings = [entry["warning"]["message"] for entry in job["extendedInfo"].get("warningDetails") or []]
+    details: list[dict[str, Any]] = job["extendedInfo"].get("warningDetails") or []
+    warnings = [str(entry["warning"]["message"]) for entry in details]
     size = job["extendedInfo"].get("dataTransferredInBytes") or 0
     stage.proof = f"sealed, {size / 1e6:.1f} MB" + (f"; warns: {'; '.join(warnings)}" if warnings else "")
 
@@ -110,23 +88,7 @@ def _restore(screen: Screen, vault: VaultClient, instance: str, endpoints: Endpo
     with screen.stage("Restore the newest point") as stage:
         points = vault.get(f"{instance}/recoveryPoints")["value"]
         newest = max(points, key=lambda point: str(point["properties"]["recoveryPointTime"]))
-        account = endpoints["storage"]["restore"]
-        order = {
-            "objectType": "AzureBackupRecoveryPointBasedRestoreRequest",
-            "recoveryPointId": newest["name"],
-            "sourceDataStoreType": "VaultStore",
-            "restoreTargetInfo": {
-                "objectType": "RestoreFilesTargetInfo",
-                "recoveryOption": "FailIfExists",
-                "restoreLocation": "eastus",
-                "targetDetails": {
-                    "filePrefix": PREFIX,
-                    "restoreTargetLocationType": "AzureBlobs",
-                    "url": f"{account['blobEndpoint']}/{CONTAINER}",
-                    "targetResourceArmId": account["resourceId"],
-                },
-            },
-        }
+        order = restore_order(newest["name"], PREFIX, endpoints)
         vault.post(f"{instance}/validateRestore", {"restoreRequestObject": order})
         answer = vault.post(f"{instance}/restore", order)
         vault.wait_for_job(str(answer["jobId"]), stage.show_job)
@@ -151,7 +113,7 @@ def _rebuild_and_compare(screen: Screen, endpoints: Endpoints) -> bool:
             stage.proof = f"{len(paths)} files; the kit's own commands, stopping at the first error"
         with screen.stage("Compare everything") as stage:
             found = compare_servers(source, server.url)
-            counts = ", ".join(f"{count} {name}" for name, count in found.counts.items())
+            counts = ", ".join(f"{count} {_WORDS.get(name, name)}" for name, count in found.counts.items())
             stage.proof = f"all equal: {counts}" if found.is_equal else f"{len(found.differences)} DIFFERENCES"
     for difference in found.differences:
         print(f"demo: {difference}", file=sys.stderr)
@@ -161,35 +123,6 @@ def _rebuild_and_compare(screen: Screen, endpoints: Endpoints) -> bool:
 def _log(folder: Path, line: str) -> None:
     with (folder.parent / "logs" / "rebuild.log").open("a") as log:
         log.write(f"{line}\n")
-
-
-def _policy(*, first_slot_in: timedelta) -> dict[str, Any]:
-    """A daily policy whose first slot lies a little ahead."""
-    slot = (now() + first_slot_in).astimezone(UTC).replace(microsecond=0)
-    store = {"dataStoreType": "VaultStore", "objectType": "DataStoreInfoBase"}
-    tag = {"isDefault": True, "taggingPriority": 99, "tagInfo": {"tagName": "Default"}}
-    schedule = {"timeZone": "UTC", "repeatingTimeIntervals": [f"R/{slot.isoformat()}/P1D"]}
-    trigger = {"objectType": "ScheduleBasedTriggerContext", "schedule": schedule, "taggingCriteria": [tag]}
-    backup = {
-        "name": "BackupDaily",
-        "objectType": "AzureBackupRule",
-        "backupParameters": {"backupType": "Full", "objectType": "AzureBackupParams"},
-        "dataStore": store,
-        "trigger": trigger,
-    }
-    lifecycle: dict[str, Any] = {
-        "deleteAfter": {"duration": "P3M", "objectType": "AbsoluteDeleteOption"},
-        "sourceDataStore": store,
-        "targetDataStoreCopySettings": [],
-    }
-    retention: dict[str, Any] = {"name": "Default", "objectType": "AzureRetentionRule", "isDefault": True, "lifecycles": [lifecycle]}
-    return {
-        "properties": {
-            "objectType": "BackupPolicy",
-            "datasourceTypes": [DATASOURCE],
-            "policyRules": [backup, retention],
-        }
-    }
 
 
 if __name__ == "__main__":

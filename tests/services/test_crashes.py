@@ -119,6 +119,7 @@ def protected() -> World:
     # Two files are enough to die between two of them, and every further one makes each run longer.
     vault.memory.ltr.script = LtrScript(files={name: files[name] for name in ("_database_orders.sql", "_roles.sql")})
     protect(vault)
+    vault.memory.storage.create_container("restore", "mine")
     vault.clock.advance_to(MONDAY + timedelta(hours=2))
     return vault
 
@@ -127,7 +128,24 @@ def backed_up() -> World:
     vault = protected()
     tick(vault.vault, vault.memory.orchestrations)
     run_jobs(vault)
+    return vault
+
+
+def two_points() -> World:
+    """Two recovery points, both long expired; the newer one is the newest good one."""
+    vault = backed_up()
+    vault.clock.advance_to(MONDAY + timedelta(days=1, hours=2))
+    tick(vault.vault, vault.memory.orchestrations)
+    run_jobs(vault)
+    vault.clock.advance_to(MONDAY + timedelta(days=60))
+    return vault
+
+
+def with_policy() -> World:
+    """A vault with a policy and no instance."""
+    vault = world()
     vault.memory.storage.create_container("restore", "mine")
+    put_policy(vault.vault, "daily", policy_properties(), ACTOR)
     return vault
 
 
@@ -197,11 +215,6 @@ def test_a_restore_that_dies_anywhere_writes_every_file_once(recover: Recover):
 
 @RECOVERIES
 def test_a_configuration_that_dies_anywhere_protects_the_server_once(recover: Recover):
-    def build() -> World:
-        vault = world()
-        put_policy(vault.vault, "daily", policy_properties(), ACTOR)
-        return vault
-
     def check(world: World) -> None:
         assert world.instance().state == "ProtectionConfigured"
         assert [job.status for job in world.jobs()] == [JobStatus.COMPLETED]
@@ -209,19 +222,11 @@ def test_a_configuration_that_dies_anywhere_protects_the_server_once(recover: Re
         assert (kinds.count("ProtectionRequested"), kinds.count("ProtectionConfigured")) == (1, 1)
         assert len(world.memory.roles.grants) == 2
 
-    crash_everywhere(build, begin_configuration, recover, check)
+    crash_everywhere(with_policy, begin_configuration, recover, check)
 
 
 @RECOVERIES
 def test_a_cleanup_that_dies_anywhere_deletes_what_has_expired_and_nothing_else(recover: Recover):
-    def build() -> World:
-        vault = backed_up()
-        vault.clock.advance_to(MONDAY + timedelta(days=1, hours=2))
-        tick(vault.vault, vault.memory.orchestrations)
-        run_jobs(vault)
-        vault.clock.advance_to(MONDAY + timedelta(days=60))
-        return vault
-
     def check(world: World) -> None:
         points = catalog.list_points(world.vault.ports, world.instance().key)
         assert [point.recovery_point_time.day for point in points] == [6]
@@ -232,4 +237,4 @@ def test_a_cleanup_that_dies_anywhere_deletes_what_has_expired_and_nothing_else(
         kinds = [entry.type for entry in entries(world, world.instance().key)]
         assert (kinds.count("Tombstoned"), kinds.count("PointDeleted")) == (1, 1)
 
-    crash_everywhere(build, begin_cleanup, recover, check)
+    crash_everywhere(two_points, begin_cleanup, recover, check)

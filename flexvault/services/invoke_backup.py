@@ -117,8 +117,10 @@ def next_attempt(run: StepRun, failure: Failure, **state: Any) -> Result:
     if not may_start_next_attempt(failures, run.now(), run.open.not_before, next_slot):
         return closes_as(JobStatus.FAILED, failure, failures=failures, **state)
     retried = warning("AttemptFailed", f"attempt {run.open.attempt}: {failure.message}", _server_id(run))
+    attempt = _free_attempt(run.open)
     changes = {
         "failures": failures,
+        "highest_attempt": attempt,
         "start_requested_at": "",
         "polls": 0,
         "checked": False,
@@ -126,7 +128,7 @@ def next_attempt(run: StepRun, failure: Failure, **state: Any) -> Result:
         **state,
     }
     job = {"sub_tasks": sub_tasks(run.open.operation, Step.PREPARING)}
-    return Result(outcome=Outcome.NEXT_ATTEMPT, attempt=_free_attempt(run.open), state=changes, job=job)
+    return Result(outcome=Outcome.NEXT_ATTEMPT, attempt=attempt, state=changes, job=job)
 
 
 def _find_reason_to_cancel(run: StepRun, instance: Instance) -> str:
@@ -201,25 +203,41 @@ def _find_started(run: StepRun) -> int | None:
 def _accepted(run: StepRun, attempt: int) -> Result:
     state: dict[str, Any] = {"polls": 0, "accepted": True}
     if attempt != run.open.attempt:
-        containers = len(run.open.state["containers"])
-        state["containers"] = [names.landing_container(run.open.job_id, attempt, n) for n in range(containers)]
-        state["start_requested_at"] = run.open.state.get("doubted_at", {}).get(str(attempt)) or run.now().isoformat()
+        state |= _adopt(run.open, attempt)
     wait = run.settings.poll_floors_seconds[0]
     job = {"sub_tasks": sub_tasks(run.open.operation, Step.POLLING)}
     return Result(outcome=Outcome.DONE, attempt=attempt, wait_seconds=wait, state=state, job=job)
+
+
+def _adopt(opened: OpenJob, attempt: int) -> dict[str, Any]:
+    """Go on with a name that was in doubt: with its own moment and containers.
+
+    It leaves the doubts, else a run that failed would be adopted again; the present name enters them if it was posted.
+    """
+    state: dict[str, Any] = {"doubts": opened.state["doubts"], "doubted": opened.state["doubted"]}
+    if opened.state.get("start_requested_at"):
+        state = _leave_in_doubt(opened)
+    adopted = state["doubted"][str(attempt)]
+    doubts = [other for other in state["doubts"] if other != attempt]
+    return {**state, "doubts": doubts, "start_requested_at": adopted["at"], "containers": adopted["containers"]}
 
 
 def _still_in_doubt(run: StepRun, requested_at: datetime) -> Result:
     left = run.settings.not_started_after - (run.now() - requested_at)
     if left > timedelta(0):
         return Result(outcome=Outcome.AGAIN, wait_seconds=left.total_seconds() + 0.5)
-    attempt = run.open.attempt
-    state = {
-        "doubts": [attempt, *run.open.state.get("doubts", [])],
-        "doubted_at": {**run.open.state.get("doubted_at", {}), str(attempt): requested_at.isoformat()},
-        "start_requested_at": "",
+    attempt = _free_attempt(run.open)
+    state = {**_leave_in_doubt(run.open), "start_requested_at": "", "highest_attempt": attempt}
+    return Result(outcome=Outcome.NEXT_ATTEMPT, attempt=attempt, state=state)
+
+
+def _leave_in_doubt(opened: OpenJob) -> dict[str, Any]:
+    """Remember all that a later adoption of the present name needs."""
+    remembered = {"at": opened.state["start_requested_at"], "containers": opened.state["containers"]}
+    return {
+        "doubts": [opened.attempt, *opened.state.get("doubts", [])],
+        "doubted": {**opened.state.get("doubted", {}), str(opened.attempt): remembered},
     }
-    return Result(outcome=Outcome.NEXT_ATTEMPT, attempt=_free_attempt(run.open), state=state)
 
 
 def _refused(wait_seconds: float) -> Result:
@@ -228,7 +246,8 @@ def _refused(wait_seconds: float) -> Result:
 
 
 def _free_attempt(opened: OpenJob) -> int:
-    return max([opened.attempt, *opened.state.get("doubts", [])]) + 1
+    """Answer a number that was never used: an adopted, older attempt does not free the newer ones."""
+    return max(opened.attempt, int(opened.state.get("highest_attempt", 1))) + 1
 
 
 def _succeeded(run: StepRun, operation: LtrOperation) -> Result:

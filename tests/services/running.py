@@ -1,11 +1,13 @@
 """Run jobs step by step, as a test needs it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from flexvault.domain.job import Step
 from flexvault.domain.open_job import JobRecord, OpenJob
 from flexvault.messages import StepAnswer
+from flexvault.ports import LtrOperation
 from flexvault.services.scheduling import tick
 from tests.builders import MONDAY, World, protect, run_one, world
 
@@ -60,3 +62,14 @@ def newest_job(world: World) -> JobRecord:
 def accepted_attempts(world: World) -> list[int]:
     """Attempt numbers of the backups that the server took on, in order."""
     return [int(accepted.backup_name.rpartition("-a")[2]) for accepted in world.memory.ltr.accepted]
+
+
+def hide_started(world: World, condition: Callable[[], bool]) -> None:
+    """Let the server show nothing of what runs, by name and in its list, while a condition holds."""
+    ltr = world.memory.ltr
+    original = ltr._operations
+
+    def operations(server_id: str) -> list[LtrOperation]:
+        return [] if condition() else original(server_id)
+
+    ltr._operations = operations  # pyright: ignore[reportAttributeAccessIssue] - eventual consistency, played

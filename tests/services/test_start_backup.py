@@ -18,11 +18,10 @@ from flexvault.domain.errors import (
     VaultError,
 )
 from flexvault.domain.job import JobStatus, Step
-from flexvault.ports import LtrOperation
 from flexvault.services import catalog
 from flexvault.services.scheduling import tick
 from tests.builders import ROLES, SERVER_ID, World, run_jobs, run_one, tiny_archive
-from tests.services.running import accepted_attempts, claimed, newest_job, only_open, run_until, step
+from tests.services.running import accepted_attempts, claimed, hide_started, newest_job, only_open, run_until, step
 
 LOST = OutcomeUnknownError("no answer")
 
@@ -71,17 +70,6 @@ def test_a_name_in_doubt_that_turns_up_later_is_adopted():
     point = catalog.list_points(world.vault.ports, world.instance().key)[0]
     assert accepted_attempts(world) == [1]
     assert catalog.read_manifest(world.vault.ports, point).attempt == 1
-
-
-def hide_started(world: World, condition: Callable[[], bool]) -> None:
-    """Let the server show nothing of what runs, by name and in its list, while a condition holds."""
-    ltr = world.memory.ltr
-    original = ltr._operations
-
-    def operations(server_id: str) -> list[LtrOperation]:
-        return [] if condition() else original(server_id)
-
-    ltr._operations = operations  # pyright: ignore[reportAttributeAccessIssue] - eventual consistency, played
 
 
 def before_attempt(world: World, attempt: int) -> Callable[[], bool]:

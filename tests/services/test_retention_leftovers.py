@@ -1,0 +1,80 @@
+"""What retention finishes and removes besides expired points: begun deletions and files that nobody sealed."""
+
+from datetime import timedelta
+
+import pytest
+
+from flexvault.adapters.memory.storage import VAULT
+from flexvault.domain import blob_names
+from flexvault.domain.errors import PermanentError, TransientError
+from flexvault.domain.job import JobStatus, Operation
+from flexvault.services import catalog
+from flexvault.services.apply_retention import begin_retention
+from flexvault.services.scheduling import tick
+from tests.builders import MONDAY, World, protect, run_jobs, world
+
+
+def back_up(vault: World, days: int) -> None:
+    vault.clock.advance_to(MONDAY + timedelta(days=days, hours=2))
+    tick(vault.vault, vault.memory.orchestrations)
+    run_jobs(vault)
+
+
+def retain(vault: World) -> JobStatus:
+    begin_retention(vault.vault, vault.memory.orchestrations)
+    run_jobs(vault)
+    return next(job.status for job in vault.jobs() if job.operation is Operation.RETENTION)
+
+
+def files(vault: World, prefix: str = "") -> list[str]:
+    return [blob.name for blob in vault.vault.ports.vault_reader.list_blobs(blob_names.POINTS, prefix)]
+
+
+@pytest.fixture
+def protected() -> World:
+    vault = world()
+    protect(vault)
+    return vault
+
+
+def test_a_deletion_that_stopped_midway_is_finished_by_the_next_plan(protected: World):
+    back_up(protected, 0)
+    back_up(protected, 1)
+    protected.clock.advance(timedelta(days=40))
+    protected.memory.faults.fail_next("vault_cleaner.delete", PermanentError("the account is read-only"))
+    assert retain(protected) is JobStatus.FAILED
+    instance = protected.instance().key
+    assert [point.state for point in catalog.list_all_points(protected.vault.ports, instance)] == ["deleting", "sealed"]
+
+    assert retain(protected) is JobStatus.COMPLETED
+
+    states = [point.state for point in catalog.list_all_points(protected.vault.ports, instance)]
+    assert states == ["deleted", "sealed"]
+    assert len({name.split("/")[1] for name in files(protected)}) == 1
+
+
+def test_files_of_a_failed_attempt_go_after_they_were_kept_long_enough(protected: World):
+    back_up(protected, 0)
+    sealed = files(protected)
+    stray = sealed[0].replace("/a1/", "/a7/")
+    protected.memory.storage.put(VAULT, blob_names.POINTS, stray, b"left behind")
+
+    assert retain(protected) is JobStatus.COMPLETED
+    assert stray in files(protected)
+
+    protected.clock.advance(timedelta(days=15))
+    assert retain(protected) is JobStatus.COMPLETED
+    assert files(protected) == sealed
+
+
+def test_a_refusal_to_read_a_manifest_deletes_nothing(protected: World):
+    back_up(protected, 0)
+    before = files(protected)
+    protected.clock.advance(timedelta(days=40))
+    protected.memory.faults.fail_next("vault_reader.read", TransientError("storage refuses"))
+
+    begin_retention(protected.vault, protected.memory.orchestrations)
+    with pytest.raises(TransientError):
+        run_jobs(protected)
+
+    assert files(protected) == before

@@ -224,7 +224,12 @@ def _tombstoned(entry: Entry, rows: Rows) -> Sequence[Batch]:
     row = rows[target]
     if row is None or row.values.get("tombstone_event_id"):
         return ()
-    values = {"state": "deleting", "tombstone_event_id": entry.event_id, "journal_seq": entry.seq}
+    values = {
+        "state": "deleting",
+        "tombstone_event_id": entry.event_id,
+        "tombstone_seq": entry.seq,
+        "journal_seq": entry.seq,
+    }
     return (_batch(target, Merge(key=target.key, values=values, etag=row.etag)),)
 
 

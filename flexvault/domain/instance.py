@@ -114,6 +114,8 @@ class RecoveryPoint:
     """`sealed`, `deleting` or `deleted`."""
     readers: int
     sealed_at: datetime
+    tombstone_seq: int = 0
+    """Number of its tombstone in the instance's stream; 0 while there is none."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RecoveryPoint":
@@ -133,4 +135,5 @@ class RecoveryPoint:
             state=values["state"],
             readers=values["readers"],
             sealed_at=datetime.fromisoformat(values["sealed_at"]),
+            tombstone_seq=values.get("tombstone_seq", 0),
         )

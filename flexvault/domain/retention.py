@@ -97,6 +97,44 @@ def _age_order(point: PointFacts) -> tuple[datetime, str, str]:
     return (point.recovery_point_time, point.instance, point.point_id)
 
 
-def build_plan(verdicts: Iterable[Verdict], as_of: datetime) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfinishedDeletion:
+    """A recovery point whose tombstone stands, but whose deletion was not finished."""
+
+    instance: str
+    point_id: str
+    tombstone_seq: int
+    """Number of the tombstone in the instance's stream."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it for the plan."""
+        return {"instance": self.instance, "pointId": self.point_id, "tombstoneSeq": self.tombstone_seq}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsealedFile:
+    """A file in the vault account that no manifest names and no open job writes."""
+
+    path: str
+    version_id: str
+    last_modified: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it for the plan."""
+        return {"path": self.path, "versionId": self.version_id, "lastModified": self.last_modified.isoformat()}
+
+
+def build_plan(
+    verdicts: Iterable[Verdict],
+    as_of: datetime,
+    unfinished: Iterable[UnfinishedDeletion] = (),
+    unsealed: Iterable[UnsealedFile] = (),
+) -> Mapping[str, Any]:
     """Build the plan that is stored before anything is deleted."""
-    return {"version": 1, "asOf": as_of.isoformat(), "verdicts": [verdict.to_json() for verdict in verdicts]}
+    return {
+        "version": 1,
+        "asOf": as_of.isoformat(),
+        "verdicts": [verdict.to_json() for verdict in verdicts],
+        "unfinished": [deletion.to_json() for deletion in unfinished],
+        "unsealed": [file.to_json() for file in unsealed],
+    }

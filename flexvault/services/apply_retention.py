@@ -1,9 +1,9 @@
 """Retention: store a plan, then execute exactly that one; its inputs are asked again before every deletion."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from flexvault.domain import blob_names, names
@@ -11,13 +11,13 @@ from flexvault.domain.errors import AlreadyExistsError, ConflictError, Integrity
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
-from flexvault.domain.manifest import Manifest
-from flexvault.domain.retention import Decision, PointFacts, build_plan, judge
+from flexvault.domain.retention import Decision, judge
 from flexvault.ports import Orchestrations, Ports
 from flexvault.services import catalog
 from flexvault.services.claims import claim_job
-from flexvault.services.journal import Draft, append
+from flexvault.services.journal import Draft, append, read_entry
 from flexvault.services.progress import warning
+from flexvault.services.retention_plan import find_unsealed, point_of, read_points, store_plan
 from flexvault.services.starting import start_by_key
 from flexvault.services.steps import StepRun
 from flexvault.services.vault import Vault
@@ -43,7 +43,7 @@ def begin_retention(vault: Vault, orchestrations: Orchestrations) -> str:
             facts={"vault": vault.settings.vault_name},
         )
     except AlreadyExistsError:
-        store_plan(vault.ports, now)
+        store_plan(vault, now)
         return ""
     start_by_key(vault, orchestrations, opened.key, now)
     return job_id
@@ -58,7 +58,7 @@ def plan_retention(run: StepRun) -> Result:
         )
         differ = warning("ClocksDiffer", text, run.settings.vault_blob_endpoint)
         return closes_as(JobStatus.COMPLETED_WITH_WARNINGS, warnings=[differ])
-    path, plan_hash = store_plan(run.ports, now)
+    path, plan_hash = store_plan(run.vault, now)
     return Result(outcome=Outcome.DONE, state={"plan": path, "plan_hash": plan_hash, "done": 0})
 
 
@@ -67,45 +67,30 @@ def execute_retention(run: StepRun) -> Result:
     data = run.ports.vault_reader.read(blob_names.PLANS, str(run.open.state["plan"]))
     if names.sha256_hex(data) != run.open.state["plan_hash"]:
         raise IntegrityError("the retention plan is not the one that was stored", target=str(run.open.state["plan"]))
-    verdicts = [verdict for verdict in json.loads(data)["verdicts"] if verdict["decision"] == Decision.EXPIRE]
+    work = _list_work(run, json.loads(data))
     done = int(run.open.state["done"])
     warnings = list(run.open.state.get("warnings", []))
-    for verdict in verdicts[done : done + DELETIONS_AN_ACTIVITY]:
-        blocked = delete_point(run, verdict)
+    for what, carry_out in work[done : done + DELETIONS_AN_ACTIVITY]:
+        blocked = carry_out()
         if blocked:
-            warnings.append(warning("PointBlocked", blocked, verdict["pointId"]))
+            warnings.append(warning("DeletionBlocked", blocked, what))
         run.record()
-    done = min(done + DELETIONS_AN_ACTIVITY, len(verdicts))
-    if done < len(verdicts):
+    done = min(done + DELETIONS_AN_ACTIVITY, len(work))
+    if done < len(work):
         state = {"done": done, "progress": f"deletion {done}", "warnings": warnings}
         return Result(outcome=Outcome.AGAIN, state=state)
     status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
     return closes_as(status, done=done, warnings=warnings)
 
 
-def store_plan(ports: Ports, as_of: datetime) -> tuple[str, str]:
-    """Store the plan of a moment; answers its path and hash."""
-    data = names.canonical_json(build_plan(judge(list(read_points(ports)), as_of), as_of))
-    plan_hash = names.sha256_hex(data)
-    path = blob_names.plan_path(as_of, plan_hash)
-    with suppress(AlreadyExistsError):  # the same moment and the same hash: the same plan
-        ports.vault_cleaner.create(blob_names.PLANS, path, data)
-    return path, plan_hash
-
-
-def read_points(ports: Ports) -> Iterator[PointFacts]:
-    """Answer every recovery point that the vault account holds: the manifests decide, never a row alone."""
-    for blob in ports.vault_reader.list_blobs(blob_names.MANIFESTS, ""):
-        instance, _, file = blob.name.partition("/")
-        point_id = file.removesuffix(".json")
-        if not file.endswith(".json") or "." in point_id:
-            continue  # a later fact beside a manifest
-        data = ports.vault_reader.read(blob_names.MANIFESTS, blob.name)
-        manifest = Manifest.from_bytes(data)
-        row = catalog.find_point_or_none(ports, instance, point_id)
-        if row is not None and row.state != "sealed":
-            continue  # its tombstone stands: it does not exist any more
-        yield _facts(manifest, names.sha256_hex(data), row)
+def _list_work(run: StepRun, plan: Mapping[str, Any]) -> list[tuple[str, Callable[[], str]]]:
+    """List the plan's deletions in its order: (what it is about, what answers why it may not be, or nothing)."""
+    expired = [verdict for verdict in plan["verdicts"] if verdict["decision"] == Decision.EXPIRE]
+    return [
+        *((deletion["pointId"], partial(finish_deletion, run, deletion)) for deletion in plan["unfinished"]),
+        *((verdict["pointId"], partial(delete_point, run, verdict)) for verdict in expired),
+        *((file["path"], partial(delete_unsealed, run, file)) for file in plan["unsealed"]),
+    ]
 
 
 def delete_point(run: StepRun, verdict: Mapping[str, Any]) -> str:
@@ -113,8 +98,8 @@ def delete_point(run: StepRun, verdict: Mapping[str, Any]) -> str:
 
     The plan's reasons are asked again under the tombstone's own sequence number: who loses decides anew.
     """
-    ports, instance, point_id = run.ports, str(verdict["instance"]), str(verdict["pointId"])
-    row = catalog.find_point_or_none(ports, instance, point_id)
+    instance, point_id = str(verdict["instance"]), str(verdict["pointId"])
+    row = catalog.find_point_or_none(run.ports, instance, point_id)
     if row is not None and row.state == "deleted":
         return ""
     if row is None or row.state == "sealed":
@@ -122,31 +107,45 @@ def delete_point(run: StepRun, verdict: Mapping[str, Any]) -> str:
         if why_not:
             return why_not
         try:
-            append(ports, _tombstone(run, verdict), by_retention=True)
+            append(run.ports, _tombstone(run, verdict), by_retention=True)
         except ConflictError as error:
             return error.message
-    path = blob_names.manifest_path(instance, point_id)
+    return _delete_files(run.ports, instance, point_id)
+
+
+def finish_deletion(run: StepRun, deletion: Mapping[str, Any]) -> str:
+    """Finish what an earlier plan began: the tombstone in the journal decides, never the row alone."""
+    instance, point_id = str(deletion["instance"]), str(deletion["pointId"])
+    tombstone = read_entry(run.ports, instance, int(deletion["tombstoneSeq"]))
+    if tombstone.type != "Tombstoned" or tombstone.body["point_id"] != point_id:
+        return f"recovery point {point_id} has no tombstone at number {tombstone.seq} of its stream"
+    return _delete_files(run.ports, instance, point_id)
+
+
+def delete_unsealed(run: StepRun, file: Mapping[str, Any]) -> str:
+    """Delete a file that no manifest names; asked again before it is done."""
+    path = str(file["path"])
+    if path not in {unsealed.path for unsealed in find_unsealed(run.vault, run.now(), within=point_of(path))}:
+        return ""  # it was sealed, or is gone
     try:
-        for blob in list(ports.vault_reader.list_blobs(blob_names.POINTS, blob_names.point_prefix(instance, point_id))):
+        run.ports.vault_cleaner.delete(blob_names.POINTS, path, str(file["versionId"]))
+    except ConflictError as error:
+        return f"'{path}': {error.message}"
+    return ""
+
+
+def _delete_files(ports: Ports, instance: str, point_id: str) -> str:
+    """Delete all files of a point, then its manifest, and journal that it is gone."""
+    prefix = blob_names.point_prefix(instance, point_id)
+    try:
+        for blob in list(ports.vault_reader.list_blobs(blob_names.POINTS, prefix)):
             ports.vault_cleaner.delete(blob_names.POINTS, blob.name, blob.version_id)
-        ports.vault_cleaner.delete(blob_names.MANIFESTS, path)
+        ports.vault_cleaner.delete(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
     except ConflictError as error:
         return f"recovery point {point_id}: {error.message}"
     body = {"point_id": point_id, "instance": instance}
     append(ports, Draft(stream=instance, type="PointDeleted", key=point_id, body=body), by_retention=True)
     return ""
-
-
-def _facts(manifest: Manifest, manifest_hash: str, row: RecoveryPoint | None) -> PointFacts:
-    return PointFacts(
-        instance=manifest.instance,
-        point_id=manifest.point_id,
-        chain=manifest.chain,
-        recovery_point_time=manifest.recovery_point_time,
-        expiry_time=manifest.expiry_time,
-        manifest_hash=manifest_hash,
-        readers=0 if row is None else row.readers,
-    )
 
 
 def _find_block(run: StepRun, verdict: Mapping[str, Any], row: RecoveryPoint | None) -> str:

@@ -93,9 +93,14 @@ def find_server_claim(ports: Ports, server_id: str) -> str | None:
 
 def list_points(ports: Ports, instance: str) -> list[RecoveryPoint]:
     """Answer an instance's recovery points that exist, newest first."""
-    rows = ports.rows.query(row_keys.POINTS, instance, start="0", end="g")
-    points = [RecoveryPoint.from_values(row.values) for row in rows]
-    return sorted((point for point in points if point.state == "sealed"), key=_newest_first)
+    points = (point for point in list_all_points(ports, instance) if point.state == "sealed")
+    return sorted(points, key=_newest_first)
+
+
+def list_all_points(ports: Ports, instance: str) -> Iterator[RecoveryPoint]:
+    """Answer every row of an instance's recovery points, whatever its state."""
+    for row in ports.rows.query(row_keys.POINTS, instance, start="0", end="g"):
+        yield RecoveryPoint.from_values(row.values)
 
 
 def _newest_first(point: RecoveryPoint) -> tuple[float, str]:

@@ -21,6 +21,7 @@ def back_up(vault: World, days: int) -> None:
 
 
 def retain(vault: World) -> JobStatus:
+    vault.clock.advance(timedelta(hours=1))
     begin_retention(vault.vault, vault.memory.orchestrations)
     run_jobs(vault)
     return next(job.status for job in vault.jobs() if job.operation is Operation.RETENTION)

@@ -1,0 +1,107 @@
+"""Make the retention plan of a moment from what the vault account holds, and store it before anything is deleted."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+
+from flexvault.domain import blob_names, names, row_keys
+from flexvault.domain.errors import AlreadyExistsError
+from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.job import Operation
+from flexvault.domain.manifest import Manifest
+from flexvault.domain.retention import PointFacts, UnfinishedDeletion, UnsealedFile, build_plan, judge
+from flexvault.ports import Ports
+from flexvault.services import catalog
+from flexvault.services.vault import Vault
+
+
+def store_plan(vault: Vault, as_of: datetime) -> tuple[str, str]:
+    """Store the plan of a moment; answers its path and hash."""
+    verdicts = judge(list(read_points(vault.ports)), as_of)
+    unfinished = list(find_unfinished(vault.ports))
+    data = names.canonical_json(build_plan(verdicts, as_of, unfinished, find_unsealed(vault, as_of)))
+    plan_hash = names.sha256_hex(data)
+    path = blob_names.plan_path(as_of, plan_hash)
+    with suppress(AlreadyExistsError):  # the same moment and the same hash: the same plan
+        vault.ports.vault_cleaner.create(blob_names.PLANS, path, data)
+    return path, plan_hash
+
+
+def read_points(ports: Ports) -> Iterator[PointFacts]:
+    """Answer every recovery point that the vault account holds: the manifests decide, never a row alone."""
+    for instance, point_id in _list_manifests(ports, ""):
+        data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
+        row = catalog.find_point_or_none(ports, instance, point_id)
+        if row is not None and row.state != "sealed":
+            continue  # its tombstone stands: it does not exist any more
+        yield _facts(Manifest.from_bytes(data), names.sha256_hex(data), row)
+
+
+def find_unfinished(ports: Ports) -> Iterator[UnfinishedDeletion]:
+    """Answer every recovery point whose tombstone stands and whose deletion has not been journalled."""
+    for instance in catalog.list_instances(ports):
+        for point in catalog.list_all_points(ports, instance.key):
+            if point.state == "deleting":
+                yield UnfinishedDeletion(
+                    instance=instance.key, point_id=point.point_id, tombstone_seq=point.tombstone_seq
+                )
+
+
+def find_unsealed(vault: Vault, as_of: datetime, *, within: str = "") -> Iterator[UnsealedFile]:
+    """Answer every file that no manifest names, that no open job writes, and that is older than these are kept.
+
+    Args:
+        vault: The vault.
+        as_of: The moment.
+        within: Only files below this prefix of container `points`.
+    """
+    named: dict[str, frozenset[str]] = {}
+    for blob in vault.ports.vault_reader.list_blobs(blob_names.POINTS, within):
+        point = point_of(blob.name)
+        if point not in named:
+            named[point] = _named_files(vault.ports, point)
+        is_old = blob.last_modified is not None and blob.last_modified <= as_of - vault.settings.unsealed_keep_for
+        if blob.name in named[point] or not is_old or blob.last_modified is None:
+            continue
+        if not _is_written(vault.ports, point):
+            yield UnsealedFile(path=blob.name, version_id=blob.version_id, last_modified=blob.last_modified)
+
+
+def point_of(path: str) -> str:
+    """Answer the `{instance}/{point}/` that a file's path begins with."""
+    instance, _, rest = path.partition("/")
+    return blob_names.point_prefix(instance, rest.partition("/")[0])
+
+
+def _list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
+    for blob in ports.vault_reader.list_blobs(blob_names.MANIFESTS, prefix):
+        instance, _, file = blob.name.partition("/")
+        point_id = file.removesuffix(".json")
+        if file.endswith(".json") and "." not in point_id:  # not a later fact beside a manifest
+            yield instance, point_id
+
+
+def _named_files(ports: Ports, point: str) -> frozenset[str]:
+    """Answer what the manifest of a point names; nothing when there is none. A refusal is raised, never an answer."""
+    for instance, point_id in _list_manifests(ports, point.rstrip("/")):
+        data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
+        return frozenset(file.path for file in Manifest.from_bytes(data).files)
+    return frozenset()
+
+
+def _is_written(ports: Ports, point: str) -> bool:
+    instance, point_id = point.rstrip("/").split("/")
+    opened = catalog.find_open_job(ports, row_keys.open_row(Operation.BACKUP, instance))
+    return opened is not None and names.point_id(opened.job_id) == point_id
+
+
+def _facts(manifest: Manifest, manifest_hash: str, row: RecoveryPoint | None) -> PointFacts:
+    return PointFacts(
+        instance=manifest.instance,
+        point_id=manifest.point_id,
+        chain=manifest.chain,
+        recovery_point_time=manifest.recovery_point_time,
+        expiry_time=manifest.expiry_time,
+        manifest_hash=manifest_hash,
+        readers=0 if row is None else row.readers,
+    )

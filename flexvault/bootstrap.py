@@ -1,5 +1,6 @@
 """The composition root: the only place that chooses adapters."""
 
+import logging
 import os
 from functools import cache
 
@@ -29,6 +30,8 @@ from flexvault.settings import Settings
 
 def build_vault(settings: Settings, clock: Clock | None = None) -> Vault:
     """Build a vault on Azure; nothing is asked of a service yet."""
+    # The SDKs log every request's URL and headers at INFO; nobody needs them, and Application Insights bills them.
+    logging.getLogger("azure").setLevel(logging.WARNING)
     control, writer = credential(settings.control_client_id), credential(settings.writer_client_id)
     retention = credential(settings.retention_client_id)
     arm = Arm(settings.arm_endpoint, control)

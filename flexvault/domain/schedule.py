@@ -9,8 +9,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flexvault.domain.errors import InvalidInputError
 
 _INTERVAL = re.compile(
-    r"R/(?P<start>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)/P(?P<count>\d{1,2})(?P<unit>[DW])"
+    r"R/(?P<start>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})?)/P(?P<count>\d{1,2})(?P<unit>[DW])",
+    re.ASCII,
 )
+_YEARS = range(1970, 3000)
+"""Of an anchor: at the ends of the calendar a change of zone leaves it."""
 _UTC_NAMES = frozenset({"", "z", "utc", "+00:00", "coordinated universal time", "etc/utc"})
 
 
@@ -31,21 +34,25 @@ def parse_interval(text: object) -> Interval:
     """
     match = _INTERVAL.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        example = "expected R/2024-05-06T02:00:00+00:00/P1D, with days or weeks"
-        raise InvalidInputError(
-            f"'{text}' is no repeating interval: {example}",
-            code="BMSUserErrorDPPBackupPolicyBackupFrequencyNotMatchingRule",
+        raise _no_interval(
+            f"'{text}' is no repeating interval: expected R/2024-05-06T02:00:00+00:00/P1D, in days or weeks"
         )
     try:
         anchor = datetime.fromisoformat(match["start"])
     except ValueError:
-        raise InvalidInputError(f"'{match['start']}' is no date and time") from None
+        raise _no_interval(f"'{match['start']}' is no date and time") from None
+    if anchor.year not in _YEARS:
+        raise _no_interval(f"'{match['start']}' is outside of the years {_YEARS[0]} to {_YEARS[-1]}")
     if anchor.tzinfo is None:
         anchor = anchor.replace(tzinfo=UTC)
     days = int(match["count"]) * (7 if match["unit"] == "W" else 1)
     if days == 0:
-        raise InvalidInputError(f"'{text}' recurs after no time at all; hint: use P1D or P1W")
+        raise _no_interval(f"'{text}' recurs after no time at all; hint: use P1D or P1W")
     return Interval(anchor=anchor, every_days=days)
+
+
+def _no_interval(message: str) -> InvalidInputError:
+    return InvalidInputError(message, code="BMSUserErrorDPPBackupPolicyBackupFrequencyNotMatchingRule")
 
 
 def find_zone(name: str) -> ZoneInfo | None:

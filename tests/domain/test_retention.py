@@ -1,0 +1,127 @@
+"""Which recovery points may go: rules as a table, promises as properties."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flexvault.domain.retention import Decision, PointFacts, judge
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+OLD = PointFacts(
+    instance="i",
+    point_id="old",
+    chain="c",
+    recovery_point_time=NOW - timedelta(days=60),
+    expiry_time=NOW - timedelta(days=30),
+    manifest_hash="h",
+)
+NEW = replace(OLD, point_id="new", recovery_point_time=NOW - timedelta(days=1), expiry_time=NOW + timedelta(days=29))
+
+
+@pytest.mark.parametrize(
+    ("point", "others", "decision", "reason"),
+    [
+        pytest.param(OLD, [NEW], Decision.EXPIRE, "expired", id="expired"),
+        pytest.param(replace(OLD, expiry_time=NOW), [NEW], Decision.EXPIRE, "expired", id="expires at this moment"),
+        pytest.param(NEW, [], Decision.KEEP, "expires 2026-06-30", id="not yet expired"),
+        pytest.param(OLD, [], Decision.KEEP, "newest good point", id="expired, but the newest good one"),
+        pytest.param(OLD, [replace(NEW, is_good=False)], Decision.KEEP, "newest good", id="the newer one is not good"),
+        pytest.param(OLD, [replace(NEW, chain="d")], Decision.KEEP, "newest good", id="the newer one is another chain"),
+        pytest.param(
+            OLD, [replace(NEW, instance="j")], Decision.KEEP, "newest good", id="the newer one is another instance's"
+        ),
+        pytest.param(replace(OLD, is_good=False), [NEW], Decision.EXPIRE, "expired", id="a bad one goes in its time"),
+        pytest.param(replace(OLD, is_held=True), [NEW], Decision.BLOCKED, "legal hold", id="held"),
+        pytest.param(replace(OLD, readers=2), [NEW], Decision.BLOCKED, "2 running restore", id="being read"),
+        pytest.param(
+            replace(OLD, immutable_until=NOW + timedelta(days=1)), [NEW], Decision.BLOCKED, "immutable", id="immutable"
+        ),
+        pytest.param(
+            replace(OLD, immutable_until=NOW), [NEW], Decision.EXPIRE, "expired", id="immutable until this moment"
+        ),
+    ],
+)
+def test_a_verdict_has_its_reason(point: PointFacts, others: list[PointFacts], decision: Decision, reason: str):
+    verdict = next(verdict for verdict in judge([point, *others], NOW) if verdict.point == point)
+    assert verdict.decision is decision
+    assert reason in verdict.reasons[0]
+
+
+def test_every_reason_that_blocks_is_named():
+    blocked = replace(OLD, is_held=True, readers=1, immutable_until=NOW + timedelta(days=1))
+    assert len(next(verdict for verdict in judge([blocked, NEW], NOW) if verdict.point == blocked).reasons) == 3
+
+
+times = st.integers(-400, 400).map(lambda days: NOW + timedelta(days=days))
+facts = st.builds(
+    PointFacts,
+    instance=st.sampled_from("ab"),
+    point_id=st.uuids().map(lambda found: found.hex),
+    chain=st.sampled_from("cd"),
+    recovery_point_time=times,
+    expiry_time=times,
+    manifest_hash=st.just("h"),
+    is_good=st.booleans(),
+    is_held=st.booleans(),
+    immutable_until=st.none() | times,
+    readers=st.integers(0, 2),
+)
+many = st.lists(facts, max_size=30, unique_by=lambda point: point.point_id)
+
+
+def expired(points: list[PointFacts], as_of: datetime = NOW) -> set[str]:
+    return {verdict.point.point_id for verdict in judge(points, as_of) if verdict.decision is Decision.EXPIRE}
+
+
+@given(points=many)
+def test_the_newest_good_point_of_every_chain_is_never_expired(points: list[PointFacts]):
+    gone = expired(points)
+    for chain in {(point.instance, point.chain) for point in points if point.is_good}:
+        good = [point for point in points if point.is_good and (point.instance, point.chain) == chain]
+        newest = max(point.recovery_point_time for point in good)
+        assert any(point.recovery_point_time == newest and point.point_id not in gone for point in good)
+
+
+@given(points=many)
+def test_a_hold_a_reader_and_immutability_always_win(points: list[PointFacts]):
+    gone = expired(points)
+    for point in points:
+        if point.is_held or point.readers or (point.immutable_until and point.immutable_until > NOW):
+            assert point.point_id not in gone
+
+
+@given(points=many, seed=st.integers())
+def test_the_order_of_the_points_changes_nothing(points: list[PointFacts], seed: int):
+    mixed = list(points)
+    Random(seed).shuffle(mixed)
+    assert judge(mixed, NOW) == judge(points, NOW)
+
+
+@given(points=many)
+def test_what_a_plan_leaves_a_second_plan_leaves_too(points: list[PointFacts]):
+    gone = expired(points)
+    assert expired([point for point in points if point.point_id not in gone]) == set()
+
+
+@given(points=many, days=st.integers(0, 400))
+def test_what_has_expired_stays_expired(points: list[PointFacts], days: int):
+    assert expired(points) <= expired(points, NOW + timedelta(days=days))
+
+
+@given(points=many, added=facts)
+def test_a_further_point_saves_none_and_dooms_only_what_was_kept_as_the_newest(
+    points: list[PointFacts], added: PointFacts
+):
+    before, after = expired(points), expired([*points, added])
+    assert before <= after
+    newly = after - before - {added.point_id}
+    kept_as_newest = {
+        verdict.point.point_id
+        for verdict in judge(points, NOW)
+        if verdict.decision is Decision.KEEP and verdict.point.expiry_time <= NOW
+    }
+    assert newly <= kept_as_newest

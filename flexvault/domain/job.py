@@ -132,8 +132,9 @@ def predict_wait(
     floor = timedelta(seconds=floors_seconds[min(polls, len(floors_seconds) - 1)])
     if polls == 0 or percent is None or percent <= 0:
         return floor
-    rest = running_for * ((100 - min(percent, 100)) / percent) * 0.9
-    return max(timedelta(seconds=floors_seconds[0]), min(rest, timedelta(seconds=floors_seconds[-1])))
+    # In seconds, because a tiny percentage makes a rest that no timedelta holds.
+    rest_seconds = running_for.total_seconds() * (100 - min(percent, 100)) / percent * 0.9
+    return timedelta(seconds=max(floors_seconds[0], min(rest_seconds, floors_seconds[-1])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-export PYTHONDONTWRITEBYTECODE := 1
 export AZURITE_DIR := local_cloud/azurite
 
 .PHONY: help setup demo run test test-long check bench lock format clean

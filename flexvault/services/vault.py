@@ -1,14 +1,26 @@
 """What every service works with: the ports and the settings."""
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable
 
 from flexvault.ports import Ports
 from flexvault.settings import Settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Vault:
-    """One vault, ready to be used."""
+    """One vault, ready to be used; its ports may be built at their first use."""
 
-    ports: Ports
-    settings: Settings
+    def __init__(self, *, settings: Settings, ports: Ports | Callable[[], Ports]) -> None:
+        self.settings = settings
+        self._ports = ports
+        self._lock = threading.Lock()
+
+    @property
+    def ports(self) -> Ports:
+        """Answer what the services may reach."""
+        if isinstance(self._ports, Ports):
+            return self._ports
+        with self._lock:
+            if not isinstance(self._ports, Ports):
+                self._ports = self._ports()
+            return self._ports

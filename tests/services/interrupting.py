@@ -65,7 +65,7 @@ def interrupted(vault: Vault, interruption: Interruption) -> Vault:
         for member in fields(Ports)
         if member.name not in UNTOUCHED
     }
-    return replace(vault, ports=replace(vault.ports, **wrapped))
+    return Vault(settings=vault.settings, ports=replace(vault.ports, **wrapped))
 
 
 def crash_at(call: int, *, after: bool) -> Interruption:

@@ -2,18 +2,20 @@
 
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError
 from azure.core.rest import HttpRequest
-from azure.mgmt.authorization import AuthorizationManagementClient
-from azure.mgmt.postgresqlflexibleservers import PostgreSQLManagementClient
 
 from flexvault.adapters.azure.arm_errors import classify
 from flexvault.adapters.azure.identity import principal_id
 from flexvault.adapters.azure.pipeline import TIMEOUTS, UnhurriedRetryPolicy
 from flexvault.domain.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from azure.mgmt.authorization import AuthorizationManagementClient
+    from azure.mgmt.postgresqlflexibleservers import PostgreSQLManagementClient
 
 PUBLIC_SCOPE = "https://management.azure.com/.default"
 _SERVER_PATH = ("", "subscriptions", "*", "resourcegroups", "*", "providers", "microsoft.dbforpostgresql")
@@ -80,21 +82,26 @@ class Arm:
             self._postgres.clear()
             self._authorization.clear()
 
-    def postgres(self, subscription_id: str) -> PostgreSQLManagementClient:
+    def postgres(self, subscription_id: str) -> "PostgreSQLManagementClient":
         """Answer the client of flexible servers.
 
         `logging_enable` stays off for good: it would log request bodies, and one of them holds SAS URLs.
         """
         with self._lock:
             if subscription_id not in self._postgres:
+                # Here, not above: the first answer of a starting app would wait for it.
+                from azure.mgmt.postgresqlflexibleservers import PostgreSQLManagementClient  # noqa: PLC0415
+
                 client = PostgreSQLManagementClient(self._credential, subscription_id, **self._options())
                 self._postgres[subscription_id] = client
             return self._postgres[subscription_id]
 
-    def authorization(self, subscription_id: str) -> AuthorizationManagementClient:
+    def authorization(self, subscription_id: str) -> "AuthorizationManagementClient":
         """Answer the client of roles and permissions."""
         with self._lock:
             if subscription_id not in self._authorization:
+                from azure.mgmt.authorization import AuthorizationManagementClient  # noqa: PLC0415 - as above
+
                 client = AuthorizationManagementClient(
                     credential=self._credential, subscription_id=subscription_id, **self._options()
                 )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from azure.core.exceptions import AzureError
-from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
 from flexvault.adapters.azure.arm import Arm, ServerId
 from flexvault.adapters.azure.arm_errors import arm_code_of, classify
@@ -60,6 +59,9 @@ class AzureRoles:
         place = ServerId.parse(server_id)
         principal_id = self._arm.control_principal_id()
         assignment = names.role_assignment_name(server_id, role_id, principal_id)
+        # Here, not above: the first answer of a starting app would wait for it.
+        from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters  # noqa: PLC0415
+
         parameters: Any = RoleAssignmentCreateParameters(
             role_definition_id=source_roles.role_definition_id(server_id, role_id),
             principal_id=principal_id,

@@ -1,0 +1,60 @@
+"""The composition root: the only place that chooses adapters."""
+
+import os
+from functools import cache
+
+from azure.durable_functions import SyncDurableFunctionsClient
+
+from flexvault.adapters.azure.orchestrations import DurableOrchestrations
+from flexvault.api.app import Api
+from flexvault.api.signing_keys import SigningKeys
+from flexvault.api.tokens import TokenValidator
+from flexvault.ports import Clock, Orchestrations, Ports
+from flexvault.services.starting import start_by_key
+from flexvault.services.vault import Vault
+from flexvault.settings import Settings
+
+
+def build_vault(settings: Settings, clock: Clock | None = None) -> Vault:
+    """Build a vault on Azure."""
+
+    def build_ports() -> Ports:
+        # Here, not above: the host indexes the app, and answers that it is alive, before it needs the SDKs.
+        from flexvault.bootstrap.azure import azure_ports  # noqa: PLC0415
+
+        return azure_ports(settings, clock)
+
+    return Vault(settings=settings, ports=build_ports)
+
+
+@cache
+def get_vault() -> Vault:
+    """Build this process's vault at its first use, never at import: the host imports the app to index it."""
+    return build_vault(Settings.from_environ(os.environ))
+
+
+@cache
+def get_tokens() -> TokenValidator:
+    """Build this process's token check at its first use: it keeps the issuer's keys."""
+    settings = get_vault().settings
+    return TokenValidator(
+        SigningKeys(settings.openid_configuration_url),
+        issuers=settings.token_issuers,
+        audiences=settings.token_audiences,
+        authority=settings.token_issuers[0],
+    )
+
+
+def get_api(orchestrations: Orchestrations) -> Api:
+    """Build the API around one request's task hub."""
+    vault = get_vault()
+
+    def begin(open_key: str) -> None:
+        start_by_key(vault, orchestrations, open_key, vault.ports.clock.storage_now())
+
+    return Api(vault=vault, tokens=get_tokens(), begin=begin)
+
+
+def orchestrations_of(client: SyncDurableFunctionsClient) -> Orchestrations:
+    """Answer the task hub behind the client that the host bound."""
+    return DurableOrchestrations(client)

@@ -58,7 +58,8 @@ def to_response(call: Call, answer: Answer, ids: RequestIds) -> Response:
 
 def to_refusal(error: VaultError, ids: RequestIds) -> Response:
     """Make the response of a failure."""
-    headers = {**problems.headers_of(error), "x-ms-error-code": error.code}
+    code = error.code if _HEADER_TEXT.fullmatch(error.code) else "Unknown"
+    headers = {**problems.headers_of(error), "x-ms-error-code": code}
     return _respond(problems.status_of(error), problems.body_of(error, ids.correlation_id), headers, ids)
 
 

@@ -70,6 +70,8 @@ def handle(app: Api, request: Request) -> Response:
         trace = redact("".join(traceback.format_exception(error)))
         logger.error("request failed unexpectedly, correlation %s: %s", ids.correlation_id, trace)  # noqa: TRY400 - see trace
         response = to_refusal(problems.internal_error(ids.correlation_id), ids)
+    if request.method.upper() == "HEAD":
+        response = replace(response, body=b"")
     logger.info(
         "%s %s answered %d %s in %d ms: operation %s, caller %s, correlation %s",
         request.method,
@@ -96,7 +98,7 @@ class _Seen:
 def _serve(app: Api, request: Request, ids: RequestIds, seen: _Seen) -> Response:
     own = ResourceIds.of(app.vault.settings)
     target = read_target(request.url, PREFIX)
-    seen.path = target.path
+    seen.path = target.escaped_path
     admitted = admit(request, target, app.tokens, own, app.vault.ports.clock.host_now())
     seen.operation, seen.caller = admitted.operation.name, admitted.caller.object_id or "-"
     call = Call(

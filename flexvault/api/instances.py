@@ -9,9 +9,10 @@ from flexvault.api import shapes
 from flexvault.api.bodies import Reader
 from flexvault.api.call import Answer, Call, require_name
 from flexvault.api.checks import run_check
+from flexvault.api.resource_ids import is_resource_id
 from flexvault.api.views import show_instance
 from flexvault.domain import names, row_keys
-from flexvault.domain.errors import InvalidInputError, NotFoundError
+from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientError
 from flexvault.domain.instance import Instance, ProtectionState
 from flexvault.domain.job import Operation
 from flexvault.domain.policy import DATASOURCE_TYPE
@@ -43,9 +44,6 @@ def put_instance(call: Call) -> Answer:
         _require_same_server(old, server_id)
         if old.properties == properties and old.state is ProtectionState.CONFIGURED:
             return _answer(call, old)
-        running = _find_running_job(call, old) if old.properties == properties else None
-        if running is not None:
-            return _accepted(call, old, running)
     request = protection.ProtectionRequest(
         instance_id=call.ids.instance(name) if old is None else old.id,
         name=name if old is None else old.name,
@@ -53,14 +51,7 @@ def put_instance(call: Call) -> Answer:
         policy_name=policy_name,
         properties=properties,
     )
-    with body_references():
-        if str(properties.get("validationType", "")).lower() == "deepvalidation":
-            _check_deeply(call, request)
-        key = call.request_key(properties)
-        instance, job_id, opened = protection.request_protection(call.vault, request, call.actor(), key)
-    if opened is not None:
-        call.begin(opened.key)
-    return _accepted(call, instance, job_id)
+    return _find_running(call, request) or _configure(call, request)
 
 
 def validate_for_backup(call: Call) -> Answer:
@@ -113,6 +104,8 @@ def _read_instance(call: Call, properties: Any, path: str) -> tuple[str, str]:
     source.expect("objectType", "Datasource", optional=True)
     source.expect("datasourceType", DATASOURCE_TYPE, optional=True)
     server_id = source.text("resourceID")
+    if server_id and not is_resource_id(server_id):
+        source.wrong(f"{path}.dataSourceInfo.resourceID", f"'{server_id}' is no ARM id")
     policy_id = reader.inner("policyInfo").text("policyId")
     reader.expect("validationType", "ShallowValidation", "DeepValidation", optional=True)
     reader.text("friendlyName", optional=True)
@@ -132,15 +125,36 @@ def _require_same_server(old: Instance, server_id: str) -> None:
         )
 
 
-def _find_running_job(call: Call, instance: Instance) -> str | None:
-    opened = catalog.find_open_job(call.vault.ports, row_keys.open_row(Operation.CONFIGURE, instance.key))
-    return None if opened is None else opened.job_id
+def _find_running(call: Call, request: protection.ProtectionRequest) -> Answer | None:
+    """Answer the operation that does just this already, whoever asked for it."""
+    key = row_keys.open_row(Operation.CONFIGURE, names.instance_key(request.instance_id))
+    opened = catalog.find_open_job(call.vault.ports, key)
+    if opened is None or opened.state["request"]["properties"] != request.properties:
+        return None
+    instance = catalog.find_instance(call.vault.ports, request.instance_id)
+    if instance is None:
+        raise TransientError(f"the backup instance '{request.name}' is being recorded", code="OperationInProgress")
+    return _accepted(call, instance, opened.job_id)
 
 
-def _check_deeply(call: Call, request: protection.ProtectionRequest) -> None:
-    key = names.instance_key(request.instance_id)
-    validated = protection.validate_for_backup(call.vault, request.server_id, request.policy_name, key)
-    protection.require_rights(call.vault, validated.server)
+def _configure(call: Call, request: protection.ProtectionRequest) -> Answer:
+    with body_references():
+        if str(request.properties.get("validationType", "")).lower() == "deepvalidation":
+            key = names.instance_key(request.instance_id)
+            validated = protection.validate_for_backup(call.vault, request.server_id, request.policy_name, key)
+            protection.require_rights(call.vault, validated.server)
+        request_key = call.request_key(request.properties)
+        try:
+            instance, job_id, opened = protection.request_protection(call.vault, request, call.actor(), request_key)
+        except ConflictError:
+            # The same request may have come twice at once; the other one was faster.
+            running = _find_running(call, request)
+            if running is None:
+                raise
+            return running
+    if opened is not None:
+        call.begin(opened.key)
+    return _accepted(call, instance, job_id)
 
 
 def _accepted(call: Call, instance: Instance, job_id: str) -> Answer:

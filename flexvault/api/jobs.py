@@ -1,10 +1,12 @@
 """Operations on backup jobs."""
 
+import re
+
 from flexvault.api.call import Answer, Call
 from flexvault.api.job_views import show_job, show_job_fully
 from flexvault.api.pages import read_token, write_token
 from flexvault.domain import row_keys
-from flexvault.domain.errors import InvalidInputError, NotFoundError
+from flexvault.domain.errors import NotFoundError
 from flexvault.domain.job import STEPS, JobStatus, Operation, Step
 from flexvault.domain.open_job import JobRecord
 from flexvault.services import catalog
@@ -12,16 +14,16 @@ from flexvault.services import catalog
 
 def list_jobs(call: Call) -> Answer:
     """List jobs, newest first, a page at a time."""
-    after = read_token(call.query.get("$skiptoken", ""))
-    try:
-        found = list(catalog.list_jobs(call.vault.ports, after=after, limit=call.page_size + 1))
-    except ValueError:
-        raise InvalidInputError("the $skipToken is none that the vault made", target="$skipToken") from None
+    after = read_token(call.query.get("$skiptoken", ""), _JOB_ID)
+    found = list(catalog.list_jobs(call.vault.ports, after=after, limit=call.page_size + 1))
     page = found[: call.page_size]
     body: dict[str, object] = {"value": [show_job(call.ids, job) for job in page]}
     if len(found) > len(page):
         body["nextLink"] = call.links.to(call.path, skipToken=write_token(page[-1].job_id))
     return Answer(body=body)
+
+
+_JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def get_job(call: Call) -> Answer:

@@ -6,11 +6,11 @@ from typing import Any
 from flexvault.api.call import Answer, Call
 from flexvault.api.instances import instance_etag
 from flexvault.api.job_views import show_warning
-from flexvault.api.problems import arm_error
+from flexvault.api.problems import arm_error, error_of
 from flexvault.api.resource_ids import INSTANCE_TYPE, normal_location
 from flexvault.api.times import UNFINISHED, wire_time
 from flexvault.api.views import show_instance
-from flexvault.domain.errors import InvalidInputError, NotFoundError
+from flexvault.domain.errors import NotFoundError
 from flexvault.services import catalog
 from flexvault.services.operations import OperationRecord, get_operation
 
@@ -48,7 +48,7 @@ def get_result(call: Call) -> Answer:
     if record.status == RUNNING:
         return Answer(status=HTTPStatus.ACCEPTED, operation_id=record.id, waits=True)
     if record.status == FAILED and record.error:
-        raise _failure(record)
+        raise error_of(record.error)
     if record.kind == PUT_INSTANCE:
         instance = catalog.get_instance(call.vault.ports, record.resource_id)
         return Answer(body=show_instance(call.ids, instance), etag=instance_etag(instance))
@@ -74,14 +74,3 @@ def _job_info(call: Call, record: OperationRecord) -> dict[str, Any]:
     if record.warnings:
         info["warningDetails"] = [show_warning(entry) for entry in record.warnings]
     return info
-
-
-def _failure(record: OperationRecord) -> InvalidInputError:
-    error = record.error or {}
-    return InvalidInputError(
-        error["message"],
-        code=error["code"],
-        hint=error.get("hint", ""),
-        target=error.get("target", ""),
-        inner_code=error.get("inner_code", ""),
-    )

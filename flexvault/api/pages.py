@@ -1,5 +1,6 @@
 """Pages of a list: the token names the last element of the page before, so that nothing is shown twice or left out."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from flexvault.domain.errors import InvalidInputError
@@ -10,13 +11,17 @@ def write_token(last: str) -> str:
     return urlsafe_b64encode(last.encode()).decode()
 
 
-def read_token(token: str) -> str:
+def read_token(token: str, form: re.Pattern[str]) -> str:
     """Answer the element after which a page begins; empty for the first page.
 
     Raises:
         InvalidInputError: The token is none that the vault made.
     """
     try:
-        return urlsafe_b64decode(token.encode()).decode()
+        last = urlsafe_b64decode(token.encode()).decode()
     except ValueError:
-        raise InvalidInputError("the $skipToken is none that the vault made", target="$skipToken") from None
+        last = "?"
+    if last and not form.fullmatch(last):
+        hint = "follow nextLink as it was sent, or begin without a $skipToken"
+        raise InvalidInputError("the $skipToken is none that the vault made", target="$skipToken", hint=hint)
+    return last

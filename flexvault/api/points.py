@@ -7,8 +7,8 @@ from flexvault.api.call import Answer, Call
 from flexvault.api.instances import find_named
 from flexvault.api.pages import read_token, write_token
 from flexvault.api.views import show_point
-from flexvault.domain.errors import InvalidInputError
-from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.errors import InvalidInputError, NotFoundError
+from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.services import catalog
 
 _TERM = re.compile(r"\s*(?P<member>startDate|endDate)\s+eq\s+'(?P<value>[^']*)'\s*", re.IGNORECASE)
@@ -24,7 +24,7 @@ def list_points(call: Call) -> Answer:
         for point in catalog.list_points(call.vault.ports, instance.key)
         if (first is None or point.recovery_point_time >= first) and (last is None or point.recovery_point_time <= last)
     ]
-    token = read_token(call.query.get("$skiptoken", ""))
+    token = read_token(call.query.get("$skiptoken", ""), _PLACE)
     rest = [point for point in points if not token or _place(point) > token]
     page = rest[: call.page_size]
     body: dict[str, object] = {"value": [show_point(call.ids, instance, point) for point in page]}
@@ -37,8 +37,27 @@ def list_points(call: Call) -> Answer:
 def get_point(call: Call) -> Answer:
     """Show one recovery point."""
     instance = find_named(call)
-    point = catalog.get_point(call.vault.ports, instance, call.params["point"])
-    return Answer(body=show_point(call.ids, instance, point))
+    point_id = require_point_id(instance, call.params["point"])
+    return Answer(body=show_point(call.ids, instance, catalog.get_point(call.vault.ports, instance, point_id)))
+
+
+def require_point_id(instance: Instance, point_id: str) -> str:
+    """Refuse what can be no recovery point's id before a table is asked for it.
+
+    Raises:
+        NotFoundError: As if it had been asked.
+    """
+    if not _POINT_ID.fullmatch(point_id):
+        raise NotFoundError(
+            f"backup instance '{instance.name}' has no recovery point '{point_id}'",
+            code="UserErrorRecoveryPointNotFound",
+            target=point_id,
+            hint="list the instance's recovery points: an id has 32 hex digits",
+        )
+    return point_id
+
+
+_POINT_ID = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def _place(point: RecoveryPoint) -> str:
@@ -48,6 +67,7 @@ def _place(point: RecoveryPoint) -> str:
 
 
 _NEWEST_FIRST = 10**18
+_PLACE = re.compile(r"[0-9]{20}-[0-9a-f]{32}")
 
 
 def _read_filter(text: str) -> tuple[datetime | None, datetime | None]:

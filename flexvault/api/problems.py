@@ -114,6 +114,18 @@ def arm_error(
     }
 
 
+def error_of(described: Mapping[str, Any]) -> InvalidInputError:
+    """Make an error of what an operation's row says, for a client that asks what the operation came to."""
+    return InvalidInputError(
+        described["message"],
+        code=described["code"],
+        hint=described.get("hint", ""),
+        target=described.get("target", ""),
+        inner_code=described.get("inner_code", ""),
+        details=tuple(error_of(detail) for detail in described.get("details", [])),
+    )
+
+
 def detail_of(described: Mapping[str, Any]) -> dict[str, Any]:
     """Write one of several mistakes of the same input."""
     return {"code": described["code"], "message": described["message"], "target": described.get("target") or None}

@@ -1,5 +1,6 @@
 """ARM ids in their canonical spelling: what answers show, whatever case a client sent."""
 
+import re
 from dataclasses import dataclass
 
 from flexvault.domain.errors import InvalidInputError
@@ -71,6 +72,14 @@ class ResourceIds:
                 hint=f"send {self.policy('NAME')}",
             )
         return name
+
+
+def is_resource_id(text: str) -> bool:
+    """Say whether a text can be an ARM id: it goes into ARM's URLs, so nothing in it may lead elsewhere."""
+    return _RESOURCE_ID.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
+
+
+_RESOURCE_ID = re.compile(r"/subscriptions/[0-9A-Fa-f-]{36}(/[-A-Za-z0-9_.()$]{1,260})+")
 
 
 def normal_location(location: str) -> str:

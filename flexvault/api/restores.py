@@ -9,6 +9,8 @@ from flexvault.api.bodies import Reader
 from flexvault.api.call import Answer, Call
 from flexvault.api.checks import run_check
 from flexvault.api.instances import body_references, find_named
+from flexvault.api.points import require_point_id
+from flexvault.api.resource_ids import is_resource_id
 from flexvault.domain.instance import Instance
 from flexvault.services.requests import RestoreOrder, restore_point
 from flexvault.services.requests import validate_restore as check_restore
@@ -22,6 +24,7 @@ def restore(call: Call) -> Answer:
     body = call.body(shapes.RESTORE)
     order = _read_order(instance, body, "restoreRequest")
     with body_references():
+        require_point_id(instance, order.point_id)
         claimed = restore_point(call.vault, order, call.request_key(body))
     return accept_job(call, instance, claimed)
 
@@ -33,6 +36,7 @@ def validate_restore(call: Call) -> Answer:
     order = _read_order(instance, body.get("restoreRequestObject"), "restoreRequestObject")
 
     def check() -> tuple[Mapping[str, Any], ...]:
+        require_point_id(instance, order.point_id)
         check_restore(call.vault, order)
         return ()
 
@@ -56,5 +60,7 @@ def _read_order(instance: Instance, request: Any, path: str) -> RestoreOrder:
         file_prefix=details.text("filePrefix"),
         target_resource_id=details.text("targetResourceArmId", optional=True),
     )
+    if order.target_resource_id and not is_resource_id(order.target_resource_id):
+        details.wrong(f"{path}.restoreTargetInfo.targetDetails.targetResourceArmId", "is no ARM id")
     reader.finish("restore request")
     return order

@@ -1,5 +1,6 @@
 """Find the operation of a path: literals compare in lower case, names come from the path as it was sent."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,6 +11,8 @@ from flexvault.api.problems import RefusedError
 from flexvault.api.resource_ids import ResourceIds
 
 BAD_PATH = "InvalidRequestUri"
+MAX_SEGMENT = 260
+_UNUSABLE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,8 @@ class Target:
 
     origin: str
     """Scheme, host and prefix, without a final slash."""
+    escaped_path: str
+    """The whole path as it was sent, for logs."""
     segments: tuple[str, ...]
     """Of the path below the prefix, decoded; empty ones (`//`, a final slash) are left out."""
     query: Mapping[str, str]
@@ -46,11 +51,12 @@ def read_target(url: str, prefix: str) -> Target:
     except ValueError:
         raise RefusedError("the URL is not escaped UTF-8", status=HTTPStatus.BAD_REQUEST, code=BAD_PATH) from None
     for segment in segments:
-        # An id made of such a name would read as another resource's.
-        if segment in {".", ".."} or any(character in "/\\" or ord(character) < 0x20 for character in segment):  # noqa: PLR2004 - control characters
-            text = f"'{segment}' cannot be part of a resource's path"
+        # An id made of such a name would read as another resource's, or is longer than a table's key.
+        if segment in {".", ".."} or _UNUSABLE.search(segment) or len(segment) > MAX_SEGMENT:
+            text = f"'{segment[:MAX_SEGMENT]}' cannot be part of a resource's path"
             raise RefusedError(text, status=HTTPStatus.BAD_REQUEST, code=BAD_PATH)
-    return Target(origin=f"{parts.scheme}://{parts.netloc}{prefix}", segments=segments, query=query)
+    origin = f"{parts.scheme}://{parts.netloc}{prefix}"
+    return Target(origin=origin, escaped_path=parts.path, segments=segments, query=query)
 
 
 def match(template: str, segments: Sequence[str]) -> dict[str, str] | None:

@@ -21,6 +21,7 @@ DATASOURCE_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
 POLICY_NAME = re.compile(r"[-A-Za-z0-9]{3,150}")
 SHORTEST_RETENTION, LONGEST_RETENTION_DAYS = timedelta(days=7), 3660
 DEFAULT_TAG = "Default"
+_DURATION = re.compile(r"P(?=\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?", re.ASCII)
 
 type _PathAndRule = tuple[str, Mapping[str, Any]]
 
@@ -108,16 +109,16 @@ class _Reader:
         if len(retentions) != 1:
             text = f"needs exactly one AzureRetentionRule, the default one, has {len(retentions)}"
             self.wrong("properties.policyRules", f"{text}; further retention rules come with a later version")
-        if not backups or not retentions:
-            return None
-        path, rule = backups[0]
-        name = self._text(rule, path, "name")
-        self._store(path, rule)
-        zone, intervals = self._trigger(path, rule)
-        duration = self._retention(*retentions[0])
+        name, zone, intervals = self._backup(*backups[0]) if backups else ("", None, ())
+        duration = self._retention(*retentions[0]) if retentions else None
         if self.mistakes or zone is None or duration is None:
             return None
         return Policy(rule_name=name, intervals=intervals, zone=zone, retention={DEFAULT_TAG: duration})
+
+    def _backup(self, path: str, rule: Mapping[str, Any]) -> tuple[str, ZoneInfo | None, tuple[Interval, ...]]:
+        name = self._text(rule, path, "name")
+        self._store(path, rule)
+        return name, *self._trigger(path, rule)
 
     def _text(self, holder: Mapping[str, Any], path: str, member: str) -> str:
         value = holder.get(member)
@@ -174,7 +175,8 @@ class _Reader:
             self.wrong(f"{path}[0].isDefault", "must be true")
         if str(tag.get("tagName", "")).lower() != DEFAULT_TAG.lower():
             self.wrong(f"{path}[0].tagInfo.tagName", f"must be '{DEFAULT_TAG}'")
-        if not isinstance(only.get("taggingPriority"), int):
+        priority = only.get("taggingPriority")
+        if not isinstance(priority, int) or isinstance(priority, bool):
             self.wrong(f"{path}[0].taggingPriority", "is missing or not a whole number")
         if only.get("criteria"):
             self.wrong(f"{path}[0].criteria", "must be empty: the default criterion holds for every backup")
@@ -199,10 +201,13 @@ class _Reader:
 
 def find_duration_problem(duration: Any) -> str:
     """Say what is wrong with a retention duration, or nothing: P7D to P10Y, whole days, weeks, months or years."""
-    if not isinstance(duration, str) or not re.fullmatch(r"P(?=\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?", duration):
+    if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
         return f"'{duration}' is no ISO 8601 duration of days, weeks, months or years, such as P3M"
     start = datetime(2023, 1, 1)  # noqa: DTZ001 - only the length counts
-    length = add_duration(start, duration) - start
+    try:
+        length = add_duration(start, duration) - start
+    except (OverflowError, ValueError):  # past the end of the calendar
+        length = timedelta.max
     if length < SHORTEST_RETENTION or length.days > LONGEST_RETENTION_DAYS:
         return f"'{duration}' is outside of P7D to P10Y"
     return ""

@@ -46,9 +46,18 @@ def request_job_id(request_key: str, arrived_at: datetime) -> str:
     return timed_id(arrived_at, f"request|{request_key}|{arrived_at.isoformat()}")
 
 
+def job_milliseconds(job_id: str) -> int:
+    """Read the time that a job's id carries, since 1970; of a GUID that is none of ours it may be past any calendar.
+
+    Raises:
+        ValueError: It is no GUID.
+    """
+    return int(UUID(job_id).hex[:12], 16)
+
+
 def job_time(job_id: str) -> datetime:
     """Read the time that a job's id carries."""
-    return EPOCH + timedelta(milliseconds=int(UUID(job_id).hex[:12], 16))
+    return EPOCH + timedelta(milliseconds=job_milliseconds(job_id))
 
 
 def point_id(job_id: str) -> str:

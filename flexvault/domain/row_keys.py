@@ -42,8 +42,7 @@ def server_row(server_id: str) -> str:
 
 def job_row(job_id: str) -> str:
     """Key a job, newest first, so that one query lists them in order; the id carries its time."""
-    milliseconds = int(names.job_time(job_id).timestamp() * 1000)
-    return f"{_NEWEST_FIRST - milliseconds:015d}-{job_id}"
+    return f"{_NEWEST_FIRST - names.job_milliseconds(job_id):015d}-{job_id}"
 
 
 def open_row(operation: str, subject: str) -> str:

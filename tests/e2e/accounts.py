@@ -1,0 +1,94 @@
+"""What lies in a vault's storage accounts, read and changed with the account keys: by nobody that the vault knows."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+
+from local_cloud.endpoints import BlobAccount
+from local_cloud.launch import VaultHost
+
+
+class Accounts:
+    """The landing, vault, restore and app accounts of one vault."""
+
+    def __init__(self, vault: VaultHost) -> None:
+        """Connect with the account keys."""
+        self._open = ExitStack()
+        storage = vault.endpoints["storage"]
+        trust = storage["ca"]
+        app = storage["app"]
+        # Any: the SDKs' methods are typed in part only.
+        self._tables: Any = self._open.enter_context(
+            TableServiceClient(
+                app["tableEndpoint"],
+                credential=AzureNamedKeyCredential(app["account"], app["key"]),
+                connection_verify=trust,
+            )
+        )
+        self._blobs: dict[str, Any] = {
+            name: self._open.enter_context(_service(account, trust))
+            for name, account in (
+                ("landing", storage["landing"]),
+                ("vault", storage["vault"]),
+                ("restore", storage["restore"]),
+            )
+        }
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._open.close()
+
+    def containers(self, account: str) -> list[str]:
+        """Name an account's containers."""
+        return [str(container.name) for container in self._blobs[account].list_containers()]
+
+    def names(self, account: str, container: str, prefix: str = "") -> list[str]:
+        """Name the blobs of a container."""
+        client = self._blobs[account].get_container_client(container)
+        return list(client.list_blob_names(name_starts_with=prefix))
+
+    def read(self, account: str, container: str, name: str) -> bytes:
+        """Read a blob."""
+        data: bytes = self._blobs[account].get_blob_client(container, name).download_blob().readall()
+        return data
+
+    def write(self, account: str, container: str, name: str, data: bytes) -> None:
+        """Write a blob, also over one that is there; its metadata stay."""
+        client = self._blobs[account].get_blob_client(container, name)
+        metadata = client.get_blob_properties().metadata if client.exists() else None
+        client.upload_blob(data, overwrite=True, metadata=metadata)
+
+    def properties(self, account: str, container: str, name: str) -> Any:
+        """Answer what storage says of a blob."""
+        return self._blobs[account].get_blob_client(container, name).get_blob_properties()
+
+    def tables(self) -> list[str]:
+        """Name the tables."""
+        return [str(table.name) for table in self._tables.list_tables()]
+
+    def rows(self, table: str, query: str = "") -> Iterator[dict[str, Any]]:
+        """Answer the rows of a table."""
+        yield from self._tables.get_table_client(table).query_entities(query)
+
+    def open_rows(self) -> list[dict[str, Any]]:
+        """Answer the open rows: jobs that run."""
+        return list(self.rows("jobs", "PartitionKey eq 'jobs' and RowKey ge 'open-' and RowKey lt 'open.'"))
+
+    def open_row(self, job_id: str) -> dict[str, Any] | None:
+        """Answer a job's open row while there is one."""
+        return next((row for row in self.open_rows() if row["job_id"] == job_id), None)
+
+    def manifest(self, point_name: str) -> tuple[str, dict[str, Any]]:
+        """Answer the path and the content of a point's manifest."""
+        path = next(name for name in self.names("vault", "manifests") if name.endswith(f"/{point_name}.json"))
+        return path, json.loads(self.read("vault", "manifests", path))
+
+
+def _service(account: BlobAccount, trust: str) -> BlobServiceClient:
+    credential = {"account_name": account["account"], "account_key": account["key"]}
+    return BlobServiceClient(account["blobEndpoint"], credential, connection_verify=trust)

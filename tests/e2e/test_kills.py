@@ -1,0 +1,107 @@
+"""The host dies without warning in the middle of a job; a new one goes on, and nothing is done twice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from local_cloud.launch import VaultHost
+from local_cloud.storage import RESTORE_CONTAINER
+from tests.e2e.accounts import Accounts
+from tests.e2e.owner import Faults
+from tests.e2e.user import User
+from tests.e2e.waiting import wait_for
+
+LOOK_SECONDS = 0.005
+"""Between two looks at a step that lasts some tenths of a second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What must grow by one."""
+
+    jobs: int
+    points: int
+    accepted: int
+
+
+@pytest.fixture
+def count(user: User, vault: VaultHost, protected: str) -> Callable[[], Counts]:
+    def count() -> Counts:
+        jobs, points = user.jobs("Backup"), user.points(protected)
+        return Counts(jobs=len(jobs), points=len(points), accepted=len(vault.accepted_backups()))
+
+    return count
+
+
+def is_half_copied(accounts: Accounts, job_id: str, step: str) -> bool:
+    """Say whether a job's copying step has committed some files, and not all."""
+    row = accounts.open_row(job_id)
+    committed = [file["is_committed"] for file in accounts.rows("blocks", f"PartitionKey eq '{job_id}'")]
+    return row is not None and row["step"] == step and any(committed) and not all(committed)
+
+
+def kill_while(vault: VaultHost, holds: Callable[[], bool], what: str) -> None:
+    """Kill the host as soon as something holds; it must still hold when the host is dead."""
+    wait_for(holds, what, pause_seconds=LOOK_SECONDS)
+    vault.kill_host()
+    assert holds(), f"{what}: it was over before the host was killed"
+
+
+def require_one_more(before: Counts, after: Counts) -> None:
+    assert after == Counts(jobs=before.jobs + 1, points=before.points + 1, accepted=before.accepted + 1)
+
+
+def test_a_backup_that_runs_at_the_server_is_polled_on(
+    user: User, vault: VaultHost, protected: str, faults: Faults, count: Callable[[], Counts]
+) -> None:
+    before = count()
+    fault = faults.order("hold-backup", f"{vault.place.subscription_id}.*/startLtrBackup")
+    job = user.back_up(protected)
+    wait_for(lambda: len(vault.accepted_backups()) > before.accepted, "the accepted backup")
+    vault.kill_host()
+    faults.clear(fault)
+    wait_for(lambda: vault.accepted_backups()[-1]["status"] == "Succeeded", "the server's end of the backup")
+    vault.start_host()
+    user.good_end_of(job)
+    require_one_more(before, count())
+
+
+def test_a_backup_whose_start_was_never_answered_is_found(
+    user: User, vault: VaultHost, protected: str, faults: Faults, count: Callable[[], Counts]
+) -> None:
+    before = count()
+    fault = faults.order("hold", f"{vault.place.subscription_id}.*/startLtrBackup")
+    job = user.back_up(protected)
+    wait_for(lambda: faults.is_used_up(fault), "the held start")
+    vault.kill_host()
+    faults.clear(fault)
+    wait_for(lambda: len(vault.accepted_backups()) > before.accepted, "the backup that nobody heard of")
+    vault.start_host()
+    user.good_end_of(job)
+    require_one_more(before, count())
+
+
+def test_a_promotion_goes_on_where_it_stopped(
+    user: User, vault: VaultHost, protected: str, accounts: Accounts, count: Callable[[], Counts]
+) -> None:
+    before = count()
+    job = user.back_up(protected)
+    kill_while(vault, lambda: is_half_copied(accounts, job, "Promoting"), "half of the files promoted")
+    vault.start_host()
+    user.good_end_of(job)
+    require_one_more(before, count())
+    assert accounts.containers("landing") == []
+
+
+def test_a_restore_goes_on_where_it_stopped(user: User, vault: VaultHost, protected: str, accounts: Accounts) -> None:
+    point = user.points(protected)[0]
+    job = user.restore(protected, point, "killed")
+    kill_while(vault, lambda: is_half_copied(accounts, job, "Copying"), "half of the files restored")
+    vault.start_host()
+    user.good_end_of(job)
+    _, manifest = accounts.manifest(point["name"])
+    for file in manifest["files"]:
+        restored = accounts.read("restore", RESTORE_CONTAINER, f"killed{file['suffix']}")
+        assert restored == accounts.read("vault", "points", file["path"])
+    assert "killed_rebuild/rebuild.sh" in accounts.names("restore", RESTORE_CONTAINER, "killed_")

@@ -1,7 +1,7 @@
 """Pages of a list: the token names the last element of the page before, so that nothing is shown twice or left out."""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 
 from flexvault.domain.errors import InvalidInputError
 
@@ -17,11 +17,13 @@ def read_token(token: str, form: re.Pattern[str]) -> str:
     Raises:
         InvalidInputError: The token is none that the vault made.
     """
+    if not token:
+        return ""
     try:
-        last = urlsafe_b64decode(token.encode()).decode()
+        last = b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except ValueError:
-        last = "?"
-    if last and not form.fullmatch(last):
+        last = ""
+    if not form.fullmatch(last):
         hint = "follow nextLink as it was sent, or begin without a $skipToken"
         raise InvalidInputError("the $skipToken is none that the vault made", target="$skipToken", hint=hint)
     return last

@@ -25,6 +25,7 @@ class DoorAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         body = request.body or b""
+        assert isinstance(body, str | bytes)
         answer = handle(
             self._door.api,
             Request(
@@ -58,17 +59,20 @@ class DoorTransport(RequestsTransport):
 class PlainCredential:
     """A token credential as any program would write it."""
 
-    def __init__(self, door: Door, person: str = "contributor") -> None:
+    def __init__(self, door: Door, person: str = "contributor", **claims: Any) -> None:
         self._door = door
         self._person = person
+        self._claims = claims
 
     def get_token(self, *_scopes: str, **_: Any) -> AccessToken:
-        return AccessToken(self._door.token(self._person), 0)
+        return AccessToken(self._door.token(self._person, **self._claims), 0)
 
 
-def sdk_client(door: Door, transport: DoorTransport, person: str = "contributor") -> DataProtectionMgmtClient:
+def sdk_client(
+    door: Door, transport: DoorTransport, person: str = "contributor", **claims: Any
+) -> DataProtectionMgmtClient:
     return DataProtectionMgmtClient(
-        PlainCredential(door, person),
+        PlainCredential(door, person, **claims),
         builders.SUBSCRIPTION,
         base_url=ORIGIN,
         credential_scopes=["api://flexvault/.default"],

@@ -436,7 +436,7 @@ def test_keys_of_this_machine_are_read_over_http() -> None:
             self.end_headers()
             self.wfile.write(b"{}")
 
-        def log_message(self, *_args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's parameter
             pass
 
     with HTTPServer(("127.0.0.1", 0), Page) as server:

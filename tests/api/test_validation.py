@@ -64,6 +64,18 @@ def stop(door: Door) -> None:
     door.world.memory.servers.set_state(builders.SERVER_ID, "Stopped")
 
 
+def remove(door: Door) -> None:
+    door.world.memory.servers.remove(builders.SERVER_ID)
+
+
+def revoke(door: Door) -> None:
+    door.world.memory.roles.revoke(builders.SERVER_ID)
+
+
+def delete_policy(door: Door) -> None:
+    door.send("DELETE", POLICY_ID)
+
+
 def replicate(door: Door) -> None:
     servers = door.world.memory.servers
     servers.put(replace(servers.get(builders.SERVER_ID), replication_role="AsyncReplica"))
@@ -72,11 +84,11 @@ def replicate(door: Door) -> None:
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
-        pytest.param(lambda door: door.world.memory.servers.remove(builders.SERVER_ID), "PostgreSQLFlexOperationFailedUserError", id="gone"),
+        pytest.param(remove, "PostgreSQLFlexOperationFailedUserError", id="gone"),
         pytest.param(stop, "PostgreSQLFlexOperationFailedUserError", id="stopped"),
         pytest.param(replicate, "UserErrorReplicaServerNotSupported", id="replica"),
-        pytest.param(lambda door: door.world.memory.roles.revoke(builders.SERVER_ID), "UserErrorMissingRequiredPermissions", id="no rights"),
-        pytest.param(lambda door: door.send("DELETE", POLICY_ID), "ResourceNotFound", id="no policy"),
+        pytest.param(revoke, "UserErrorMissingRequiredPermissions", id="no rights"),
+        pytest.param(delete_policy, "ResourceNotFound", id="no policy"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_fails_the_operation(door: Door, spoil: Any, code: str) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flexvault.domain import names
+from flexvault.domain.azure_codes import ARM_CODES, BUSY_CODES, OPERATION_FAILED
 from flexvault.domain.errors import ConflictError, ThrottledError, TransientError
 from flexvault.domain.instance import RUNS_BACKUPS, Instance
 from flexvault.domain.job import (
@@ -21,12 +22,10 @@ from flexvault.domain.open_job import OpenJob
 from flexvault.ports import LtrOperation, Server
 from flexvault.services import catalog
 from flexvault.services.progress import sub_tasks, warning
-from flexvault.services.source_checks import FAILED, ServerIsChangingError, get_server, require_ready, size_warnings
+from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
 from flexvault.services.steps import LookAgainError, StepRun
 
 SHORTEST_GRANT, FIRST_GRANT, LONGEST_GRANT = timedelta(hours=12), timedelta(hours=48), timedelta(days=7, hours=-1)
-BUSY_CODES = frozenset({"ServerIsBusy", "ServerBusy", "ServerNotReadyForLongTermBackup"})
-PERMANENT_CODES = frozenset({"AuthorizationFailed", "ResourceNotFound", "ResourceGroupNotFound"})
 GIVEN_UP_AFTER = timedelta(days=7)
 OVERDUE_POLL_SECONDS = 3600.0
 LOOK_AGAIN_SECONDS = 30.0
@@ -152,7 +151,9 @@ def _wait_for_server(run: StepRun, error: ConflictError | ServerIsChangingError)
         half = run.open.not_before + (datetime.fromisoformat(follower) - run.open.not_before) / 2
         if run.now() > half:
             action = "let the server become Ready; the next slot tries again"
-            failure = Failure(code=FAILED, message=error.message, recommended_action=action, inner_code=error.code)
+            failure = Failure(
+                code=OPERATION_FAILED, message=error.message, recommended_action=action, inner_code=error.code
+            )
             return closes_as(JobStatus.FAILED, failure)
     return Result(outcome=Outcome.AGAIN, wait_seconds=_busy_wait(run))
 
@@ -262,11 +263,11 @@ def _succeeded(run: StepRun, operation: LtrOperation) -> Result:
 def _failed(run: StepRun, operation: LtrOperation) -> Result:
     text = operation.error_message or f"the server reported {operation.status} without a reason"
     failure = Failure(
-        code=FAILED,
+        code=OPERATION_FAILED,
         message=f"the backup '{operation.backup_name}' failed: {text}",
         recommended_action="look at the server's state and its long-term-retention operations, then back up on demand",
         inner_code=operation.error_code,
-        is_retryable=operation.error_code not in PERMANENT_CODES,
+        is_retryable=operation.error_code not in ARM_CODES,
     )
     if not failure.is_retryable:
         return closes_as(JobStatus.FAILED, failure)

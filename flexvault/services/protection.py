@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
+from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotAuthorizedError
 from flexvault.domain.events import Rows, Target
 from flexvault.domain.instance import RUNS_BACKUPS, Instance, ProtectionState, StoredPolicy
@@ -79,8 +80,8 @@ def validate_for_backup(vault: Vault, server_id: str, policy_name: str, instance
     except ServerIsChangingError as error:
         raise InvalidInputError(
             error.message,
-            code="PostgreSQLFlexOperationFailedUserError",
-            inner_code="ServerNotReadyForLongTermBackup",
+            code=OPERATION_FAILED,
+            inner_code=NOT_READY,
             target=server.id,
             hint="wait until the server is Ready, then try again",
         ) from None

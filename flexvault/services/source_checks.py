@@ -1,5 +1,6 @@
 """What is true of a source server before it is backed up."""
 
+from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
 from flexvault.domain.errors import NotFoundError, PermanentError, TransientError
 from flexvault.ports import Server, Servers
 from flexvault.services.progress import warning
@@ -7,20 +8,18 @@ from flexvault.services.progress import warning
 LARGEST_SERVER_GIB = 1024
 PASSING_STATES = frozenset({"Starting", "Stopping", "Updating", "Restarting", "Provisioning"})
 REPLICA_ROLES = frozenset({"AsyncReplica", "GeoAsyncReplica"})
-FAILED = "PostgreSQLFlexOperationFailedUserError"
-GONE = frozenset({"ResourceNotFound", "ResourceGroupNotFound", "SubscriptionNotFound"})
 
 
 class ServerNotReadyError(PermanentError):
     """The server is in a state that does not pass by itself."""
 
-    default_code = FAILED
+    default_code = OPERATION_FAILED
 
 
 class ServerIsChangingError(TransientError):
     """The server is in a state that passes by itself."""
 
-    default_code = "ServerNotReadyForLongTermBackup"
+    default_code = NOT_READY
 
 
 def get_server(servers: Servers, server_id: str) -> Server:
@@ -34,7 +33,7 @@ def get_server(servers: Servers, server_id: str) -> Server:
     except NotFoundError as error:
         raise NotFoundError(
             f"the server '{server_id}' does not exist",
-            code=FAILED,
+            code=OPERATION_FAILED,
             inner_code=error.code,
             target=server_id,
             hint="check the id; if the server was deleted, stop the protection of its backup instance",
@@ -60,7 +59,7 @@ def require_ready(server: Server) -> None:
     if server.state != "Ready":
         raise ServerNotReadyError(
             f"the server '{server.name}' is {server.state}, not Ready",
-            inner_code="ServerNotReadyForLongTermBackup",
+            inner_code=NOT_READY,
             target=server.id,
             hint=f"start the server: az postgres flexible-server start --ids {server.id}",
         )

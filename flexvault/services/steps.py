@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flexvault.domain import row_keys
+from flexvault.domain.azure_codes import ARM_CODES, OPERATION_FAILED
 from flexvault.domain.errors import PermanentError, RowChangedError, TransientError
-from flexvault.domain.job import Failure, JobStatus, Outcome, Result, Step, closes_as, next_step
+from flexvault.domain.job import Failure, JobStatus, Operation, Outcome, Result, Step, closes_as, next_step
 from flexvault.domain.open_job import OpenJob, encode
 from flexvault.domain.rows import Change, Merge, Replace
 from flexvault.messages import StepAnswer, StepRequest
@@ -169,11 +170,12 @@ def _run_one(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect])
 
 def fail(run: StepRun, error: PermanentError) -> Result:
     """End a job because of an error that will not pass by itself."""
+    is_arms = run.open.operation is Operation.BACKUP and error.code in ARM_CODES
     failure = Failure(
-        code=error.code,
+        code=OPERATION_FAILED if is_arms else error.code,
         message=error.message,
         recommended_action=error.hint,
-        inner_code=error.inner_code,
+        inner_code=error.code if is_arms else error.inner_code,
         is_user_error=error.code not in {"InternalError", "ChecksumDiffers", "InvalidTransition"},
     )
     return closes_as(JobStatus.FAILED, failure, warnings=list(run.open.state.get("warnings", [])))

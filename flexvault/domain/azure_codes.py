@@ -1,0 +1,9 @@
+"""Codes of Azure that decide something here; the code counts, never the HTTP status beside it."""
+
+OPERATION_FAILED = "PostgreSQLFlexOperationFailedUserError"
+"""Azure Backup's code for what the server or ARM refused; their own code stands behind it as the inner code."""
+NOT_READY = "ServerNotReadyForLongTermBackup"
+BUSY_CODES = frozenset({"ServerIsBusy", "ServerBusy", NOT_READY})
+"""Refusals that pass by themselves: nothing was started."""
+ARM_CODES = frozenset({"AuthorizationFailed", "ResourceNotFound", "ResourceGroupNotFound"})
+"""Refusals of ARM that do not pass by themselves."""

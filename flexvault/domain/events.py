@@ -175,7 +175,7 @@ def _protection_configured(entry: Entry, rows: Rows) -> Sequence[Batch]:
 
 def _protection_failed(entry: Entry, rows: Rows) -> Sequence[Batch]:
     values = {"state": "ConfiguringProtectionFailed", "error": json.dumps(entry.body["error"])}
-    return (*_instance_change(entry, rows, values), *_mark_job(entry, rows, "configured_event_id"))
+    return (*_instance_change(entry, rows, values), *_mark_job(entry, rows, "failed_event_id"))
 
 
 def _protection_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
@@ -302,7 +302,7 @@ _TYPES = (
     ),
     EventType(
         name="ProtectionFailed",
-        done_member="configured_event_id",
+        done_member="failed_event_id",
         targets=_protection_targets,
         project=_protection_failed,
     ),

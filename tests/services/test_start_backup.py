@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from flexvault.adapters.memory.ltr import LtrScript
+from flexvault.domain.azure_codes import OPERATION_FAILED
 from flexvault.domain.errors import (
     ConflictError,
     InvalidInputError,
@@ -111,21 +112,26 @@ def test_a_throttled_start_waits_as_long_as_it_was_told():
 
 
 @pytest.mark.parametrize(
-    ("refusal", "code"),
+    ("refusal", "code", "inner_code"),
     [
-        pytest.param(NotAuthorizedError("no right"), "AuthorizationFailed", id="403"),
-        pytest.param(NotFoundError("gone", code="ResourceGroupNotFound"), "ResourceGroupNotFound", id="404"),
-        pytest.param(InvalidInputError("bad", code="InvalidParameter"), "InvalidParameter", id="400"),
-        pytest.param(ConflictError("other", code="BackupNameInUse"), "BackupNameInUse", id="409"),
+        pytest.param(NotAuthorizedError("no right"), OPERATION_FAILED, "AuthorizationFailed", id="403"),
+        pytest.param(
+            NotFoundError("gone", code="ResourceGroupNotFound"), OPERATION_FAILED, "ResourceGroupNotFound", id="404"
+        ),
+        pytest.param(InvalidInputError("bad", code="InvalidParameter"), "InvalidParameter", None, id="400"),
+        pytest.param(ConflictError("other", code="BackupNameInUse"), "BackupNameInUse", None, id="409"),
     ],
 )
-def test_a_refusal_that_stays_closes_the_job_with_azures_own_code(refusal: VaultError, code: str):
+def test_a_refusal_that_stays_closes_the_job_with_azures_own_code(
+    refusal: VaultError, code: str, inner_code: str | None
+):
     world = claimed()
     world.memory.faults.fail_next("ltr.start", refusal)
     finish(world)
     job = newest_job(world)
     assert job.status is JobStatus.FAILED
-    assert (job.error or {})["code"] == code
+    error = job.error or {}
+    assert (error["code"], error.get("innerError", {}).get("code")) == (code, inner_code)
     assert accepted_attempts(world) == []
 
 

@@ -14,7 +14,7 @@ from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_a
 from flexvault.domain.retention import Decision, judge
 from flexvault.ports import Orchestrations, Ports
 from flexvault.services import catalog
-from flexvault.services.claims import claim_job
+from flexvault.services.claims import NewJob, claim_job
 from flexvault.services.journal import Draft, append, read_entry
 from flexvault.services.progress import warning
 from flexvault.services.retention_plan import find_unsealed, point_of, read_points, store_plan
@@ -30,18 +30,17 @@ def begin_retention(vault: Vault, orchestrations: Orchestrations) -> str:
     """Claim a retention job; while one runs, only the plan of this moment is stored. Answers the job's id or ''."""
     now = vault.ports.clock.storage_now()
     job_id = names.request_job_id("retention", now)
+    job = NewJob(
+        job_id=job_id,
+        operation=Operation.RETENTION,
+        subject=blob_names.VAULT_STREAM,
+        instance=blob_names.VAULT_STREAM,
+        not_before=now,
+        is_user_triggered=False,
+        facts={"vault": vault.settings.vault_name},
+    )
     try:
-        opened = claim_job(
-            vault.ports,
-            job_id=job_id,
-            operation=Operation.RETENTION,
-            subject=blob_names.VAULT_STREAM,
-            instance=blob_names.VAULT_STREAM,
-            now=now,
-            not_before=now,
-            is_user_triggered=False,
-            facts={"vault": vault.settings.vault_name},
-        )
+        opened = claim_job(vault.ports, job, now)
     except AlreadyExistsError:
         store_plan(vault, now)
         return ""

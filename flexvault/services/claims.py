@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,67 +17,74 @@ from flexvault.ports import Ports
 from flexvault.services import catalog
 
 
-def claim_job(
-    ports: Ports,
-    *,
-    job_id: str,
-    operation: Operation,
-    subject: str,
-    instance: str,
-    now: datetime,
-    not_before: datetime,
-    is_user_triggered: bool,
-    facts: Mapping[str, Any],
-    state: Mapping[str, Any] | None = None,
-    target: Mapping[str, Any] | None = None,
-    recovery: Mapping[str, Any] | None = None,
-    with_changes: Sequence[Change] = (),
-) -> OpenJob:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job that is to be claimed."""
+
+    job_id: str
+    """A derived id."""
+    operation: Operation
+    subject: str
+    """With the operation the key of the open row: at most one open job each."""
+    instance: str
+    """32 hex digits of the backup instance, or `vault`."""
+    not_before: datetime
+    """When its first step may run."""
+    is_user_triggered: bool
+    facts: Mapping[str, Any]
+    """What is true at the claim."""
+    state: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What its steps begin with."""
+    target: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Of a restore: where to."""
+    recovery: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Of a restore: the recovery point."""
+
+    def open_row(self, now: datetime) -> OpenJob:
+        """Answer the row by which it runs."""
+        return OpenJob(
+            key=row_keys.open_row(self.operation, self.subject),
+            job_id=self.job_id,
+            operation=self.operation,
+            instance=self.instance,
+            step=STEPS[self.operation][0],
+            next_check_at=max(now, self.not_before),
+            not_before=self.not_before,
+            claimed_at=now,
+            state=self.state,
+        )
+
+    def record(self, now: datetime) -> JobRecord:
+        """Answer the row that people see."""
+        return JobRecord(
+            job_id=self.job_id,
+            operation=self.operation,
+            status=JobStatus.IN_PROGRESS,
+            instance=self.instance,
+            is_user_triggered=self.is_user_triggered,
+            started_at=max(now, self.not_before),
+            facts=self.facts,
+            target=self.target,
+            recovery=self.recovery,
+        )
+
+
+def claim_job(ports: Ports, job: NewJob, now: datetime, with_changes: Sequence[Change] = ()) -> OpenJob:
     """Insert a job; the insert is the claim.
 
     Args:
         ports: Where to write.
-        job_id: A derived id.
-        operation: What it does.
-        subject: With the operation the key of the open row: at most one open job each.
-        instance: 32 hex digits of the backup instance, or `vault`.
+        job: The job.
         now: When it is claimed.
-        not_before: When its first step may run.
-        is_user_triggered: Whether a person asked.
-        facts: What is true at the claim.
-        state: What its steps begin with.
-        target: Of a restore: where to.
-        recovery: Of a restore: the recovery point.
         with_changes: Further rows of the jobs' partition, in the same transaction.
 
     Raises:
         AlreadyExistsError: One of the rows is there already.
         RowChangedError: One of the further rows changed.
     """
-    opened = OpenJob(
-        key=row_keys.open_row(operation, subject),
-        job_id=job_id,
-        operation=operation,
-        instance=instance,
-        step=STEPS[operation][0],
-        next_check_at=max(now, not_before),
-        not_before=not_before,
-        claimed_at=now,
-        state=state or {},
-    )
-    record = JobRecord(
-        job_id=job_id,
-        operation=operation,
-        status=JobStatus.IN_PROGRESS,
-        instance=instance,
-        is_user_triggered=is_user_triggered,
-        started_at=max(now, not_before),
-        facts=facts,
-        target=target or {},
-        recovery=recovery or {},
-    )
+    opened = job.open_row(now)
     changes: list[Change] = [
-        Insert(key=opened.job_key, values=record.to_values()),
+        Insert(key=opened.job_key, values=job.record(now).to_values()),
         Insert(key=opened.key, values=opened.to_values()),
         *with_changes,
     ]
@@ -99,19 +107,18 @@ def instance_facts(instance: Instance, policy: StoredPolicy | None, **more: Any)
     return facts | more
 
 
-def request_insert(request_key: str, job_id: str, now: datetime) -> Insert:
-    """Remember a client's request with its job, so that its repetition meets the first one's answer."""
-    return Insert(key=row_keys.request_row(request_key), values={"job_id": job_id, "arrived_at": now})
+def claim_once(ports: Ports, request_key: str, job: NewJob, now: datetime) -> OpenJob | str:
+    """Claim a job for a client's request; answers the job, or the id of the one that the same request made before.
 
-
-def claim_once(ports: Ports, request_key: str, now: datetime, **claim: Any) -> OpenJob | str:
-    """Claim a job for a client's request; answers the job, or the id of the one that the same request made before."""
+    Raises:
+        AlreadyExistsError: Another request's job is open.
+    """
     known = catalog.find_request(ports, request_key)
     if known is not None:
         return known
-    extra = [request_insert(request_key, claim["job_id"], now), *claim.pop("with_changes", ())]
+    values = {"job_id": job.job_id, "arrived_at": now}
     try:
-        return claim_job(ports, now=now, with_changes=extra, **claim)
+        return claim_job(ports, job, now, [Insert(key=row_keys.request_row(request_key), values=values)])
     except AlreadyExistsError:
         known = catalog.find_request(ports, request_key)
         if known is not None:

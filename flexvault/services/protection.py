@@ -15,7 +15,7 @@ from flexvault.domain.open_job import OpenJob
 from flexvault.domain.policy import DATASOURCE_TYPE
 from flexvault.ports import Server
 from flexvault.services import catalog
-from flexvault.services.claims import claim_once
+from flexvault.services.claims import NewJob, claim_once
 from flexvault.services.journal import Draft, append
 from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
 from flexvault.services.steps import StepRun
@@ -110,42 +110,9 @@ def request_protection(
     now = vault.ports.clock.storage_now()
     key = names.instance_key(request.instance_id)
     validated = validate_for_backup(vault, request.server_id, request.policy_name, key)
-    body = {
-        "instance": key,
-        "instance_id": request.instance_id,
-        "instance_name": request.name,
-        "server_id": validated.server.id,
-        "server_location": validated.server.location,
-        "policy_name": validated.policy.name,
-        "policy_seq": validated.policy.journal_seq,
-        "properties": dict(request.properties),
-    }
     job_id = names.request_job_id(request_key, now)
-    facts = {
-        "instance_id": request.instance_id,
-        "instance_name": request.name,
-        "friendly_name": str(request.properties.get("friendlyName") or validated.server.name),
-        "server_id": validated.server.id,
-        "server_name": validated.server.name,
-        "server_location": validated.server.location,
-        "policy_name": validated.policy.name,
-        "policy_seq": validated.policy.journal_seq,
-    }
-    state = {"request": body, "actor": dict(actor), "warnings": [dict(entry) for entry in validated.warnings]}
     try:
-        claimed = claim_once(
-            vault.ports,
-            request_key,
-            now,
-            job_id=job_id,
-            operation=Operation.CONFIGURE,
-            subject=key,
-            instance=key,
-            not_before=now,
-            is_user_triggered=True,
-            facts=facts,
-            state=state,
-        )
+        claimed = claim_once(vault.ports, request_key, _configure_job(request, validated, actor, job_id, now), now)
     except AlreadyExistsError:
         raise ConflictError(
             f"another configuration of backup instance '{request.name}' is running",
@@ -160,6 +127,35 @@ def request_protection(
         return catalog.get_instance(vault.ports, request.instance_id), claimed, None
     _append_requested(vault, claimed)
     return catalog.get_instance(vault.ports, request.instance_id), claimed.job_id, claimed
+
+
+def _configure_job(
+    request: ProtectionRequest, validated: Validated, actor: Mapping[str, str], job_id: str, now: datetime
+) -> NewJob:
+    key = names.instance_key(request.instance_id)
+    common = {
+        "instance_id": request.instance_id,
+        "instance_name": request.name,
+        "server_id": validated.server.id,
+        "server_location": validated.server.location,
+        "policy_name": validated.policy.name,
+        "policy_seq": validated.policy.journal_seq,
+    }
+    friendly_name = str(request.properties.get("friendlyName") or validated.server.name)
+    return NewJob(
+        job_id=job_id,
+        operation=Operation.CONFIGURE,
+        subject=key,
+        instance=key,
+        not_before=now,
+        is_user_triggered=True,
+        facts={**common, "friendly_name": friendly_name, "server_name": validated.server.name},
+        state={
+            "request": {**common, "instance": key, "properties": dict(request.properties)},
+            "actor": dict(actor),
+            "warnings": [dict(entry) for entry in validated.warnings],
+        },
+    )
 
 
 def grant_roles(run: StepRun) -> Result:

@@ -6,15 +6,14 @@ from typing import Any
 
 from flexvault.domain import names
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError
-from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint
+from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
 from flexvault.domain.job import Operation
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.policy import parse_policy
-from flexvault.domain.schedule import next_slot
 from flexvault.services import catalog
-from flexvault.services.claims import claim_once, instance_facts
+from flexvault.services.claims import NewJob, claim_once, instance_facts
 from flexvault.services.restore_target import require_empty, require_inside, require_prefix
-from flexvault.services.scheduling import backup_state
+from flexvault.services.scheduling import backup_job
 from flexvault.services.vault import Vault
 
 OVERLAP = "UserErrorMaxConcurrentOperationLimitReached"
@@ -60,34 +59,10 @@ def back_up_now(vault: Vault, instance_id: str, rule_name: str, tag: str, reques
             hint="wait until it is ProtectionConfigured; after ConfiguringProtectionFailed PUT it again",
         )
     stored = catalog.get_policy(vault.ports, instance.policy_name)
-    policy = parse_policy(stored.properties)
-    tags = {name.lower(): name for name in policy.retention}
-    wanted = (tag or (rule_name if rule_name.lower() in tags else next(iter(policy.retention)))).lower()
-    if rule_name.lower() not in {policy.rule_name.lower(), *tags}:
-        known = ", ".join([policy.rule_name, *policy.retention])
-        raise InvalidInputError(
-            f"policy '{stored.name}' has no rule '{rule_name}'; it has {known}", target="backupRuleOptions.ruleName"
-        )
-    if wanted not in tags:
-        raise InvalidInputError(
-            f"policy '{stored.name}' has no retention tag '{tag}'; it has {', '.join(policy.retention)}",
-            target="backupRuleOptions.triggerOption.retentionTagOverride",
-        )
-    follower = next_slot(policy.intervals, policy.zone, now)
+    chosen = _choose_tag(stored, rule_name, tag)
+    job = backup_job(instance, stored, chosen, job_id=names.request_job_id(request_key, now), not_before=now)
     try:
-        claimed = claim_once(
-            vault.ports,
-            request_key,
-            now,
-            job_id=names.request_job_id(request_key, now),
-            operation=Operation.BACKUP,
-            subject=instance.key,
-            instance=instance.key,
-            not_before=now,
-            is_user_triggered=True,
-            facts=instance_facts(instance, stored, rule_name=policy.rule_name, tag=tags[wanted]),
-            state=backup_state(instance, stored, tags[wanted], follower=follower),
-        )
+        return Claimed.of(claim_once(vault.ports, request_key, job, now))
     except AlreadyExistsError:
         raise ConflictError(
             f"a backup of '{instance.friendly_name}' is running",
@@ -95,7 +70,24 @@ def back_up_now(vault: Vault, instance_id: str, rule_name: str, tag: str, reques
             target=instance.id,
             hint="wait for the running job, then trigger the backup again",
         ) from None
-    return Claimed.of(claimed)
+
+
+def _choose_tag(stored: StoredPolicy, rule_name: str, tag: str) -> str:
+    """Answer the tag that a request names, in the policy's own spelling."""
+    policy = parse_policy(stored.properties)
+    tags = {name.lower(): name for name in policy.retention}
+    if rule_name.lower() not in {policy.rule_name.lower(), *tags}:
+        known = ", ".join([policy.rule_name, *policy.retention])
+        raise InvalidInputError(
+            f"policy '{stored.name}' has no rule '{rule_name}'; it has {known}", target="backupRuleOptions.ruleName"
+        )
+    wanted = tag or (rule_name if rule_name.lower() in tags else next(iter(policy.retention)))
+    if wanted.lower() not in tags:
+        raise InvalidInputError(
+            f"policy '{stored.name}' has no retention tag '{tag}'; it has {', '.join(policy.retention)}",
+            target="backupRuleOptions.triggerOption.retentionTagOverride",
+        )
+    return tags[wanted.lower()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,21 +133,16 @@ def restore_point(vault: Vault, order: RestoreOrder, request_key: str) -> Claime
         "resource_id": order.target_resource_id,
     }
     job_id = names.request_job_id(request_key, now)
-    facts = instance_facts(instance, catalog.find_policy(vault.ports, instance.policy_name))
-    recovery = {"point_id": point.point_id, "recovery_point_time": point.recovery_point_time.isoformat()}
-    claimed = claim_once(
-        vault.ports,
-        request_key,
-        now,
+    job = NewJob(
         job_id=job_id,
         operation=Operation.RESTORE,
         subject=job_id,
         instance=instance.key,
         not_before=now,
         is_user_triggered=True,
-        facts=facts,
+        facts=instance_facts(instance, catalog.find_policy(vault.ports, instance.policy_name)),
         state={"point_id": point.point_id, "target": target},
         target=target,
-        recovery=recovery,
+        recovery={"point_id": point.point_id, "recovery_point_time": point.recovery_point_time.isoformat()},
     )
-    return Claimed.of(claimed)
+    return Claimed.of(claim_once(vault.ports, request_key, job, now))

@@ -1,8 +1,7 @@
 """Claim due slots: the insert is the claim, so there is one backup per slot however often a timer fires."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from flexvault.domain import names, row_keys
 from flexvault.domain.errors import AlreadyExistsError, PermanentError, RowChangedError
@@ -14,7 +13,7 @@ from flexvault.domain.rows import Change, Insert, Replace, Row
 from flexvault.domain.schedule import due_slots, next_slot
 from flexvault.ports import Orchestrations
 from flexvault.services import catalog
-from flexvault.services.claims import claim_job, dump_missed, instance_facts
+from flexvault.services.claims import NewJob, claim_job, dump_missed, instance_facts
 from flexvault.services.starting import start_due
 from flexvault.services.vault import Vault
 
@@ -84,21 +83,16 @@ def claim_newest_slot(
         Replace(key=row.key, values={**row.values, "last_slot": slot}, etag=row.etag),
         *_missed_changes(instance.key, row, missed),
     ]
-    follower = next_slot(policy.intervals, policy.zone, slot)
+    job = backup_job(
+        instance,
+        stored,
+        DEFAULT_TAG,
+        job_id=names.slot_job_id(instance.key, slot),
+        not_before=pace.next_start(subscription_of(instance), max(slot, now)),
+        slot=slot,
+    )
     try:
-        return claim_job(
-            ports,
-            job_id=names.slot_job_id(instance.key, slot),
-            operation=Operation.BACKUP,
-            subject=instance.key,
-            instance=instance.key,
-            now=now,
-            not_before=pace.next_start(subscription_of(instance), max(slot, now)),
-            is_user_triggered=False,
-            facts=instance_facts(instance, stored, rule_name=policy.rule_name, slot=slot.isoformat(), tag=DEFAULT_TAG),
-            state=backup_state(instance, stored, DEFAULT_TAG, slot=slot, follower=follower),
-            with_changes=extra,
-        )
+        return claim_job(ports, job, now, extra)
     except (AlreadyExistsError, RowChangedError):
         return None  # another tick claimed it
 
@@ -108,23 +102,36 @@ def subscription_of(instance: Instance) -> str:
     return instance.server_id.split("/")[2].lower()
 
 
-def backup_state(
+def backup_job(
     instance: Instance,
     stored: StoredPolicy,
     tag: str,
     *,
+    job_id: str,
+    not_before: datetime,
     slot: datetime | None = None,
-    follower: datetime | None = None,
-) -> Mapping[str, Any]:
-    """Answer what a backup's steps begin with."""
-    return {
-        "subscription": subscription_of(instance),
-        "policy_seq": stored.journal_seq,
-        "policy_name": stored.name,
-        "tag": tag,
-        "slot": slot.isoformat() if slot else "",
-        "next_slot": follower.isoformat() if follower else "",
-    }
+) -> NewJob:
+    """Describe a backup job; without a slot it is one that a person asked for."""
+    policy = parse_policy(stored.properties)
+    follower = next_slot(policy.intervals, policy.zone, slot or not_before)
+    shown = {"slot": slot.isoformat()} if slot else {}
+    return NewJob(
+        job_id=job_id,
+        operation=Operation.BACKUP,
+        subject=instance.key,
+        instance=instance.key,
+        not_before=not_before,
+        is_user_triggered=slot is None,
+        facts=instance_facts(instance, stored, rule_name=policy.rule_name, tag=tag, **shown),
+        state={
+            "subscription": subscription_of(instance),
+            "policy_seq": stored.journal_seq,
+            "policy_name": stored.name,
+            "tag": tag,
+            "slot": slot.isoformat() if slot else "",
+            "next_slot": follower.isoformat() if follower else "",
+        },
+    )
 
 
 def _protected(vault: Vault) -> Iterator[tuple[Instance, StoredPolicy, Policy]]:

@@ -33,9 +33,13 @@ CONTAINER_URL = "https://restore.example/target"
 ROLES = {name: f"Backup.{name.title()}" for name in ("reader", "operator", "contributor", "approver")}
 
 
-@cache
 def private_key(name: str = "issuer") -> rsa.RSAPrivateKey:
     """One key per name for the whole test session: making them is slow."""
+    return _make_key(name)
+
+
+@cache
+def _make_key(_name: str) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from flexvault.domain.errors import TransientError
 from flexvault.ports import Server
 from tests import builders
 from tests.api.doors import INSTANCE, POLICY_ID, VAULT_ID, Door, instance_body, policy_body
@@ -116,6 +117,24 @@ def test_a_start_that_the_hub_refuses_is_postponed_and_reported(door: Door) -> N
     (event,) = [facts for name, facts in door.world.memory.telemetry.events if name == "StartPostponed"]
     assert event["flexvault.error"] == "TaskHubUnusable"
     assert len(door.world.open_jobs()) == 1
+
+
+def test_a_request_that_died_after_its_claim_is_finished_by_its_job(door: Door) -> None:
+    door.world.memory.faults.fail_next("vault_writer.create", TransientError("the vault account is away"))
+    assert door.send("PUT", INSTANCE, instance_body()).status == 503
+    waiting = door.send("PUT", INSTANCE, instance_body())
+    assert (waiting.status, waiting.error["code"]) == (503, "OperationInProgress")
+    assert waiting.header("Retry-After")
+    door.run_jobs()
+    assert door.send("PUT", INSTANCE, instance_body()).status == 200
+    assert len(door.world.jobs()) == 1
+
+
+def test_an_instance_whose_source_was_never_sent_still_shows_it(door: Door) -> None:
+    builders.protect(door.world)
+    shown = door.send("GET", INSTANCE).json["properties"]
+    assert shown["dataSourceInfo"]["resourceID"] == builders.SERVER_ID
+    assert shown["policyInfo"]["policyId"] == POLICY_ID
 
 
 def test_rights_that_nobody_may_grant_fail_the_operation_with_the_commands(door: Door) -> None:

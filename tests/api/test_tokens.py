@@ -9,6 +9,8 @@ from typing import Any
 import jwt
 import pytest
 
+from flexvault.api.app import build_tokens
+from flexvault.api.problems import RefusedError
 from tests.api.doors import (
     AUDIENCE,
     CONFIGURATION_URL,
@@ -147,7 +149,14 @@ def test_a_token_signed_with_the_public_key_as_a_shared_secret_is_refused(door: 
 def test_another_rsa_algorithm_is_refused(door: Door) -> None:
     claims = {"iss": ISSUER, "aud": AUDIENCE, "oid": "o", "exp": seconds(door) + 60}
     token = jwt.encode(claims, private_key(), algorithm="PS256", headers={"kid": "issuer"})
-    assert knock(door, f"Bearer {token}").status == 401
+    refused = knock(door, f"Bearer {token}")
+    assert (refused.status, refused.error["message"]) == (401, "the token is not signed with RS256")
+
+
+def test_signed_bytes_that_are_no_claims_are_refused(door: Door) -> None:
+    token = jwt.PyJWS().encode(b"no claims", private_key(), algorithm="RS256", headers={"kid": "issuer"})
+    refused = knock(door, f"Bearer {token}")
+    assert (refused.status, refused.error["message"]) == (401, "the token cannot be read")
 
 
 def test_changed_claims_break_the_signature(door: Door) -> None:
@@ -170,6 +179,14 @@ def test_a_refusal_says_where_to_get_a_token_and_repeats_nothing_of_it(door: Doo
 def test_a_caller_without_a_token_learns_no_paths(door: Door) -> None:
     assert door.send("GET", "/nothing/here", person=None).status == 401
     assert door.send("PATCH", VAULT_ID, person=None).status == 401
+
+
+def test_the_settings_say_whose_tokens_count(door: Door) -> None:
+    refused = build_tokens(door.world.vault.settings)
+    with pytest.raises(RefusedError) as caught:
+        refused.validate(None, door.world.clock.host_now())
+    assert caught.value.headers["WWW-Authenticate"].startswith(f'Bearer authorization_uri="{ISSUER}"')
+    assert AUDIENCE in caught.value.hint
 
 
 # The issuer's keys ---------------------------------------------------------------------------------------------------
@@ -231,7 +248,9 @@ def test_known_keys_outlast_an_issuer_that_is_down_but_not_for_ever(door: Door) 
 
 def test_only_rsa_signature_keys_count(door: Door) -> None:
     door.issuer.keys[:] = [{**public_entry(), "use": "enc"}, {"kty": "oct", "kid": "shared", "k": "c2VjcmV0"}]
-    assert knock(door, f"Bearer {door.token()}").status == 401
+    for key_id in ("issuer", "shared"):
+        refused = knock(door, f"Bearer {door.token(kid=key_id)}")
+        assert (refused.status, "not its issuer's" in refused.error["message"]) == (401, True)
 
 
 @pytest.mark.parametrize("page", [b"", b"[]", b"{}", b'{"jwks_uri": 5}', b'{"jwks_uri": "ftp://issuer.example/keys"}'])

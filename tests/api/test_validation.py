@@ -134,6 +134,13 @@ def test_a_repetition_gets_the_first_verdict(door: Door) -> None:
     assert door.follow(again)["status"] == "Succeeded"
 
 
+def test_a_repetition_gets_the_first_verdict_although_the_server_is_protected_by_now(door: Door) -> None:
+    first = validate(door, MINE)
+    door.protect()
+    assert validate(door, MINE).header("Location") == first.header("Location")
+    assert validate(door).status == 400
+
+
 @pytest.mark.parametrize("headers", [{}, {"x-ms-client-request-id": "another"}], ids=["without an id", "another id"])
 def test_another_request_gets_its_own_verdict(door: Door, headers: dict[str, str]) -> None:
     first = validate(door, headers and MINE)

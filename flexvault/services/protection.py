@@ -1,7 +1,7 @@
 """Configure protection: validate, grant the source roles or verify them, record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -110,9 +110,12 @@ def request_protection(
     now = vault.ports.clock.storage_now()
     key = names.instance_key(request.instance_id)
     validated = validate_for_backup(vault, request.server_id, request.policy_name, key)
-    job_id = names.request_job_id(request_key, now)
+    job = _configure_job(request, validated, actor, names.request_job_id(request_key, now), now)
+    before = catalog.find_instance_by_key(vault.ports, key)
+    keeps_policy = before is not None and before.policy_name.lower() == validated.policy.name.lower()
+    job = replace(job, state={**job.state, "changes_policy": not keeps_policy})
     try:
-        claimed = claim_once(vault.ports, request_key, _configure_job(request, validated, actor, job_id, now), now)
+        claimed = claim_once(vault.ports, request_key, job, now)
     except AlreadyExistsError:
         raise ConflictError(
             f"another configuration of backup instance '{request.name}' is running",
@@ -196,7 +199,7 @@ def record_protection(run: StepRun) -> Result:
         "server_id": request["server_id"],
         "assignments": run.open.state["assignments"],
         "slots_from": run.now().isoformat(),
-        "restarts_schedule": not was_running or run.open.state.get("changes_policy", True),
+        "restarts_schedule": not was_running or run.open.state["changes_policy"],
     }
     append(
         run.ports, Draft(stream=blob_names.VAULT_STREAM, type="ProtectionConfigured", key=run.open.job_id, body=body)

@@ -205,8 +205,20 @@ def world(**changes: Any) -> World:
     return World(vault=Vault(ports=memory.ports, settings=settings(**changes)), memory=memory)
 
 
+def add_server(world: World, name: str) -> str:
+    """Put another healthy server beside the first one; answers its id."""
+    server = replace(world.memory.servers.get(SERVER_ID), id=f"{SERVER_ID}-{name}", name=f"pg-orders-{name}")
+    world.memory.servers.put(server)
+    return server.id
+
+
 def protect(
-    world: World, *, request_key: str = "protect-1", policy: str = "daily", instance_id: str = INSTANCE_ID
+    world: World,
+    *,
+    request_key: str = "protect-1",
+    policy: str = "daily",
+    instance_id: str = INSTANCE_ID,
+    server_id: str = SERVER_ID,
 ) -> None:
     """Create a policy and put the server under it, up to ProtectionConfigured."""
     if catalog.find_policy(world.vault.ports, policy) is None:
@@ -214,7 +226,7 @@ def protect(
     request = ProtectionRequest(
         instance_id=instance_id,
         name=instance_id.rpartition("/")[2],
-        server_id=SERVER_ID,
+        server_id=server_id,
         policy_name=policy,
         properties={"friendlyName": "pg-orders"},
     )

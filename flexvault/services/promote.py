@@ -20,6 +20,8 @@ from flexvault.services.progress import sub_tasks, warning
 from flexvault.services.steps import StepRun
 
 OWNER = "flexvault_job"
+LAYOUT_WARNINGS = frozenset({"UnknownLayout", "SizeDiffers"})
+"""They are about what one attempt landed: those of an earlier attempt say nothing of the point."""
 
 
 class SpoiledAttemptError(Exception):
@@ -153,7 +155,8 @@ def _fix_point(run: StepRun, warnings: list[dict[str, Any]]) -> None:
         "expiry_time": policy.expiry(state["tag"], at).isoformat(),
         "tag": state["tag"],
     }
-    changes = {"checked": True, "recovery": recovery, "warnings": [*state.get("warnings", []), *warnings]}
+    others = [entry for entry in state.get("warnings", []) if entry["code"] not in LAYOUT_WARNINGS]
+    changes = {"checked": True, "recovery": recovery, "warnings": [*others, *warnings]}
     run.record(lambda _current: changes, job={"recovery": recovery, "warnings": changes["warnings"]})
 
 

@@ -152,6 +152,10 @@ class SourceRoles(Protocol):
         """Answer the actions that the control identity may not do on the server, by asking what it may do."""
         ...
 
+    def can_grant(self, server_id: str) -> bool:
+        """Say whether the control identity may assign roles on the server."""
+        ...
+
     def grant(self, server_id: str) -> Sequence[str]:
         """Assign the roles at server scope under derived names; answers the names of the assignments.
 

@@ -23,6 +23,9 @@ NEEDED_ACTIONS = (
 )
 """What a backup calls on the server; the built-in role's location actions serve pollers that the vault does not use."""
 
+GRANT_ACTION = "Microsoft.Authorization/roleAssignments/write"
+"""What assigning a role needs; a condition on the right shows only when it is used."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
@@ -38,7 +41,12 @@ def find_missing_actions(permissions: Iterable[Permission]) -> tuple[str, ...]:
     What one permission excludes another may still allow: an exclusion is no denial.
     """
     held = tuple(permissions)
-    return tuple(action for action in NEEDED_ACTIONS if not any(_allows(permission, action) for permission in held))
+    return tuple(action for action in NEEDED_ACTIONS if not allow(held, action))
+
+
+def allow(permissions: Iterable[Permission], action: str) -> bool:
+    """Say whether any permission allows an action."""
+    return any(_allows(permission, action) for permission in permissions)
 
 
 def grant_commands(server_id: str, principal_id: str) -> str:

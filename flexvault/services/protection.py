@@ -89,13 +89,13 @@ def validate_for_backup(vault: Vault, server_id: str, policy_name: str, instance
 
 
 def require_rights(vault: Vault, server: Server) -> None:
-    """Refuse when the control identity may not back the server up.
+    """Refuse when the control identity may not back the server up and may not give itself the right to.
 
     Raises:
         NotAuthorizedError: code UserErrorMissingRequiredPermissions; the hint holds the commands.
     """
     missing = vault.ports.roles.find_missing(server.id)
-    if missing:
+    if missing and not vault.ports.roles.can_grant(server.id):
         raise _missing_rights(vault, server.id, missing)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from flexvault.domain.errors import InvalidInputError, NotAuthorizedError
+from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, NotFoundError
 from flexvault.ports import RestoreTarget
 from flexvault.services import catalog
 from flexvault.services.vault import Vault
@@ -44,7 +44,11 @@ def require_inside(vault: Vault, url: str, resource_id: str) -> Mapping[str, str
             hint="send https://ACCOUNT.blob.core.windows.net/CONTAINER without a SAS: the identity needs a role",
         )
     _refuse_own_accounts(vault, url)
-    found = vault.ports.restore_target.describe(url, resource_id)
+    try:
+        found = vault.ports.restore_target.describe(url, resource_id)
+    except NotFoundError as error:
+        hint = "create the container, or send the URL of one that exists"
+        raise NotFoundError(error.message, code=error.code, target=url, hint=hint) from None
     if any(_is_under(url, allowed) for allowed in vault.settings.restore_targets):
         return found
     account_id = found.get("account_id", "")

@@ -257,6 +257,7 @@ def test_an_instance_cannot_be_moved_to_another_server(door: Door) -> None:
 
 
 def test_deep_validation_asks_for_the_rights_at_once(door: Door) -> None:
+    door.world.memory.roles.may_grant = False
     body = instance_body(validationType="DeepValidation")
     refused = door.send("PUT", INSTANCE, body)
     assert (refused.status, refused.error["code"]) == (403, "UserErrorMissingRequiredPermissions")

@@ -175,6 +175,7 @@ def test_missing_rights_are_an_operation_that_fails_with_the_commands(
     client: DataProtectionMgmtClient, door: Door
 ) -> None:
     door.world.memory.roles.revoke(builders.SERVER_ID)
+    door.world.memory.roles.may_grant = False
     client.backup_policies.create_or_update(*PLACE, "daily", BaseBackupPolicyResource(policy_body()))
     poller = client.backup_instances.begin_validate_for_backup(
         *PLACE, ValidateForBackupRequest(backup_instance=an_instance())

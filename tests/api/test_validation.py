@@ -70,6 +70,7 @@ def remove(door: Door) -> None:
 
 def revoke(door: Door) -> None:
     door.world.memory.roles.revoke(builders.SERVER_ID)
+    door.world.memory.roles.may_grant = False
 
 
 def delete_policy(door: Door) -> None:
@@ -79,6 +80,11 @@ def delete_policy(door: Door) -> None:
 def replicate(door: Door) -> None:
     servers = door.world.memory.servers
     servers.put(replace(servers.get(builders.SERVER_ID), replication_role="AsyncReplica"))
+
+
+def test_rights_that_the_vault_can_give_itself_are_no_obstacle(door: Door) -> None:
+    door.world.memory.roles.revoke(builders.SERVER_ID)
+    assert door.follow(validate(door))["status"] == "Succeeded"
 
 
 @pytest.mark.parametrize(

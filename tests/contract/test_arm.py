@@ -112,7 +112,9 @@ def test_a_second_grant_assigns_nothing_new(arm: ArmRun) -> None:
 
 
 def test_a_vault_that_may_not_grant_gives_the_commands(arm: ArmRun) -> None:
+    assert arm.roles.can_grant(SERVER_ID)
     arm.forbid_granting()
+    assert not arm.roles.can_grant(SERVER_ID)
 
     with pytest.raises(NotAuthorizedError) as raised:
         arm.roles.grant(SERVER_ID)

@@ -26,10 +26,17 @@ class AzureRoles:
 
     def find_missing(self, server_id: str) -> Sequence[str]:
         """Ask what the identity may do: a role may come from a group or from another tenant, and still count."""
+        return source_roles.find_missing_actions(self._permissions(server_id))
+
+    def can_grant(self, server_id: str) -> bool:
+        """Ask whether the identity may assign roles there."""
+        return source_roles.allow(self._permissions(server_id), source_roles.GRANT_ACTION)
+
+    def _permissions(self, server_id: str) -> tuple[Permission, ...]:
         place = ServerId.parse(server_id)
         client: Any = self._arm.authorization(place.subscription_id)
         try:
-            held = tuple(
+            return tuple(
                 Permission(actions=tuple(found.actions or ()), not_actions=tuple(found.not_actions or ()))
                 for found in client.permissions.list_for_resource(
                     resource_group_name=place.resource_group,
@@ -41,7 +48,6 @@ class AzureRoles:
             )
         except AzureError as error:
             raise self._classify(error, server_id) from None
-        return source_roles.find_missing_actions(held)
 
     def grant(self, server_id: str) -> Sequence[str]:
         """Assign both roles; a repetition meets its own names and changes nothing.

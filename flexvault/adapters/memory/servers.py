@@ -68,6 +68,11 @@ class MemoryRoles:
         with self._faults.around("roles.find_missing"):
             return () if self.are_effective(server_id) else source_roles.NEEDED_ACTIONS
 
+    def can_grant(self, server_id: str) -> bool:  # noqa: ARG002 - one answer for all servers
+        """Answer whether the vault may assign roles."""
+        with self._faults.around("roles.can_grant"):
+            return self.may_grant
+
     def grant(self, server_id: str) -> Sequence[str]:
         """Assign both roles; a repetition changes nothing."""
         with self._faults.around("roles.grant"):

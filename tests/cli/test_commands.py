@@ -17,6 +17,7 @@ from tests.cli.fake_vault import (
     a_job,
     a_policy,
     an_instance,
+    refuse,
 )
 
 CONTAINER = "https://restores.blob.core.windows.net/orders"
@@ -103,6 +104,20 @@ def test_a_server_is_validated_before_it_is_protected(vault: FakeVault, flexvaul
     assert properties["dataSourceInfo"]["resourceID"] == SERVER_ID
     assert properties["dataSourceInfo"]["resourceLocation"] == "eastus"
     assert SERVER_ID in capsys.readouterr().out
+
+
+def test_rights_that_the_vault_may_grant_itself_do_not_stop_the_protection(vault: FakeVault, flexvault: Flexvault):
+    missing = refuse(400, "UserErrorMissingRequiredPermissions", "the control identity may not back it up")
+    vault.answer_once("POST", "validateForBackup", lambda _request: missing)
+    assert flexvault("instance", "protect", SERVER_ID, "--policy", "daily") == 0
+    assert len(vault.sent("PUT")) == 1
+
+
+def test_a_server_that_cannot_be_protected_is_not_tried(vault: FakeVault, flexvault: Flexvault):
+    replica = refuse(400, "UserErrorReplicaServerNotSupported", "it is a replica")
+    vault.answer_once("POST", "validateForBackup", lambda _request: replica)
+    assert flexvault("instance", "protect", SERVER_ID, "--policy", "daily") == 1
+    assert vault.sent("PUT") == []
 
 
 def test_protection_that_cannot_be_configured_is_told(vault: FakeVault, flexvault: Flexvault, capsys: Captured):

@@ -12,6 +12,11 @@ from local_cloud.launch import LaunchedCloud
 
 API_VERSIONS = {"roleAssignments": "2022-04-01", "flexibleServers": "2025-08-01", "resourceGroups": "2021-04-01"}
 CONTROL = object_id_of("control")
+LTR_ROLE, READER = "c088a766-074b-43ba-90d4-1fb21feae531", "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+SOURCE_ROLES = (LTR_ROLE, READER)
+"""What the control identity needs on a source server."""
+ACCESS_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+"""What it needs to grant them itself; an operator gives it on the servers' resource group."""
 
 
 class Owner:

@@ -16,7 +16,6 @@ from flexvault_cli.wire import Json, dig, dig_list
 type Command = Callable[[VaultApi, argparse.Namespace], None]
 
 SERVER_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
-MISSING_RIGHTS = "UserErrorMissingRequiredPermissions"
 GOOD_ENDS = {"Completed", "CompletedWithWarnings"}
 
 
@@ -85,20 +84,11 @@ def protect_server(api: VaultApi, options: argparse.Namespace) -> None:
     # Derived from the server, so that the same command again means the same instance.
     guid = uuid.uuid5(uuid.NAMESPACE_URL, server_id.lower())
     path = f"backupInstances/{quote(options.name or f'{server}-{server}-{guid}', safe='')}"
-    _validate(api, properties)
+    api.post("validateForBackup", {"backupInstance": properties})
     instance = api.put(path, {"properties": properties})
     show_one(instance, views.INSTANCE, as_json=options.as_json)
     if dig(instance, "properties.currentProtectionState") == "ConfiguringProtectionFailed":
         raise read_failure(dig(instance, "properties.protectionErrorDetails") or {})
-
-
-def _validate(api: VaultApi, properties: Json) -> None:
-    try:
-        api.post("validateForBackup", {"backupInstance": properties})
-    except CliError as error:
-        # Validation only looks; the protection that follows may grant the vault what it lacks, or say that it cannot.
-        if error.code != MISSING_RIGHTS:
-            raise
 
 
 def back_up(api: VaultApi, options: argparse.Namespace) -> None:

@@ -106,13 +106,6 @@ def test_a_server_is_validated_before_it_is_protected(vault: FakeVault, flexvaul
     assert SERVER_ID in capsys.readouterr().out
 
 
-def test_rights_that_the_vault_may_grant_itself_do_not_stop_the_protection(vault: FakeVault, flexvault: Flexvault):
-    missing = refuse(400, "UserErrorMissingRequiredPermissions", "the control identity may not back it up")
-    vault.answer_once("POST", "validateForBackup", lambda _request: missing)
-    assert flexvault("instance", "protect", SERVER_ID, "--policy", "daily") == 0
-    assert len(vault.sent("PUT")) == 1
-
-
 def test_a_server_that_cannot_be_protected_is_not_tried(vault: FakeVault, flexvault: Flexvault):
     replica = refuse(400, "UserErrorReplicaServerNotSupported", "it is a replica")
     vault.answer_once("POST", "validateForBackup", lambda _request: replica)

@@ -1,5 +1,6 @@
 """Close a job: the outcome is in the open row by now, and whoever meets it there only finishes it."""
 
+from dataclasses import replace
 from typing import Any
 
 from flexvault.domain import blob_names
@@ -7,15 +8,13 @@ from flexvault.domain.job import JobStatus, Operation, Outcome, Result
 from flexvault.ports import Scalar
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
-from flexvault.services.restore_files import end_reading
+from flexvault.services.restore_files import end_reading, require_reading_ended
 from flexvault.services.steps import StepRun
 
 
 def close_job(run: StepRun) -> Result:
     """Append `JobClosed`, whose projection closes the job's row and deletes its open row in one transaction."""
     state = run.open.state
-    if run.open.operation is Operation.RESTORE:
-        end_reading(run)
     body: dict[str, Any] = {
         "job_id": run.open.job_id,
         "open_key": run.open.key,
@@ -28,6 +27,9 @@ def close_job(run: StepRun) -> Result:
     stream = blob_names.VAULT_STREAM if run.open.operation is Operation.RETENTION else run.open.instance
     by_retention = run.open.operation is Operation.RETENTION
     draft = Draft(stream=stream, type="JobClosed", key=run.open.job_id, body=body)
+    if run.open.operation is Operation.RESTORE:
+        end_reading(run)
+        draft = replace(draft, check=require_reading_ended)
     if append(run.ports, draft, by_retention=by_retention):
         _report(run, body)
     return Result(outcome=Outcome.DONE)

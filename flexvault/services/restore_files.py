@@ -1,11 +1,12 @@
 """Restore a recovery point as files: probe the target, copy block by block against the manifest, write the kit last."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from contextlib import suppress
 
 from flexvault.domain import blob_names
 from flexvault.domain.dump_archive import read_archive
-from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, TransientError
+from flexvault.domain.events import Rows
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus, Outcome, Result, Step, closes_as
 from flexvault.domain.landing_files import FileKind
@@ -19,10 +20,14 @@ from flexvault.services.copying import Budget, percent_staged, stage_all
 from flexvault.services.journal import Draft, append
 from flexvault.services.progress import sub_tasks
 from flexvault.services.restore_target import require_empty, require_inside
-from flexvault.services.steps import StepRun
+from flexvault.services.steps import StepRun, SupersededError
 
 OWNER = "flexvault_job"
 ATTEMPT = 1
+
+
+class NotAnnouncedError(Exception):
+    """The restore never said that it reads, so there is no end of it to say."""
 
 
 def probe_target(run: StepRun) -> Result:
@@ -46,7 +51,7 @@ def probe_target(run: StepRun) -> Result:
             )
         )
     job = {"sub_tasks": sub_tasks(run.open.operation, Step.COPYING)}
-    return Result(outcome=Outcome.DONE, state={"is_announced": True}, job=job)
+    return Result(outcome=Outcome.DONE, job=job)
 
 
 def copy_files(run: StepRun) -> Result:
@@ -78,10 +83,34 @@ def finish_restore(run: StepRun) -> Result:
 
 
 def end_reading(run: StepRun) -> None:
-    """Say that the restore reads no more; part of closing, whatever the outcome."""
-    if run.open.state.get("is_announced"):
-        body = {"job_id": run.open.job_id, "point_id": run.open.state["point_id"]}
-        append(run.ports, Draft(stream=run.open.instance, type="RestoreEnded", key=run.open.job_id, body=body))
+    """Say that the restore reads no more; part of closing, whatever the outcome.
+
+    Whether it was announced is asked of the job's row as of the entry before, never of the open row: a step may die
+    between its announcement and its result.
+    """
+    body = {"job_id": run.open.job_id, "point_id": run.open.state["point_id"]}
+    draft = Draft(
+        stream=run.open.instance, type="RestoreEnded", key=run.open.job_id, body=body, check=_require_announced
+    )
+    with suppress(NotAnnouncedError):
+        append(run.ports, draft)
+
+
+def require_reading_ended(rows: Rows) -> None:
+    """Refuse to close a restore that was announced by a late run after its reading had been looked at.
+
+    Raises:
+        TransientError: Close it again: the reading is ended then.
+    """
+    job = next(iter(rows.values()))
+    if job is not None and job.values.get("started_event_id") and not job.values.get("ended_event_id"):
+        raise TransientError("the restore was announced while it was being closed", code="JournalContended")
+
+
+def _require_announced(rows: Rows) -> None:
+    job = next(iter(rows.values()))
+    if job is None or not job.values.get("started_event_id"):
+        raise NotAnnouncedError
 
 
 def restored_name(prefix: str, file: ManifestFile) -> str:
@@ -97,8 +126,10 @@ def _load(run: StepRun) -> tuple[RecoveryPoint, Manifest]:
 def _append_started(run: StepRun, point: RecoveryPoint) -> None:
     """Announce the reading under the sequence number under which no tombstone was seen: who loses decides anew."""
 
-    def check(rows: Mapping[Any, Any]) -> None:
-        row = list(rows.values())[1]
+    def check(rows: Rows) -> None:
+        job, row = rows.values()
+        if job is None or job.values.get("closed_event_id"):
+            raise SupersededError
         if row is None or row.values["state"] != "sealed":
             raise ConflictError(
                 f"recovery point {point.point_id} is being deleted",

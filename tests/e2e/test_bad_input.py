@@ -10,9 +10,8 @@ from local_cloud.launch import VaultHost
 from local_cloud.storage import RESTORE_CONTAINER
 from tests.e2e import bodies
 from tests.e2e.accounts import Accounts
-from tests.e2e.owner import SOURCE_ROLES, Owner
+from tests.e2e.owner import Owner
 from tests.e2e.user import User
-from tests.e2e.waiting import wait_for
 
 FAILED = "PostgreSQLFlexOperationFailedUserError"
 
@@ -181,18 +180,15 @@ def warnings_of(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_a_server_over_one_tebibyte_is_protected_with_a_warning(
-    user: User, owner: Owner, change_server: Callable[[Mapping[str, Any]], str]
+    user: User, change_server: Callable[[Mapping[str, Any]], str]
 ) -> None:
     server_id = change_server({"storageSizeGB": 2048})
-    for role in SOURCE_ROLES:
-        owner.grant(server_id, role)
-    validated = wait_for(
-        lambda: ended if (ended := validate(user, server_id))["status"] == "Succeeded" else None, "the roles' effect"
-    )
+    validated = validate(user, server_id)
     instance = user.protect("pg-billing", "daily")
     configured = user.job(user.jobs("Management")[0]["name"])
     job = user.good_end_of(user.back_up(instance))
 
+    assert validated["status"] == "Succeeded"
     (warning,) = warnings_of(validated["properties"])
     assert warning[0] == "ServerLargerThanSupported"
     assert [word for word in ("pg-billing", "2048 GiB", "1 TiB") if word not in warning[1]] == []

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from flexvault.domain import names
+from flexvault.domain.errors import IntegrityError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +109,19 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Manifest":
-        """Read a stored manifest."""
-        stored = json.loads(data)
+        """Read a stored manifest.
+
+        Raises:
+            IntegrityError: code ManifestDiffers: these bytes are none.
+        """
+        try:
+            return cls._read(json.loads(data))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            problem = f"what lies at the name of a manifest is none: {type(error).__name__}"
+            raise IntegrityError(problem, code="ManifestDiffers") from None
+
+    @classmethod
+    def _read(cls, stored: Mapping[str, Any]) -> "Manifest":
         return cls(
             point_id=stored["pointId"],
             job_id=stored["jobId"],

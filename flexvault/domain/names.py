@@ -5,6 +5,7 @@ A repeated step finds what its first run did because no name is ever drawn at ra
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -78,6 +79,11 @@ def landing_container(job_id: str, attempt: int, ordinal: int) -> str:
 def landing_owner_prefix(job_id: str) -> str:
     """Name what all landing containers of a job begin with."""
     return f"l{uuid5(NAMESPACE, f'landing|{job_id}').hex}a"
+
+
+def is_landing_container(name: str) -> bool:
+    """Say whether a container's name is one that the vault derives: of others it knows nothing."""
+    return re.fullmatch(r"l[0-9a-f]{32}a[0-9]+c[0-9]+", name) is not None
 
 
 def blob_owner(job_id: str, attempt: int) -> str:

@@ -9,12 +9,16 @@ from flexvault.ports import Scalar
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
 from flexvault.services.restore_files import end_reading, require_reading_ended
+from flexvault.services.seal import journal_found_manifest
 from flexvault.services.steps import StepRun
 
 
 def close_job(run: StepRun) -> Result:
     """Append `JobClosed`, whose projection closes the job's row and deletes its open row in one transaction."""
     state = run.open.state
+    warnings = list(state.get("warnings", []))
+    if run.open.operation is Operation.BACKUP and state.get("closing_status") == JobStatus.FAILED:
+        warnings += journal_found_manifest(run)
     body: dict[str, Any] = {
         "job_id": run.open.job_id,
         "open_key": run.open.key,
@@ -22,7 +26,7 @@ def close_job(run: StepRun) -> Result:
         "instance": run.open.instance,
         "status": state.get("closing_status", JobStatus.COMPLETED.value),
         "error": state.get("closing_error"),
-        "warnings": state.get("warnings", []),
+        "warnings": warnings,
     }
     stream = blob_names.VAULT_STREAM if run.open.operation is Operation.RETENTION else run.open.instance
     by_retention = run.open.operation is Operation.RETENTION

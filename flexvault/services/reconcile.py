@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flexvault.domain import names, row_keys
-from flexvault.domain.errors import RowChangedError
+from flexvault.domain.errors import RowChangedError, TransientError
 from flexvault.domain.job import MAX_TAKEOVERS_WITHOUT_PROGRESS, Failure, JobStatus, Step, closes_as
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.rows import Replace
@@ -77,7 +77,7 @@ def remove_landing_containers(vault: Vault, now: datetime) -> int:
     for container in list(vault.ports.landing.list_containers()):
         if container.last_modified is None or container.last_modified > now - vault.settings.landing_keep_for:
             continue
-        if not container.name.startswith(kept):
+        if names.is_landing_container(container.name) and not container.name.startswith(kept):
             vault.ports.landing.delete_container(container.name)
             removed += 1
     return removed
@@ -87,8 +87,12 @@ def _has_stopped(vault: Vault, orchestrations: Orchestrations, opened: OpenJob, 
     """A job is stale by its row alone; one that wrote and that is not alive in the hub is taken over sooner."""
     if opened.next_check_at + vault.settings.stale_grace < now:
         return True
-    is_running = opened.written_generation == opened.generation
-    return is_running and not orchestrations.is_alive(opened.orchestration_id)
+    if opened.written_generation != opened.generation:
+        return False
+    try:
+        return not orchestrations.is_alive(opened.orchestration_id)
+    except TransientError:
+        return False  # the hub gives hints only: without one the row decides
 
 
 def _no_progress(opened: OpenJob) -> dict[str, object]:

@@ -12,6 +12,7 @@ from flexvault.domain.manifest import Manifest, ManifestFile
 from flexvault.services import catalog
 from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.journal import Draft, append
+from flexvault.services.progress import warning
 from flexvault.services.promote import OWNER, describe_archive, vault_path
 from flexvault.services.steps import StepRun
 
@@ -20,13 +21,35 @@ def seal_point(run: StepRun) -> Result:
     """Create the manifest, whose existence makes the point exist, and the entry that follows it."""
     path = blob_names.manifest_path(run.open.instance, names.point_id(run.open.job_id))
     stored = _create_or_read(run, path)
-    manifest = Manifest.from_bytes(stored)
+    manifest = _read_manifest(stored, path)
     append(run.ports, sealed_draft(manifest, stored, run.now()))
     for container in run.open.state["containers"]:
         run.ports.landing.delete_container(container)
     warnings = list(manifest.warnings)
     status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
     return closes_as(status, warnings=warnings, size_bytes=manifest.size_bytes)
+
+
+def journal_found_manifest(run: StepRun) -> list[Mapping[str, Any]]:
+    """Journal the manifest of a job that closes otherwise: it exists, so the point does; answers what to warn of."""
+    path = blob_names.manifest_path(run.open.instance, names.point_id(run.open.job_id))
+    if run.ports.vault_reader.find(blob_names.MANIFESTS, path) is None:
+        return []
+    stored = run.ports.vault_reader.read(blob_names.MANIFESTS, path)
+    try:
+        manifest = _read_manifest(stored, path)
+    except IntegrityError:
+        return []  # the job's error says so already, and nothing may keep a job from closing
+    append(run.ports, sealed_draft(manifest, stored, run.now()))
+    text = f"the recovery point {manifest.point_id} exists although its job failed: its manifest had been created"
+    return [warning("PointSealed", text, manifest.point_id)]
+
+
+def _read_manifest(stored: bytes, path: str) -> Manifest:
+    try:
+        return Manifest.from_bytes(stored)
+    except IntegrityError as error:
+        raise IntegrityError(f"{error.message}, at '{path}'", code=error.code, target=path) from None
 
 
 def sealed_draft(manifest: Manifest, stored: bytes, now: datetime) -> Draft:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from flexvault.domain import row_keys
-from flexvault.domain.errors import RowChangedError
+from flexvault.domain.errors import RowChangedError, TransientError
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.rows import Replace
 from flexvault.ports import Orchestrations
@@ -31,7 +31,11 @@ def start_by_key(vault: Vault, orchestrations: Orchestrations, open_key: str, no
 
 
 def start(vault: Vault, orchestrations: Orchestrations, opened: OpenJob, now: datetime) -> None:
-    """Remember the start, then start: a start that is lost is repeated by a later tick."""
+    """Remember the start, then start: a start that is lost is repeated by a later tick.
+
+    Raises:
+        TransientError: code TaskHubUnusable, after an event of that name was sent.
+    """
     changed = opened.changed(last_started_at=now)
     change = Replace(key=opened.key, values=changed.to_values(), etag=opened.etag)
     try:
@@ -39,4 +43,8 @@ def start(vault: Vault, orchestrations: Orchestrations, opened: OpenJob, now: da
     except RowChangedError:
         return  # it runs already, or another tick starts it
     request = start_request(changed)
-    orchestrations.start(request.orchestrator, request.instance_id, request.payload)
+    try:
+        orchestrations.start(request.orchestrator, request.instance_id, request.payload)
+    except TransientError as error:
+        vault.ports.telemetry.emit(error.code, {"job_id": opened.job_id, "hint": error.hint})
+        raise

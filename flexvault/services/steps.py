@@ -20,9 +20,12 @@ from flexvault.ports import Ports
 from flexvault.services.vault import Vault
 from flexvault.settings import Settings
 
-LEASE = timedelta(minutes=10)
-"""How long a step may go without renewing before its grace begins."""
 MAX_TRIES = 20
+
+
+def lease(settings: Settings) -> timedelta:
+    """Answer how long a step may go without renewing before its grace begins: stale after 15 minutes in production."""
+    return settings.stale_grace / 2
 
 
 class SupersededError(Exception):
@@ -82,7 +85,7 @@ class StepRun:
 
         def apply(current: OpenJob) -> OpenJob:
             state: Mapping[str, Any] = change(current) if change else {}
-            return current.changed(state=state, next_check_at=self.now() + LEASE)
+            return current.changed(state=state, next_check_at=self.now() + lease(self.settings))
 
         return self._write(apply, job)
 

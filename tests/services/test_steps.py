@@ -12,7 +12,7 @@ from flexvault.domain.open_job import OpenJob
 from flexvault.domain.rows import Merge, Replace
 from flexvault.messages import StepAnswer, StepRequest
 from flexvault.services.close_job import close_job
-from flexvault.services.steps import LEASE, StepRun, run_step
+from flexvault.services.steps import StepRun, lease, run_step
 from tests.builders import World, request_of
 from tests.services.running import claimed, newest_job, only_open
 
@@ -125,7 +125,7 @@ def test_an_intent_renews_the_lease_and_leaves_the_step():
     run(world, effect)
     assert seen[0].step is Step.PREPARING
     assert seen[0].state["intent"] == 1
-    assert seen[0].next_check_at == world.clock.storage_now() + LEASE
+    assert seen[0].next_check_at == world.clock.storage_now() + lease(world.vault.settings)
     assert newest_job(world).transferred_bytes == 5
 
 

@@ -24,6 +24,8 @@ from flexvault.services.vault import Vault
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 DELETIONS_AN_ACTIVITY = 200
+SHOWN_BLOCKED = 50
+"""Warnings are part of a row, whose text has at most 32 K characters."""
 
 
 def begin_retention(vault: Vault, orchestrations: Orchestrations) -> str:
@@ -67,17 +69,21 @@ def execute_retention(run: StepRun) -> Result:
     if names.sha256_hex(data) != run.open.state["plan_hash"]:
         raise IntegrityError("the retention plan is not the one that was stored", target=str(run.open.state["plan"]))
     work = _list_work(run, json.loads(data))
-    done = int(run.open.state["done"])
+    done, blocked = int(run.open.state["done"]), int(run.open.state.get("blocked", 0))
     warnings = list(run.open.state.get("warnings", []))
     for what, carry_out in work[done : done + DELETIONS_AN_ACTIVITY]:
-        blocked = carry_out()
-        if blocked:
-            warnings.append(warning("DeletionBlocked", blocked, what))
+        why_not = carry_out()
+        if why_not:
+            blocked += 1
+            warnings += [warning("DeletionBlocked", why_not, what)] if blocked <= SHOWN_BLOCKED else []
         run.record()
     done = min(done + DELETIONS_AN_ACTIVITY, len(work))
     if done < len(work):
-        state = {"done": done, "progress": f"deletion {done}", "warnings": warnings}
+        state = {"done": done, "blocked": blocked, "progress": f"deletion {done}", "warnings": warnings}
         return Result(outcome=Outcome.AGAIN, state=state)
+    if blocked > SHOWN_BLOCKED:
+        text = f"{blocked} deletions were blocked in all, the first {SHOWN_BLOCKED} of them are listed"
+        warnings.append(warning("DeletionBlocked", text, str(run.open.state["plan"])))
     status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
     return closes_as(status, done=done, warnings=warnings)
 
@@ -152,7 +158,7 @@ def _find_block(run: StepRun, verdict: Mapping[str, Any], row: RecoveryPoint | N
     instance, point_id = str(verdict["instance"]), str(verdict["pointId"])
     if row is None:
         return f"recovery point {point_id} has a manifest but no entry: reconcile writes it first"
-    own = [point for point in read_points(run.ports) if point.instance == instance]
+    own = list(read_points(run.ports, within=f"{instance}/"))
     now = {judged.point.point_id: judged for judged in judge(own, run.now())}
     judged = now.get(point_id)
     if judged is None or judged.point.manifest_hash != verdict["manifestHash"]:

@@ -27,9 +27,14 @@ def store_plan(vault: Vault, as_of: datetime) -> tuple[str, str]:
     return path, plan_hash
 
 
-def read_points(ports: Ports) -> Iterator[PointFacts]:
-    """Answer every recovery point that the vault account holds: the manifests decide, never a row alone."""
-    for instance, point_id in _list_manifests(ports, ""):
+def read_points(ports: Ports, *, within: str = "") -> Iterator[PointFacts]:
+    """Answer every recovery point that the vault account holds: the manifests decide, never a row alone.
+
+    Args:
+        ports: What may be reached.
+        within: Only points whose manifests lie below this prefix of container `manifests`.
+    """
+    for instance, point_id in _list_manifests(ports, within):
         data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
         row = catalog.find_point_or_none(ports, instance, point_id)
         if row is not None and row.state != "sealed":

@@ -282,11 +282,16 @@ class VaultCleaner(Protocol):
 class RestoreTarget(Protocol):
     """A container that a restore writes to (writer identity), named by its URL."""
 
-    def describe(self, container_url: str, resource_id: str) -> Mapping[str, str]:
-        """Probe the container.
+    def find_account(self, container_url: str, resource_id: str) -> Mapping[str, str]:
+        """Ask ARM for the container's account; nothing is sent to the URL, which may be anybody's.
 
-        Answers `account_id` (the ARM id when ARM shows the account to the control identity, else "") and `settings`
-        (in words).
+        Answers `account_id` (when ARM shows the control identity an account of that id with that blob endpoint, else
+        "") and `settings` (in words).
+        """
+        ...
+
+    def probe(self, container_url: str, resource_id: str) -> None:
+        """Reach the container with the writer's token: only for a container that is known to be inside.
 
         Raises:
             NotFoundError: code ContainerNotFound.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flexvault.domain import names
+from flexvault.domain.container_url import read_container_url
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError
 from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
 from flexvault.domain.job import Operation
@@ -111,8 +112,9 @@ def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Instance, Recov
     point = catalog.get_point(vault.ports, instance, order.point_id)
     require_prefix(order.file_prefix)
     catalog.read_manifest(vault.ports, point)
-    found = require_inside(vault, order.container_url, order.target_resource_id)
-    require_empty(vault.ports.restore_target, order.container_url, order.file_prefix)
+    url = read_container_url(order.container_url)
+    found = require_inside(vault, url, order.target_resource_id)
+    require_empty(vault.ports.restore_target, url, order.file_prefix)
     return instance, point, found
 
 
@@ -128,7 +130,7 @@ def restore_point(vault: Vault, order: RestoreOrder, request_key: str) -> Claime
     now = vault.ports.clock.storage_now()
     instance, point, _ = validate_restore(vault, order)
     target: dict[str, Any] = {
-        "url": order.container_url.rstrip("/"),
+        "url": read_container_url(order.container_url),
         "file_prefix": order.file_prefix,
         "resource_id": order.target_resource_id,
     }

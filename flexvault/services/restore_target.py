@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
+from flexvault.domain.container_url import is_under
 from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, NotFoundError
 from flexvault.ports import RestoreTarget
 from flexvault.services import catalog
@@ -27,41 +27,48 @@ def require_prefix(prefix: str) -> None:
 
 
 def require_inside(vault: Vault, url: str, resource_id: str) -> Mapping[str, str]:
-    """Probe a container and refuse one that is not the owner's own.
+    """Refuse a container that is not the owner's own, then probe it; a token goes only to one that is inside.
 
     Inside is a container whose account ARM shows to the control identity in a subscription of a protected server, or
     that a setting lists.
 
+    Args:
+        vault: The vault.
+        url: The container, in its one spelling.
+        resource_id: ARM id of the account or the container, or empty.
+
     Raises:
-        InvalidInputError: code UserErrorRestoreTargetOutside, or it is no container URL.
-        NotFoundError, NotAuthorizedError: Of the probe.
+        NotAuthorizedError: code UserErrorRestoreTargetOutside, or the writer may not reach it.
+        InvalidInputError: It lies in an account of the vault itself.
+        NotFoundError: There is no such container.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.netloc or not parts.path.strip("/") or parts.query:
-        raise InvalidInputError(
-            f"'{parts.scheme}://{parts.netloc}{parts.path}' is no container URL",
-            target="restoreTargetInfo.targetDetails.url",
-            hint="send https://ACCOUNT.blob.core.windows.net/CONTAINER without a SAS: the identity needs a role",
-        )
     _refuse_own_accounts(vault, url)
+    found = vault.ports.restore_target.find_account(url, resource_id)
+    if not (_is_listed(vault, url) or _is_in_protected_subscription(vault, found.get("account_id", ""))):
+        raise NotAuthorizedError(
+            f"the container '{url}' is not known to be inside: ARM shows no such account in a protected subscription",
+            code="UserErrorRestoreTargetOutside",
+            target=url,
+            hint="send targetResourceArmId and give the control identity Reader on the account, "
+            "or list the container in the app setting FLEXVAULT_RESTORE_TARGETS",
+        )
     try:
-        found = vault.ports.restore_target.describe(url, resource_id)
+        vault.ports.restore_target.probe(url, resource_id)
     except NotFoundError as error:
         hint = "create the container, or send the URL of one that exists"
         raise NotFoundError(error.message, code=error.code, target=url, hint=hint) from None
-    if any(_is_under(url, allowed) for allowed in vault.settings.restore_targets):
-        return found
-    account_id = found.get("account_id", "")
+    return found
+
+
+def _is_listed(vault: Vault, url: str) -> bool:
+    return any(is_under(url, allowed) for allowed in vault.settings.restore_targets)
+
+
+def _is_in_protected_subscription(vault: Vault, account_id: str) -> bool:
+    if not account_id:
+        return False
     subscriptions = {instance.server_id.split("/")[2].lower() for instance in catalog.list_instances(vault.ports)}
-    if account_id and account_id.split("/")[2].lower() in subscriptions:
-        return found
-    raise NotAuthorizedError(
-        f"the container '{url}' is not known to be inside: ARM does not show its account in a protected subscription",
-        code="UserErrorRestoreTargetOutside",
-        target=url,
-        hint="send targetResourceArmId and give the control identity Reader on the account, "
-        "or list the container in the app setting FLEXVAULT_RESTORE_TARGETS",
-    )
+    return account_id.split("/")[2].lower() in subscriptions
 
 
 def require_empty(target: RestoreTarget, url: str, prefix: str) -> None:
@@ -82,14 +89,10 @@ def require_empty(target: RestoreTarget, url: str, prefix: str) -> None:
 
 def _refuse_own_accounts(vault: Vault, url: str) -> None:
     own = (vault.settings.vault_blob_endpoint, vault.settings.landing_blob_endpoint)
-    if any(_is_under(url, endpoint) for endpoint in own):
+    if any(is_under(url, endpoint) for endpoint in own):
         raise InvalidInputError(
             f"the container '{url}' lies in an account of the vault itself",
             code="UserErrorRestoreTargetOutside",
             target=url,
             hint="restore into a container of your own",
         )
-
-
-def _is_under(url: str, allowed: str) -> bool:
-    return f"{url.rstrip('/')}/".lower().startswith(f"{allowed.rstrip('/')}/".lower())

@@ -337,13 +337,13 @@ def test_a_small_restored_blob_is_created_once(blobs: Blobs) -> None:
 
 
 def test_a_target_that_exists_is_described(blobs: Blobs) -> None:
-    assert blobs.target.describe(blobs.restore_url, "") == {"account_id": "", "settings": "not readable"}
+    assert blobs.target.find_account(blobs.restore_url, "") == {"account_id": "", "settings": "not readable"}
 
 
 def test_a_target_that_does_not_exist_is_named(blobs: Blobs) -> None:
     url = f"{blobs.restore_url}missing"
 
     with pytest.raises(NotFoundError, match="restoresmissing") as raised:
-        blobs.target.describe(url, "")
+        blobs.target.probe(url, "")
 
     assert raised.value.code == "ContainerNotFound"

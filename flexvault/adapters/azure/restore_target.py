@@ -42,18 +42,22 @@ class AzureRestoreTarget:
                 target.close()
             self._targets.clear()
 
-    def describe(self, container_url: str, resource_id: str) -> Mapping[str, str]:
-        """Probe the container in the data plane, then ask ARM for its account."""
+    def find_account(self, container_url: str, resource_id: str) -> Mapping[str, str]:
+        """Ask ARM for the container's account; nothing is sent to the URL."""
+        endpoint, _ = _split(container_url)
+        account = self._accounts.find(resource_id, endpoint) if resource_id else None
+        if account is None:
+            return {"account_id": "", "settings": "not readable"}
+        return {"account_id": account.id, "settings": account.settings}
+
+    def probe(self, container_url: str, resource_id: str) -> None:
+        """Reach the container in the data plane."""
         target, container = self._target(container_url)
         try:
             target.service.get_container_client(container).get_container_properties()
         except AzureError as error:
             subject = f"restore container '{container_url}'"
             raise classify(error, subject, hint=self._grant_command(container, resource_id)) from None
-        account = self._accounts.find(resource_id, target.service.url) if resource_id else None
-        if account is None:
-            return {"account_id": "", "settings": "not readable"}
-        return {"account_id": account.id, "settings": account.settings}
 
     def list_blobs(self, container_url: str, prefix: str) -> Sequence[BlobFacts]:
         """Answer the blobs of a prefix."""

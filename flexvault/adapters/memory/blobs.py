@@ -126,6 +126,7 @@ class MemoryRestoreTarget:
     Attributes:
         visible_account_id: The ARM id that ARM shows to the control identity; "" when it shows none.
         refused: Containers that the writer may not reach.
+        probed: Every URL that the writer's token was sent to, in order.
     """
 
     def __init__(self, storage: MemoryStorage, faults: Faults) -> None:
@@ -133,18 +134,26 @@ class MemoryRestoreTarget:
         self._faults = faults
         self.visible_account_id = ""
         self.refused: set[str] = set()
+        self.probed: list[str] = []
 
-    def describe(self, container_url: str, resource_id: str) -> Mapping[str, str]:
-        """Probe the container."""
-        with self._faults.around("restore_target.describe"):
-            container = self._container(container_url)
-            if not self._storage.has_container(RESTORE, container):
-                raise NotFoundError(f"container '{container_url}' does not exist", code="ContainerNotFound")
-            seen = bool(self.visible_account_id) and resource_id.lower().startswith(self.visible_account_id.lower())
+    def find_account(self, container_url: str, resource_id: str) -> Mapping[str, str]:
+        """Ask ARM, which shows the one restore account at most."""
+        with self._faults.around("restore_target.find_account"):
+            is_there = container_url.startswith(f"{RESTORE_ENDPOINT}/")
+            is_shown = bool(self.visible_account_id) and resource_id.lower().startswith(self.visible_account_id.lower())
+            seen = is_there and is_shown
             return {
                 "account_id": self.visible_account_id if seen else "",
                 "settings": "public network access Enabled" if seen else "not readable",
             }
+
+    def probe(self, container_url: str, resource_id: str) -> None:  # noqa: ARG002 - the id is for the command alone
+        """Reach the container."""
+        with self._faults.around("restore_target.probe"):
+            self.probed.append(container_url)
+            container = self._container(container_url)
+            if not self._storage.has_container(RESTORE, container):
+                raise NotFoundError(f"container '{container_url}' does not exist", code="ContainerNotFound")
 
     def list_blobs(self, container_url: str, prefix: str) -> Sequence[BlobFacts]:
         """Answer the blobs of a prefix."""

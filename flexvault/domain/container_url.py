@@ -1,0 +1,50 @@
+"""URLs of blob containers that a client names: one spelling each, so that two names of one place compare equal."""
+
+import re
+from urllib.parse import urlsplit
+
+from flexvault.domain.errors import InvalidInputError
+
+_HOST = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_PATH = re.compile(r"(/[a-z0-9$]([-a-z0-9]*[a-z0-9])?){1,2}")
+_HTTPS = 443
+
+
+def read_container_url(url: str) -> str:
+    """Answer a container's URL in its one spelling: lower case, no final slash or dot, no default port.
+
+    Azure's is https://ACCOUNT.blob.core.windows.net/CONTAINER; emulators put the account into the path.
+
+    Raises:
+        InvalidInputError: It is no plain https URL of a container. The message repeats no query: that may be a SAS.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise _refused("a URL that cannot be read") from None
+    path = parts.path.rstrip("/").lower()
+    is_plain = parts.scheme.lower() == "https" and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if not is_plain or not _HOST.fullmatch(host) or not _PATH.fullmatch(path):
+        raise _refused(f"'{parts.scheme}://{host}{path}'")
+    return f"https://{host}{'' if port in {None, _HTTPS} else f':{port}'}{path}"
+
+
+def is_under(url: str, place: str) -> bool:
+    """Say whether a container's URL is a place, or lies below it; both in their one spelling."""
+    return f"{url}/".startswith(f"{normal_endpoint(place)}/")
+
+
+def normal_endpoint(endpoint: str) -> str:
+    """Answer an endpoint or container URL of the settings in the spelling of `read_container_url`."""
+    parts = urlsplit(endpoint.strip().lower())
+    host = (parts.hostname or "").rstrip(".")
+    return f"https://{host}{'' if parts.port in {None, _HTTPS} else f':{parts.port}'}{parts.path.rstrip('/')}"
+
+
+def _refused(shown: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{shown} is no container URL",
+        target="restoreTargetInfo.targetDetails.url",
+        hint="send https://ACCOUNT.blob.core.windows.net/CONTAINER without a SAS: the vault's identity needs a role",
+    )

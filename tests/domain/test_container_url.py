@@ -1,0 +1,55 @@
+"""One spelling for each container, and no URL that leads elsewhere."""
+
+import pytest
+
+from flexvault.domain.container_url import is_under, read_container_url
+from flexvault.domain.errors import InvalidInputError
+
+
+@pytest.mark.parametrize(
+    ("url", "spelling"),
+    [
+        pytest.param("https://acc.blob.core.windows.net/c", "https://acc.blob.core.windows.net/c", id="plain"),
+        pytest.param(
+            "https://ACC.blob.core.windows.net/C/", "https://acc.blob.core.windows.net/c", id="case and slash"
+        ),
+        pytest.param(
+            "HTTPS://acc.blob.core.windows.net:443/c", "https://acc.blob.core.windows.net/c", id="default port"
+        ),
+        pytest.param("https://acc.blob.core.windows.net./c", "https://acc.blob.core.windows.net/c", id="final dot"),
+        pytest.param("https://127.0.0.1:10000/acc/c", "https://127.0.0.1:10000/acc/c", id="emulator"),
+    ],
+)
+def test_a_container_has_one_spelling(url: str, spelling: str):
+    assert read_container_url(url) == spelling
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://acc.blob.core.windows.net/c", id="not https"),
+        pytest.param("https://acc.blob.core.windows.net", id="no container"),
+        pytest.param("https://acc.blob.core.windows.net/c?sv=1&sig=secret", id="with a SAS"),
+        pytest.param("https://acc.blob.core.windows.net/c#x", id="fragment"),
+        pytest.param("https://user:word@acc.blob.core.windows.net/c", id="credentials"),
+        pytest.param("https://acc.blob.core.windows.net/a/../c", id="dots"),
+        pytest.param("https://acc.blob.core.windows.net/%63", id="escape"),
+        pytest.param("https://acc.blob.core.windows.net//c", id="empty segment"),
+        pytest.param("https://acc.blob.core.windows.net/a/b/c", id="deeper"),
+        pytest.param("https://acc.blob.core.windows.net\\@evil.example/c", id="backslash"),
+        pytest.param("https://acc.blob.core.windows.net:port/c", id="port that is none"),
+        pytest.param("https://[::1/c", id="broken host"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_what_is_no_plain_container_url_is_refused_without_its_query(url: str):
+    with pytest.raises(InvalidInputError) as refused:
+        read_container_url(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_place_holds_its_own_containers_only():
+    assert is_under("https://acc.example/c", "https://ACC.example:443/")
+    assert is_under("https://acc.example/c", "https://acc.example/c")
+    assert not is_under("https://acc.example/cc", "https://acc.example/c")
+    assert not is_under("https://acc.example.evil/c", "https://acc.example")

@@ -1,0 +1,46 @@
+"""Where a restore may write to: the writer's token goes only to what is known to be inside."""
+
+import pytest
+
+from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, VaultError
+from flexvault.services.restore_target import require_inside
+from tests.builders import SUBSCRIPTION, World, protect, world
+
+ACCOUNT = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/restore"
+ELSEWHERE = ACCOUNT.replace(SUBSCRIPTION, "99999999-9999-4999-8999-999999999999")
+
+
+def unlisted() -> World:
+    vault = world(restore_targets=())
+    protect(vault)
+    vault.memory.storage.create_container("restore", "inside")
+    return vault
+
+
+@pytest.mark.parametrize(
+    ("url", "resource_id", "visible", "error"),
+    [
+        pytest.param("https://evil.example/c", "", "", NotAuthorizedError, id="a stranger's host"),
+        pytest.param("https://evil.example/c", ACCOUNT, ACCOUNT, NotAuthorizedError, id="an own id with another host"),
+        pytest.param(
+            "https://restore.example/inside", ELSEWHERE, ELSEWHERE, NotAuthorizedError, id="another subscription"
+        ),
+        pytest.param("https://restore.example/inside", ACCOUNT, "", NotAuthorizedError, id="not shown by ARM"),
+        pytest.param("https://vault.example/points", ACCOUNT, ACCOUNT, InvalidInputError, id="the vault account"),
+        pytest.param("https://landing.example/x", ACCOUNT, ACCOUNT, InvalidInputError, id="the landing account"),
+    ],
+)
+def test_nothing_is_sent_to_a_place_outside(url: str, resource_id: str, visible: str, error: type[VaultError]):
+    vault = unlisted()
+    vault.memory.restore_target.visible_account_id = visible
+    with pytest.raises(error) as refused:
+        require_inside(vault.vault, url, resource_id)
+    assert refused.value.code == "UserErrorRestoreTargetOutside"
+    assert vault.memory.restore_target.probed == []
+
+
+def test_a_container_that_arm_shows_in_a_protected_subscription_is_inside():
+    vault = unlisted()
+    vault.memory.restore_target.visible_account_id = ACCOUNT
+    require_inside(vault.vault, "https://restore.example/inside", f"{ACCOUNT}/blobServices/default/containers/inside")
+    assert vault.memory.restore_target.probed == ["https://restore.example/inside"]

@@ -1,0 +1,71 @@
+"""Every mutation that the suite must catch."""
+
+from collections.abc import Sequence
+
+from tests.mutations.mutation import Mutation
+
+MUTATIONS: Sequence[Mutation] = (
+    Mutation(
+        name="the emulator lets everybody do everything",
+        path="local_cloud/arm_emulator/access.py",
+        old='        raise authorization_failed(principal.client_id, principal.object_id, action, scope or "/")\n',
+        new="        return\n",
+        tests=("tests/emulator/test_authorization.py",),
+    ),
+    Mutation(
+        name="a seal does not look at the terminator",
+        path="flexvault/domain/dump_archive.py",
+        old="    if any(cursor.take(zeros)):\n",
+        new="    if any(cursor.take(zeros)) and not zeros:\n",
+        tests=("tests/unit/test_dump_archive.py",),
+    ),
+    Mutation(
+        name="an archive that ends too early is described as if it were whole",
+        path="flexvault/services/promote.py",
+        old="        raise SpoiledAttemptError(error.code, error.message) from None\n",
+        new="        return {}, bool(error)\n",
+        tests=("tests/services/test_promote_and_seal.py",),
+    ),
+    Mutation(
+        name="a restore copies nothing",
+        path="flexvault/services/restore_files.py",
+        old="_copy(run, log, file, manifest.files[file.ordinal], budget)\n",
+        new="log.mark_committed(file)\n",
+        tests=("tests/services/test_restore.py",),
+    ),
+    Mutation(
+        name="a restore does not compare checksums",
+        path="flexvault/services/restore_files.py",
+        old="        if crc64 != source.crc64[index]:\n",
+        new="        if not crc64:\n",
+        tests=("tests/services/test_restore.py",),
+    ),
+    Mutation(
+        name="a comparison ignores one table",
+        path="local_cloud/compare.py",
+        old="    for schema, table in connection.execute(compare_queries.TABLES_WITH_ROWS).fetchall():\n",
+        new="    for schema, table in connection.execute(compare_queries.TABLES_WITH_ROWS).fetchall()[1:]:\n",
+        tests=("tests/rebuild/test_compare.py",),
+    ),
+    Mutation(
+        name="a token for another audience is accepted",
+        path="flexvault/api/tokens.py",
+        old='"verify_exp": False, ',
+        new='"verify_aud": False, "verify_exp": False, ',
+        tests=("tests/api/test_tokens.py",),
+    ),
+    Mutation(
+        name="an open row is written whatever its ETag",
+        path="flexvault/services/steps.py",
+        old="[Replace(key=changed.key, values=changed.to_values(), etag=self.open.etag)]",
+        new="[Merge(key=changed.key, values=changed.to_values())]",
+        tests=("tests/services/test_steps.py", "tests/services/test_zombies.py"),
+    ),
+    Mutation(
+        name="a projection goes backwards",
+        path="flexvault/domain/events.py",
+        old='    return row is None or int(str(row.values.get("journal_seq", 0))) < entry.seq\n',
+        new="    return row is None or entry.seq > 0\n",
+        tests=("tests/domain/test_events.py",),
+    ),
+)

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,8 +87,8 @@ def policy_properties(
     }
 
 
-def tiny_archive(database: str = "orders", rows: bytes = b"1\tone\n2\ttwo\n") -> bytes:
-    """A custom-format archive of version 1.14 with one table, as pg_dump 15 writes it into a pipe."""
+def tiny_archive(database: str = "orders", rows: bytes = b"1\tone\n2\ttwo\n", tables: Sequence[str] = ()) -> bytes:
+    """A custom-format archive of version 1.14 with one table that has rows, as pg_dump 15 writes it into a pipe."""
 
     def integer(value: int) -> bytes:
         return struct.pack("<Bi", value < 0, abs(value))
@@ -118,6 +119,10 @@ def tiny_archive(database: str = "orders", rows: bytes = b"1\tone\n2\ttwo\n") ->
         ),
         entry(3, "item", "TABLE", "CREATE TABLE public.item (id integer, name text);\n", None, has_data=False),
         entry(4, "item", "TABLE DATA", "", "COPY public.item (id, name) FROM stdin;\n", has_data=True),
+    ]
+    entries += [
+        entry(10 + number, table, "TABLE", f"CREATE TABLE public.{table} (id integer);\n", None, has_data=False)
+        for number, table in enumerate(tables)
     ]
     header = b"PGDMP" + bytes([1, 14, 0, 4, 8, 1]) + integer(-1)
     header += b"".join(integer(value) for value in (0, 0, 2, 5, 0, 126, 0))

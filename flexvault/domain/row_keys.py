@@ -17,6 +17,7 @@ JOBS_PARTITION = "jobs"
 
 POLICY, INSTANCE, SERVER = "policy-", "instance-", "server-"
 OPEN, SCHEDULE, REQUEST, MISSED = "open-", "schedule-", "req-", "missed-"
+_LONGEST_LABEL = 400
 _NEWEST_FIRST = 10**15
 
 
@@ -66,8 +67,11 @@ def missed_row(instance: str, first_slot: datetime) -> str:
 
 
 def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:
-    """Key the checksums of 1,000 blocks of one file of one attempt."""
-    return f"a{attempt}-c{ordinal}-{escape(file)}-{chunk:05d}"
+    """Key the checksums of 1,000 blocks of one file of one attempt; a key has room for 512 characters."""
+    label = escape(file)
+    if len(label) > _LONGEST_LABEL:
+        label = f"{label[:100]}~{names.sha256_hex(file.encode())}"
+    return f"a{attempt}-c{ordinal}-{label}-{chunk:05d}"
 
 
 def blocks_prefix(attempt: int) -> str:

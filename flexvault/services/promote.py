@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from flexvault.domain import blob_names, names
@@ -89,9 +90,15 @@ def _check_landing(run: StepRun, log: BlockLog) -> None:
     kinds = [name.kind for _, _, _, name in found]
     unknown = not is_known_layout(kinds)
     for ordinal, container, blob, name in found:
-        facts, is_readable = _look_into(run, container, blob, name)
-        unknown = unknown or not is_readable
-        remembered = {"container": container, "etag": blob.etag, "kind": name.kind, "suffix": name.suffix, **facts}
+        look = _look_into(run, container, blob, name)
+        unknown = unknown or look is Look.UNREADABLE
+        remembered = {
+            "container": container,
+            "etag": blob.etag,
+            "kind": name.kind,
+            "suffix": name.suffix,
+            "is_archive": look is Look.ARCHIVE,
+        }
         log.add(
             LoggedFile(
                 ordinal=ordinal,
@@ -104,31 +111,40 @@ def _check_landing(run: StepRun, log: BlockLog) -> None:
     _fix_point(run, _layout_warnings(run, found, unknown=unknown))
 
 
-def _look_into(run: StepRun, container: str, blob: BlobFacts, name: FileName) -> tuple[dict[str, Any], bool]:
-    """Answer what a file says of itself, and whether this version can read it."""
+class Look(StrEnum):
+    """What a landed file turned out to be."""
+
+    ARCHIVE = "archive"
+    """A custom-format archive, whole to its end."""
+    UNREADABLE = "unreadable"
+    """A custom-format archive of a version that is not known: kept as it is."""
+    OTHER = "other"
+    """Anything else."""
+
+
+def _look_into(run: StepRun, container: str, blob: BlobFacts, name: FileName) -> Look:
+    """Look into a landed file.
+
+    Raises:
+        SpoiledAttemptError: It should be a whole archive and is not.
+    """
 
     def read(offset: int, length: int) -> bytes:
         return run.ports.landing.read(container, blob.name, offset, length)
 
-    if name.kind is not FileKind.DATABASE:
-        if name.kind is FileKind.UNKNOWN and is_custom_format(read(0, 5)):
-            return _describe_or_spoil(read, blob)
-        return {}, True
-    if blob.size_bytes == 0 or not is_custom_format(read(0, 5)):
-        raise SpoiledAttemptError(
-            "IncompleteArchive", f"the file '{blob.name}' does not begin as a custom-format archive"
-        )
-    return _describe_or_spoil(read, blob)
-
-
-def _describe_or_spoil(read: Any, blob: BlobFacts) -> tuple[dict[str, Any], bool]:
+    begins_well = blob.size_bytes > 0 and is_custom_format(read(0, 5))
+    if not begins_well and name.kind is FileKind.DATABASE:
+        text = f"the file '{blob.name}' does not begin as a custom-format archive"
+        raise SpoiledAttemptError("IncompleteArchive", text)
+    if not begins_well or name.kind not in {FileKind.DATABASE, FileKind.UNKNOWN}:
+        return Look.OTHER
     try:
-        facts = dict(describe_archive(read, blob.size_bytes, blob.name))
+        describe_archive(read, blob.size_bytes, blob.name)
     except UnknownArchiveError:
-        return {}, False
+        return Look.UNREADABLE
     except IntegrityError as error:
         raise SpoiledAttemptError(error.code, error.message) from None
-    return {"database": facts}, True
+    return Look.ARCHIVE
 
 
 def _layout_warnings(run: StepRun, found: Any, *, unknown: bool) -> list[dict[str, Any]]:

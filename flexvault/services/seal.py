@@ -7,7 +7,6 @@ from typing import Any
 from flexvault.domain import blob_names, names
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError
 from flexvault.domain.job import JobStatus, Result, closes_as
-from flexvault.domain.landing_files import FileKind
 from flexvault.domain.manifest import Manifest, ManifestFile
 from flexvault.services import catalog
 from flexvault.services.block_log import BlockLog, LoggedFile
@@ -117,14 +116,15 @@ def _verify(run: StepRun, file: LoggedFile) -> ManifestFile:
         raise IntegrityError(f"the promoted file '{path}' is not the one that was copied", target=path)
     if len(file.crc64) != len(file.blocks):
         raise IntegrityError(f"the promoted file '{path}' has blocks without a checksum", target=path)
-    if file.facts["kind"] == FileKind.DATABASE and "database" in file.facts:
+    facts: Mapping[str, Any] = {}
+    if file.facts["is_archive"]:
 
         def read(offset: int, length: int) -> bytes:
             return run.ports.vault_reader.read(
                 blob_names.POINTS, path, offset=offset, length=length, version_id=blob.version_id
             )
 
-        describe_archive(read, blob.size_bytes, path)
+        facts = describe_archive(read, blob.size_bytes, path)
     return ManifestFile(
         path=path,
         suffix=str(file.facts["suffix"]),
@@ -133,5 +133,5 @@ def _verify(run: StepRun, file: LoggedFile) -> ManifestFile:
         version_id=blob.version_id,
         block_size_bytes=file.block_size_bytes,
         crc64=file.crc64,
-        facts=file.facts.get("database", {}),
+        facts=facts,
     )

@@ -1,0 +1,1 @@
+"""What happens in which order: the loop alone, and under the real replay engine."""

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-import orchestrators
 from flexvault.domain.job import Step
 from flexvault.messages import StepAnswer, StepRequest
+from orchestrators.apply_retention import apply_retention
+from orchestrators.back_up_server import back_up_server
+from orchestrators.configure_protection import configure_protection
+from orchestrators.reconcile import reconcile
+from orchestrators.restore_recovery_point import restore_recovery_point
 from tests.orchestrators.replaying import BEGIN, INSTANCE, Outcome, Play
 
 
@@ -49,7 +53,7 @@ type Story = tuple[Callable[..., Any], dict[str, Any], Callable[[], Play]]
 
 STORIES: dict[str, Story] = {
     "backup": (
-        orchestrators.back_up_server,
+        back_up_server,
         payload(Step.PREPARING, not_before=BEGIN.timestamp() + 90),
         lambda: answers(
             go(Step.STARTING),
@@ -62,7 +66,7 @@ STORIES: dict[str, Story] = {
         ),
     ),
     "backup_second_attempt": (
-        orchestrators.back_up_server,
+        back_up_server,
         payload(Step.PREPARING),
         lambda: answers(
             go(Step.STARTING),
@@ -78,12 +82,12 @@ STORIES: dict[str, Story] = {
         ),
     ),
     "backup_taken_over": (
-        orchestrators.back_up_server,
+        back_up_server,
         payload(Step.POLLING, generation=3),
         lambda: answers(go(Step.PROMOTING), StepAnswer(next=None, superseded=True)),
     ),
     "backup_through_host_errors": (
-        orchestrators.back_up_server,
+        back_up_server,
         payload(Step.PROMOTING),
         lambda: answers(
             *[FunctionTimeoutException("the host ended it")] * 4,
@@ -93,22 +97,22 @@ STORIES: dict[str, Story] = {
         ),
     ),
     "restore": (
-        orchestrators.restore_recovery_point,
+        restore_recovery_point,
         payload(Step.PROBING),
         lambda: answers(go(Step.COPYING), go(Step.COPYING), go(Step.FINISHING), go(None)),
     ),
     "configure": (
-        orchestrators.configure_protection,
+        configure_protection,
         payload(Step.GRANTING),
         lambda: answers(go(Step.VERIFYING), go(Step.VERIFYING, 10), go(Step.RECORDING), go(None)),
     ),
     "retention": (
-        orchestrators.apply_retention,
+        apply_retention,
         payload(Step.PLANNING),
         lambda: answers(go(Step.EXECUTING), go(Step.EXECUTING), go(None)),
     ),
     "reconcile": (
-        orchestrators.reconcile,
+        reconcile,
         {},
         lambda: lambda _name, _body: {"taken_over": [], "closed": [], "removed_containers": 0},
     ),

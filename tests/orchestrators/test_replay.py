@@ -1,6 +1,8 @@
 """The orchestrators under the real replay engine, and golden histories that must always replay."""
 
+import importlib
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,9 @@ from typing import Any
 import pytest
 from durabletask.internal import orchestrator_service_pb2 as pb
 
-import orchestrators
 from flexvault.domain.job import STEPS, Step
 from flexvault.messages import ACTIVITIES, ORCHESTRATORS, RECONCILE, RECONCILE_JOBS
+from orchestrators.back_up_server import back_up_server
 from tests.orchestrators.plays import (
     STORIES,
     ActivityError,
@@ -24,7 +26,8 @@ from tests.orchestrators.replaying import BEGIN, HISTORIES, load, play, replay
 
 COMPLETED = pb.ORCHESTRATION_STATUS_COMPLETED
 FAILED = pb.ORCHESTRATION_STATUS_FAILED
-BY_NAME = {orchestrator.__name__: orchestrator for orchestrator in orchestrators.ORCHESTRATORS}
+ALL: tuple[Callable[..., Any], ...] = importlib.import_module("orchestrators").ORCHESTRATORS
+BY_NAME = {orchestrator.__name__: orchestrator for orchestrator in ALL}
 FILES = sorted(HISTORIES.glob("*.json"))
 
 
@@ -40,14 +43,14 @@ def test_every_story_has_its_golden_file():
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_a_history_that_was_once_recorded_still_replays(path: Path):
     name, output, requests = load(path)
-    for last in range(len(requests)):
-        past = [event for events in requests[:last] for event in events]
-        response = replay(BY_NAME[name], past, requests[last])
-        ended = completion(response)
-        if last < len(requests) - 1:
-            assert ended is None, ended
-            assert len(response.actions) > 0
-    assert ended is not None
+    responses = [
+        replay(BY_NAME[name], [event for events in requests[:last] for event in events], requests[last])
+        for last in range(len(requests))
+    ]
+    for response in responses[:-1]:
+        assert completion(response) is None, completion(response)
+        assert len(response.actions) > 0
+    ended = completion(responses[-1])
     assert (ended.orchestrationStatus, json.loads(ended.result.value)) == (COMPLETED, output)
 
 
@@ -65,7 +68,7 @@ def test_a_history_that_the_code_does_not_follow_is_found_out():
     for event in events:
         if event.HasField("taskScheduled"):
             event.taskScheduled.name = "renamed"
-    ended = completion(replay(orchestrators.back_up_server, events, requests[3]))
+    ended = completion(replay(back_up_server, events, requests[3]))
     assert ended.orchestrationStatus == FAILED
     assert "NonDeterminism" in ended.failureDetails.errorType
 
@@ -95,44 +98,44 @@ def test_each_call_carries_the_generation_and_its_own_step():
 
 def test_a_transient_failure_is_repeated_by_the_retry_policy():
     tries = [ActivityError("503")] * 3
-    played = play(orchestrators.back_up_server, payload(Step.SEALING), answers(*tries, go(None)))
+    played = play(back_up_server, payload(Step.SEALING), answers(*tries, go(None)))
     assert [name for name, _ in played.calls] == ["seal_point"] * 4
     assert [round(timer.total_seconds()) for timer in played.timers] == [2, 4, 8]
     assert played.status == COMPLETED
 
 
 def test_a_failure_that_stays_ends_the_orchestration_and_leaves_the_job_to_reconcile():
-    played = play(orchestrators.back_up_server, payload(Step.SEALING), answers(*[ActivityError("503")] * 4))
+    played = play(back_up_server, payload(Step.SEALING), answers(*[ActivityError("503")] * 4))
     assert played.status == FAILED
     assert len(played.calls) == 4
 
 
 @pytest.mark.parametrize("error", [FunctionTimeoutException("late"), FunctionInvocationException("dead")])
 def test_an_error_of_the_hosts_is_an_unknown_outcome_so_the_step_is_looked_at_again(error: Exception):
-    played = play(orchestrators.back_up_server, payload(Step.PROMOTING), answers(*[error] * 4, go(None)))
+    played = play(back_up_server, payload(Step.PROMOTING), answers(*[error] * 4, go(None)))
     assert [name for name, _ in played.calls] == ["promote_files"] * 5
     assert played.status == COMPLETED
 
 
 def test_a_host_that_never_recovers_ends_the_orchestration_after_some_looks():
-    played = play(orchestrators.back_up_server, payload(Step.PROMOTING), answers(*[FunctionTimeoutException("x")] * 99))
+    played = play(back_up_server, payload(Step.PROMOTING), answers(*[FunctionTimeoutException("x")] * 99))
     assert played.status == FAILED
     assert len(played.calls) == 4 * 6
 
 
 def test_a_moment_that_has_passed_is_not_waited_for():
     begin = payload(Step.PREPARING, not_before=BEGIN.timestamp() - 5)
-    assert play(orchestrators.back_up_server, begin, answers(go(None))).timers == []
+    assert play(back_up_server, begin, answers(go(None))).timers == []
 
 
 def test_a_payload_of_an_older_version_begins_at_once():
     begin = payload(Step.PREPARING)
     del begin["not_before"]
-    assert play(orchestrators.back_up_server, begin, answers(go(None))).output == "done"
+    assert play(back_up_server, begin, answers(go(None))).output == "done"
 
 
 def test_a_payload_that_is_none_ends_the_orchestration_and_harms_nothing_else():
-    assert play(orchestrators.back_up_server, {"step": "Nowhere"}, answers()).status == FAILED
+    assert play(back_up_server, {"step": "Nowhere"}, answers()).status == FAILED
 
 
 @pytest.mark.parametrize("operation", list(ORCHESTRATORS))
@@ -160,6 +163,6 @@ def test_a_backup_takes_at_most_thirteen_durable_actions():
         go(Step.SEALING), go(None),
     )  # fmt: skip
     begin = payload(Step.PREPARING, not_before=BEGIN.timestamp() + 30)
-    played = play(orchestrators.back_up_server, begin, quiet)
+    played = play(back_up_server, begin, quiet)
     assert 1 + len(played.calls) + len(played.timers) <= 13
     assert sum(played.timers, timedelta()) > timedelta(minutes=22)

@@ -73,3 +73,12 @@ def hide_started(world: World, condition: Callable[[], bool]) -> None:
         return [] if condition() else original(server_id)
 
     ltr._operations = operations  # pyright: ignore[reportAttributeAccessIssue] - eventual consistency, played
+
+
+def quietly(action: Callable[[], object]) -> Callable[[], None]:
+    """Do something on another party's behalf and forget its answer."""
+
+    def act() -> None:
+        action()
+
+    return act

@@ -15,6 +15,7 @@ from flexvault.services.journal import Draft, append, project, read_entry
 from tests.builders import World, world
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import entries, require_whole_journal
+from tests.services.running import quietly
 
 STREAM = "i" * 32
 
@@ -75,7 +76,7 @@ def test_h2_the_owner_of_an_entry_may_sleep_between_creating_and_projecting_it()
     vault = world()
     # While the owner of entry 1 sleeps, another appender projects it, writes entry 2 and projects that.
     vault.memory.faults.run_next(
-        "vault_writer.create", lambda: append(vault.vault.ports, sealed("p2")) and None, after=True
+        "vault_writer.create", quietly(lambda: append(vault.vault.ports, sealed("p2"))), after=True
     )
     append(vault.vault.ports, sealed("p1"))
     assert [entry.body["point_id"] for entry in entries(vault, STREAM)] == ["p1", "p2"]
@@ -126,7 +127,7 @@ def test_h3_an_event_that_slips_in_between_two_reads_is_not_written_twice():
     vault = world()
     append(vault.vault.ports, sealed("p0"))
     # After the head was read and before the target is: another run appends the very same event.
-    vault.memory.faults.run_next("rows.find", lambda: append(vault.vault.ports, sealed("p1")) and None, after=True)
+    vault.memory.faults.run_next("rows.find", quietly(lambda: append(vault.vault.ports, sealed("p1"))), after=True)
     assert append(vault.vault.ports, sealed("p1")) is False
     assert types(vault) == ["Sealed", "Sealed"]
     require_whole_journal(vault)
@@ -179,7 +180,7 @@ def test_preconditions_are_read_again_after_a_lost_race():
             raise ConflictError("a restore reads it")
 
     started = Draft(stream=STREAM, type="RestoreStarted", key="r", body={"point_id": "p1", "job_id": JOB})
-    vault.memory.faults.run_next("vault_cleaner.create", lambda: append(vault.vault.ports, started) and None)
+    vault.memory.faults.run_next("vault_cleaner.create", quietly(lambda: append(vault.vault.ports, started)))
     with pytest.raises(ConflictError):
         append(vault.vault.ports, tombstone(check=check), by_retention=True)
     assert seen == [0, 1]

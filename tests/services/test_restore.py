@@ -71,10 +71,17 @@ def error_of(world: World) -> dict[str, Any]:
 def test_every_file_is_restored_under_its_prefix_and_the_kit_comes_last():
     world = restoring()
     written: list[str] = []
-    target = world.memory.restore_target
+    target: Any = world.memory.restore_target
     commit, create = target.commit, target.create
-    target.commit = lambda url, name, *args, **kwargs: (written.append(name), commit(url, name, *args, **kwargs))[1]
-    target.create = lambda url, name, *args: (written.append(name), create(url, name, *args))[1]
+
+    def note(call: Callable[..., None]) -> Callable[..., None]:
+        def noted(url: str, name: str, *args: Any, **kwargs: Any) -> None:
+            written.append(name)
+            call(url, name, *args, **kwargs)
+
+        return noted
+
+    target.commit, target.create = note(commit), note(create)
     run_jobs(world)
     found = restored(world)
     assert {name: found[f"again{name}"] for name in FILES} == FILES

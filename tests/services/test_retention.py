@@ -21,7 +21,7 @@ from flexvault.services.scheduling import tick
 from tests.builders import INSTANCE_ID, SERVER_ID, World, add_server, protect, request_of, run_jobs, run_one, world
 from tests.services.interrupting import Interruption, interrupted
 from tests.services.invariants import entries, require_rest, require_whole_journal
-from tests.services.running import FIRST_SLOT, newest_job, only_open, protected, run_until
+from tests.services.running import FIRST_SLOT, newest_job, only_open, protected, quietly, run_until
 
 LATE = timedelta(days=60)
 
@@ -261,7 +261,7 @@ def test_a_restore_that_begins_while_the_tombstone_is_written_wins():
     body = {"job_id": job_id, "point_id": old.point_id}
     started = Draft(stream=world.instance().key, type="RestoreStarted", key="r", body=body)
     planned(world)
-    world.memory.faults.run_next("vault_cleaner.create", lambda: append(world.vault.ports, started) and None)
+    world.memory.faults.run_next("vault_cleaner.create", quietly(lambda: append(world.vault.ports, started)))
     run_jobs(world)
     assert states(world) == ["sealed", "sealed"]
     assert "restore" in newest_job(world).warnings[0]["message"]

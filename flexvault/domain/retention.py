@@ -33,6 +33,8 @@ class PointFacts:
     immutable_until: datetime | None = None
     readers: int = 0
     """Restores that read it now."""
+    problem: str = ""
+    """Why what the vault account says of it cannot be believed; it is no good point then, and is never deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def _judge_one(point: PointFacts, as_of: datetime, newest: Collection[str]) -> V
     if point.point_id in newest:
         reason = f"expired {point.expiry_time.isoformat()}, but it is the newest good point of its server"
         return Verdict(point=point, decision=Decision.KEEP, reasons=(reason,))
-    blocks: list[str] = []
+    blocks = [point.problem] if point.problem else []
     if point.is_held:
         blocks.append("a legal hold stands")
     if point.immutable_until is not None and point.immutable_until > as_of:
@@ -129,12 +131,22 @@ def build_plan(
     as_of: datetime,
     unfinished: Iterable[UnfinishedDeletion] = (),
     unsealed: Iterable[UnsealedFile] = (),
+    damaged: Mapping[str, str] | None = None,
 ) -> Mapping[str, Any]:
-    """Build the plan that is stored before anything is deleted."""
+    """Build the plan that is stored before anything is deleted.
+
+    Args:
+        verdicts: One per recovery point.
+        as_of: The moment.
+        unfinished: Deletions to finish.
+        unsealed: Files to remove.
+        damaged: Path of each manifest that cannot be read -> why; points of its instance are not deleted.
+    """
     return {
         "version": 1,
         "asOf": as_of.isoformat(),
         "verdicts": [verdict.to_json() for verdict in verdicts],
         "unfinished": [deletion.to_json() for deletion in unfinished],
         "unsealed": [file.to_json() for file in unsealed],
+        "damaged": [{"path": path, "reason": reason} for path, reason in sorted((damaged or {}).items())],
     }

@@ -11,13 +11,14 @@ from flexvault.domain.errors import AlreadyExistsError, ConflictError, Integrity
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
+from flexvault.domain.manifest import Manifest
 from flexvault.domain.retention import Decision, judge
 from flexvault.ports import Orchestrations, Ports
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_job
 from flexvault.services.journal import Draft, append, read_entry
 from flexvault.services.progress import warning
-from flexvault.services.retention_plan import find_unsealed, point_of, read_points, store_plan
+from flexvault.services.retention_plan import find_unsealed, find_version, point_of, read_points, store_plan
 from flexvault.services.starting import start_by_key
 from flexvault.services.steps import StepRun
 from flexvault.services.vault import Vault
@@ -68,9 +69,13 @@ def execute_retention(run: StepRun) -> Result:
     data = run.ports.vault_reader.read(blob_names.PLANS, str(run.open.state["plan"]))
     if names.sha256_hex(data) != run.open.state["plan_hash"]:
         raise IntegrityError("the retention plan is not the one that was stored", target=str(run.open.state["plan"]))
-    work = _list_work(run, json.loads(data))
+    plan = json.loads(data)
+    work = _list_work(run, plan)
     done, blocked = int(run.open.state["done"]), int(run.open.state.get("blocked", 0))
     warnings = list(run.open.state.get("warnings", []))
+    if done == 0:
+        damaged = plan["damaged"][:SHOWN_BLOCKED]
+        warnings += [warning("ManifestUnreadable", found["reason"], found["path"]) for found in damaged]
     for what, carry_out in work[done : done + DELETIONS_AN_ACTIVITY]:
         why_not = carry_out()
         if why_not:
@@ -115,7 +120,8 @@ def delete_point(run: StepRun, verdict: Mapping[str, Any]) -> str:
             append(run.ports, _tombstone(run, verdict), by_retention=True)
         except ConflictError as error:
             return error.message
-    return _delete_files(run.ports, instance, point_id)
+    tombstone = _find_tombstone(run.ports, instance, point_id)
+    return _delete_files(run.ports, instance, point_id, tombstone)
 
 
 def finish_deletion(run: StepRun, deletion: Mapping[str, Any]) -> str:
@@ -124,7 +130,7 @@ def finish_deletion(run: StepRun, deletion: Mapping[str, Any]) -> str:
     tombstone = read_entry(run.ports, instance, int(deletion["tombstoneSeq"]))
     if tombstone.type != "Tombstoned" or tombstone.body["point_id"] != point_id:
         return f"recovery point {point_id} has no tombstone at number {tombstone.seq} of its stream"
-    return _delete_files(run.ports, instance, point_id)
+    return _delete_files(run.ports, instance, point_id, tombstone.body)
 
 
 def delete_unsealed(run: StepRun, file: Mapping[str, Any]) -> str:
@@ -139,13 +145,17 @@ def delete_unsealed(run: StepRun, file: Mapping[str, Any]) -> str:
     return ""
 
 
-def _delete_files(ports: Ports, instance: str, point_id: str) -> str:
-    """Delete all files of a point, then its manifest, and journal that it is gone."""
+def _delete_files(ports: Ports, instance: str, point_id: str, tombstone: Mapping[str, Any]) -> str:
+    """Delete all files of a point by their versions, then its manifest, and journal that it is gone.
+
+    The manifest goes last: until then it names the versions, whose base names an earlier run may have deleted.
+    """
+    path = blob_names.manifest_path(instance, point_id)
     prefix = blob_names.point_prefix(instance, point_id)
     try:
-        for blob in list(ports.vault_reader.list_blobs(blob_names.POINTS, prefix)):
-            ports.vault_cleaner.delete(blob_names.POINTS, blob.name, blob.version_id)
-        ports.vault_cleaner.delete(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
+        for name, version_id in _name_versions(ports, path, prefix).items():
+            ports.vault_cleaner.delete(blob_names.POINTS, name, version_id)
+        ports.vault_cleaner.delete(blob_names.MANIFESTS, path, str(tombstone["manifest_version"]))
     except ConflictError as error:
         return f"recovery point {point_id}: {error.message}"
     body = {"point_id": point_id, "instance": instance}
@@ -153,12 +163,29 @@ def _delete_files(ports: Ports, instance: str, point_id: str) -> str:
     return ""
 
 
+def _name_versions(ports: Ports, manifest_path: str, prefix: str) -> dict[str, str]:
+    """Answer every file of a point with its version: those that the manifest names, and what else lies there."""
+    listed = {
+        blob.name: blob.version_id or find_version(ports, blob_names.POINTS, blob.name)
+        for blob in ports.vault_reader.list_blobs(blob_names.POINTS, prefix)
+    }
+    if ports.vault_reader.find(blob_names.MANIFESTS, manifest_path) is None:
+        return listed
+    manifest = Manifest.from_bytes(ports.vault_reader.read(blob_names.MANIFESTS, manifest_path))
+    return {**listed, **{file.path: file.version_id for file in manifest.files}}
+
+
+def _find_tombstone(ports: Ports, instance: str, point_id: str) -> Mapping[str, Any]:
+    row = catalog.find_point(ports, instance, point_id)
+    return read_entry(ports, instance, row.tombstone_seq).body
+
+
 def _find_block(run: StepRun, verdict: Mapping[str, Any], row: RecoveryPoint | None) -> str:
     """Judge the point again, from what the vault account says now."""
     instance, point_id = str(verdict["instance"]), str(verdict["pointId"])
     if row is None:
         return f"recovery point {point_id} has a manifest but no entry: reconcile writes it first"
-    own = list(read_points(run.ports, within=f"{instance}/"))
+    own = read_points(run.ports, within=f"{instance}/").points
     now = {judged.point.point_id: judged for judged in judge(own, run.now())}
     judged = now.get(point_id)
     if judged is None or judged.point.manifest_hash != verdict["manifestHash"]:
@@ -180,6 +207,9 @@ def _tombstone(run: StepRun, verdict: Mapping[str, Any]) -> Draft:
         "point_id": point_id,
         "instance": verdict["instance"],
         "manifest_hash": verdict["manifestHash"],
+        "manifest_version": find_version(
+            run.ports, blob_names.MANIFESTS, blob_names.manifest_path(str(verdict["instance"]), point_id)
+        ),
         "plan_hash": run.open.state["plan_hash"],
         "reasons": verdict["reasons"],
     }

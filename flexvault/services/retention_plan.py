@@ -1,11 +1,12 @@
 """Make the retention plan of a moment from what the vault account holds, and store it before anything is deleted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flexvault.domain import blob_names, names, row_keys
-from flexvault.domain.errors import AlreadyExistsError
+from flexvault.domain.errors import AlreadyExistsError, IntegrityError
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import Operation
 from flexvault.domain.manifest import Manifest
@@ -15,11 +16,22 @@ from flexvault.services import catalog
 from flexvault.services.vault import Vault
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What the vault account says of its recovery points."""
+
+    points: tuple[PointFacts, ...]
+    damaged: Mapping[str, str]
+    """Path of each manifest that cannot be read -> why."""
+
+
 def store_plan(vault: Vault, as_of: datetime) -> tuple[str, str]:
     """Store the plan of a moment; answers its path and hash."""
-    verdicts = judge(list(read_points(vault.ports)), as_of)
+    inventory = read_points(vault.ports)
+    verdicts = judge(inventory.points, as_of)
     unfinished = list(find_unfinished(vault.ports))
-    data = names.canonical_json(build_plan(verdicts, as_of, unfinished, find_unsealed(vault, as_of)))
+    plan = build_plan(verdicts, as_of, unfinished, find_unsealed(vault, as_of), inventory.damaged)
+    data = names.canonical_json(plan)
     plan_hash = names.sha256_hex(data)
     path = blob_names.plan_path(as_of, plan_hash)
     with suppress(AlreadyExistsError):  # the same moment and the same hash: the same plan
@@ -27,19 +39,30 @@ def store_plan(vault: Vault, as_of: datetime) -> tuple[str, str]:
     return path, plan_hash
 
 
-def read_points(ports: Ports, *, within: str = "") -> Iterator[PointFacts]:
-    """Answer every recovery point that the vault account holds: the manifests decide, never a row alone.
+def read_points(ports: Ports, *, within: str = "") -> Inventory:
+    """Read every recovery point that the vault account holds: the manifests decide, never a row alone.
+
+    A manifest that cannot be read might be the newest good point of its instance, or not: until somebody has looked,
+    no point of that instance is deleted.
 
     Args:
         ports: What may be reached.
         within: Only points whose manifests lie below this prefix of container `manifests`.
     """
+    points: list[PointFacts] = []
+    damaged: dict[str, str] = {}
     for instance, point_id in _list_manifests(ports, within):
-        data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
+        path = blob_names.manifest_path(instance, point_id)
         row = catalog.find_point_or_none(ports, instance, point_id)
         if row is not None and row.state != "sealed":
             continue  # its tombstone stands: it does not exist any more
-        yield _facts(Manifest.from_bytes(data), names.sha256_hex(data), row)
+        data = ports.vault_reader.read(blob_names.MANIFESTS, path)
+        try:
+            points.append(_facts(Manifest.from_bytes(data), names.sha256_hex(data), row))
+        except IntegrityError as error:
+            damaged[path] = error.message
+    doubtful = {path.partition("/")[0]: path for path in damaged}
+    return Inventory(points=tuple(_doubt(point, doubtful) for point in points), damaged=damaged)
 
 
 def find_unfinished(ports: Ports) -> Iterator[UnfinishedDeletion]:
@@ -60,16 +83,18 @@ def find_unsealed(vault: Vault, as_of: datetime, *, within: str = "") -> Iterato
         as_of: The moment.
         within: Only files below this prefix of container `points`.
     """
-    named: dict[str, frozenset[str]] = {}
+    named: dict[str, frozenset[str] | None] = {}
     for blob in vault.ports.vault_reader.list_blobs(blob_names.POINTS, within):
         point = point_of(blob.name)
         if point not in named:
             named[point] = _named_files(vault.ports, point)
-        is_old = blob.last_modified is not None and blob.last_modified <= as_of - vault.settings.unsealed_keep_for
-        if blob.name in named[point] or not is_old or blob.last_modified is None:
+        known = named[point]
+        if known is None or blob.name in known or blob.last_modified is None:
             continue
-        if not _is_written(vault.ports, point):
-            yield UnsealedFile(path=blob.name, version_id=blob.version_id, last_modified=blob.last_modified)
+        is_old = blob.last_modified <= as_of - vault.settings.unsealed_keep_for
+        if is_old and not _is_written(vault.ports, point):
+            version_id = find_version(vault.ports, blob_names.POINTS, blob.name)
+            yield UnsealedFile(path=blob.name, version_id=version_id, last_modified=blob.last_modified)
 
 
 def point_of(path: str) -> str:
@@ -86,11 +111,17 @@ def _list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
             yield instance, point_id
 
 
-def _named_files(ports: Ports, point: str) -> frozenset[str]:
-    """Answer what the manifest of a point names; nothing when there is none. A refusal is raised, never an answer."""
+def _named_files(ports: Ports, point: str) -> frozenset[str] | None:
+    """Answer what the manifest of a point names: no file without one, nothing at all when it cannot be read.
+
+    A refusal is raised, never an answer.
+    """
     for instance, point_id in _list_manifests(ports, point.rstrip("/")):
         data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
-        return frozenset(file.path for file in Manifest.from_bytes(data).files)
+        try:
+            return frozenset(file.path for file in Manifest.from_bytes(data).files)
+        except IntegrityError:
+            return None
     return frozenset()
 
 
@@ -100,7 +131,18 @@ def _is_written(ports: Ports, point: str) -> bool:
     return opened is not None and names.point_id(opened.job_id) == point_id
 
 
+def find_version(ports: Ports, container: str, path: str) -> str:
+    """Answer the version id of a blob as it is now; empty where it is gone or the account keeps no versions."""
+    blob = ports.vault_reader.find(container, path)
+    return "" if blob is None else blob.version_id
+
+
 def _facts(manifest: Manifest, manifest_hash: str, row: RecoveryPoint | None) -> PointFacts:
+    problem = ""
+    if row is None:
+        problem = "it has a manifest but no entry: reconcile writes it first"
+    elif row.manifest_hash != manifest_hash:
+        problem = "its manifest is not the one that was sealed"
     return PointFacts(
         instance=manifest.instance,
         point_id=manifest.point_id,
@@ -108,5 +150,14 @@ def _facts(manifest: Manifest, manifest_hash: str, row: RecoveryPoint | None) ->
         recovery_point_time=manifest.recovery_point_time,
         expiry_time=manifest.expiry_time,
         manifest_hash=manifest_hash,
+        is_good=not problem,
         readers=0 if row is None else row.readers,
+        problem=problem,
     )
+
+
+def _doubt(point: PointFacts, doubtful: Mapping[str, str]) -> PointFacts:
+    path = doubtful.get(point.instance)
+    if path is None or point.problem:
+        return point
+    return replace(point, problem=f"the manifest '{path}' of its instance cannot be read")

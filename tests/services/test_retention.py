@@ -10,6 +10,7 @@ import pytest
 from flexvault.domain import names
 from flexvault.domain.errors import ConflictError, NotAuthorizedError, NotFoundError, TransientError, VaultError
 from flexvault.domain.job import JobStatus, Step
+from flexvault.domain.manifest import Manifest
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.rows import Merge
 from flexvault.services import apply_retention, catalog
@@ -383,14 +384,29 @@ def test_sealed_files_are_never_taken_for_unsealed_ones():
     assert len(world.memory.storage.list_blobs("vault", "points")) == 4
 
 
-def test_a_manifest_that_is_none_stops_the_plan_and_deletes_nothing():
+def test_a_manifest_that_cannot_be_read_is_named_and_blocks_its_instance():
     world = with_points()
     blob = world.memory.storage.list_blobs("vault", "manifests")[0]
     world.memory.storage.put("vault", "manifests", blob.name, b"broken")
     clean_up(world)
-    error = newest_job(world).error or {}
-    assert (newest_job(world).status, error["code"]) == (JobStatus.FAILED, "ManifestDiffers")
+    job = newest_job(world)
+    assert job.status is JobStatus.COMPLETED_WITH_WARNINGS
+    assert (job.warnings[0]["code"], job.warnings[0]["resource"]) == ("ManifestUnreadable", blob.name)
     assert deletions(world) == 0
+
+
+def test_a_manifest_that_is_not_the_sealed_one_is_never_believed():
+    world = with_points()
+    blob = world.memory.storage.list_blobs("vault", "manifests")[-1]
+    sealed = Manifest.from_bytes(world.memory.storage.read("vault", "manifests", blob.name))
+    earlier = replace(sealed, expiry_time=sealed.recovery_point_time)
+    world.memory.storage.put("vault", "manifests", blob.name, earlier.to_bytes())
+    clean_up(world)
+    points = catalog.list_all_points(world.vault.ports, world.instance().key)
+    assert next(point for point in points if point.point_id == sealed.point_id).state == "sealed"
+    last_plan = plans(world)[-1]
+    verdict = next(verdict for verdict in last_plan["verdicts"] if verdict["pointId"] == sealed.point_id)
+    assert verdict["decision"] == "blocked"
 
 
 def test_a_cleanup_that_is_lost_is_taken_over_and_goes_on():

@@ -79,3 +79,25 @@ def test_a_refusal_to_read_a_manifest_deletes_nothing(protected: World):
         run_jobs(protected)
 
     assert files(protected) == before
+
+
+@pytest.mark.parametrize("dies_after", [None, 1, 2, 3, 5, 9])
+def test_no_version_of_a_deleted_point_stays_behind_its_base_name(dies_after: int | None):
+    vault = world(versions=True)
+    protect(vault)
+    back_up(vault, 0)
+    back_up(vault, 1)
+    kept = vault.memory.storage.list_versions(VAULT)
+    vault.clock.advance(timedelta(days=40))
+    if dies_after is not None:
+        for _ in range(dies_after):
+            vault.memory.faults.run_next("vault_cleaner.delete", lambda: None)
+        vault.memory.faults.fail_next("vault_cleaner.delete", PermanentError("the account is read-only"), after=True)
+        retain(vault)
+    assert retain(vault) is JobStatus.COMPLETED
+
+    instance = vault.instance().key
+    gone = next(point for point in catalog.list_all_points(vault.vault.ports, instance) if point.state == "deleted")
+    left = vault.memory.storage.list_versions(VAULT)
+    assert not [name for name, _ in left if gone.point_id in name]
+    assert [name for name, _ in kept if gone.point_id in name]

@@ -185,6 +185,16 @@ class MemoryStorage:
                 self._refuse_protected(name, version)
                 blob.versions.remove(version)
 
+    def list_versions(self, account: str) -> list[tuple[str, str]]:
+        """Answer (name, version id) of every version that an account still holds, also behind deleted base names."""
+        with self._lock:
+            return [
+                (f"{container}/{name}", version.facts.version_id)
+                for container, held in self._accounts[account].items()
+                for name, blob in held.blobs.items()
+                for version in blob.versions
+            ]
+
     def protect(self, container: str, name: str, until: datetime) -> None:
         """Make the current version of a blob in the vault account immutable until a date."""
         with self._lock:

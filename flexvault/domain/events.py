@@ -158,18 +158,22 @@ def _protection_requested(entry: Entry, rows: Rows) -> Sequence[Batch]:
 
 
 def _protection_configured(entry: Entry, rows: Rows) -> Sequence[Batch]:
-    values = {"state": "ProtectionConfigured", "error": "", "assignments": json.dumps(entry.body["assignments"])}
+    row = rows[_instance(entry.body)]
+    before: list[str] = json.loads(str(row.values.get("assignments", "[]"))) if row else []
+    # What the vault granted once stays known: a later configuration that finds the roles there grants nothing.
+    granted = list(dict.fromkeys([*before, *entry.body["assignments"]]))
+    values = {"state": "ProtectionConfigured", "error": "", "assignments": json.dumps(granted)}
     schedule = _schedule(entry.body["instance"])
-    row = rows[schedule]
+    planned = rows[schedule]
     batches = list(_instance_change(entry, rows, values))
-    if _is_older(row, entry):
+    if _is_older(planned, entry):
         slots_from = datetime.fromisoformat(entry.body["slots_from"])
         moved: dict[str, Any] = {"instance": entry.body["instance"], "journal_seq": entry.seq}
-        if row is None or entry.body["restarts_schedule"]:
+        if planned is None or entry.body["restarts_schedule"]:
             moved["slots_from"] = slots_from
-        if row is None:
+        if planned is None:
             moved["last_slot"] = slots_from
-        batches.append(_batch(schedule, _put(schedule, row, moved)))
+        batches.append(_batch(schedule, _put(schedule, planned, moved)))
     return (*batches, *_mark_job(entry, rows, "configured_event_id"))
 
 

@@ -81,9 +81,7 @@ def start_backup(run: StepRun) -> Result:
     except TransientError:
         return Result(outcome=Outcome.AGAIN, wait_seconds=min(5.0, run.settings.not_started_after.total_seconds()))
     except ConflictError as error:
-        if error.code not in BUSY_CODES:
-            raise
-        return _refused(_busy_wait(run))
+        return _wait_for_server(run, error, start_requested_at="")
     return _accepted(run, attempt)
 
 
@@ -142,7 +140,7 @@ def _find_reason_to_cancel(run: StepRun, instance: Instance) -> str:
     return ""
 
 
-def _wait_for_server(run: StepRun, error: ConflictError | ServerIsChangingError) -> Result:
+def _wait_for_server(run: StepRun, error: ConflictError | ServerIsChangingError, **state: Any) -> Result:
     """Wait for a state that passes by itself, not counted as an attempt; but no longer than half of the interval."""
     if isinstance(error, ConflictError) and error.code not in BUSY_CODES:
         raise error
@@ -154,12 +152,15 @@ def _wait_for_server(run: StepRun, error: ConflictError | ServerIsChangingError)
             failure = Failure(
                 code=OPERATION_FAILED, message=error.message, recommended_action=action, inner_code=error.code
             )
-            return closes_as(JobStatus.FAILED, failure)
-    return Result(outcome=Outcome.AGAIN, wait_seconds=_busy_wait(run))
+            return closes_as(JobStatus.FAILED, failure, **state)
+    looks = int(run.open.state.get("looks", 0))
+    return Result(outcome=Outcome.AGAIN, wait_seconds=_busy_wait(run, looks), state={"looks": looks + 1, **state})
 
 
-def _busy_wait(run: StepRun) -> float:
-    return min(LOOK_AGAIN_SECONDS, run.settings.poll_floors_seconds[0])
+def _busy_wait(run: StepRun, looks: int) -> float:
+    """Look again soon, then more and more seldom: a server may be stopped for days."""
+    floors = run.settings.poll_floors_seconds
+    return min(LOOK_AGAIN_SECONDS, floors[0]) if looks == 0 else floors[min(looks, len(floors)) - 1]
 
 
 def _grant_life(run: StepRun, server: Server) -> tuple[timedelta, list[dict[str, Any]]]:

@@ -11,7 +11,10 @@ from flexvault.domain.policy import POLICY_NAME, Policy, parse_policy
 from flexvault.domain.rows import Row
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
+from flexvault.services.sizes import require_small
 from flexvault.services.vault import Vault
+
+LARGEST_POLICY = 24_000
 
 
 def put_policy(
@@ -27,6 +30,7 @@ def put_policy(
         raise InvalidInputError(
             f"'{name}' is no policy name: use 3 to 150 letters, digits and dashes", target="backupPolicyName"
         )
+    require_small(properties, "policy", name, LARGEST_POLICY)
     policy = parse_policy(properties)
     row = vault.ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
     old = StoredPolicy.from_values(row.values) if row is not None and not row.values.get("is_deleted") else None

@@ -17,6 +17,7 @@ from flexvault.ports import Server
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_once
 from flexvault.services.journal import Draft, append
+from flexvault.services.sizes import require_small
 from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
 from flexvault.services.steps import StepRun
 from flexvault.services.vault import Vault
@@ -24,6 +25,7 @@ from flexvault.services.vault import Vault
 PROPAGATION = timedelta(minutes=10)
 LOOK_AGAIN_SECONDS = 10.0
 SERVER_ID_PARTS = 9
+LARGEST_INSTANCE = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,9 @@ def request_protection(
 
     Raises:
         ConflictError: code OperationInProgress: another configuration of this instance runs.
+        InvalidInputError: The properties are too large to keep.
     """
+    require_small(request.properties, "backup instance", request.name, LARGEST_INSTANCE)
     now = vault.ports.clock.storage_now()
     key = names.instance_key(request.instance_id)
     validated = validate_for_backup(vault, request.server_id, request.policy_name, key)

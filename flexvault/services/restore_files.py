@@ -40,11 +40,12 @@ def probe_target(run: StepRun) -> Result:
         run.record(lambda _current: {"target_checked_at": run.now().isoformat(), "target_settings": dict(found)})
     _append_started(run, point)
     log = BlockLog(run.ports, run.open.job_id, ATTEMPT)
+    restored = restored_names(target["file_prefix"], manifest.files)
     for ordinal, file in enumerate(manifest.files):
         log.add(
             LoggedFile(
                 ordinal=ordinal,
-                name=restored_name(target["file_prefix"], file),
+                name=restored[ordinal],
                 size_bytes=file.size_bytes,
                 block_size_bytes=file.block_size_bytes,
                 facts={},
@@ -113,9 +114,21 @@ def _require_announced(rows: Rows) -> None:
         raise NotAnnouncedError
 
 
-def restored_name(prefix: str, file: ManifestFile) -> str:
-    """Name a restored file as Azure Backup names it: the request's prefix in place of the backup's name."""
-    return f"{prefix}{file.suffix}"
+def restored_names(prefix: str, files: Sequence[ManifestFile]) -> list[str]:
+    """Name restored files as Azure Backup names them: the request's prefix in place of the backup's name.
+
+    Files of several containers may end alike; then a number keeps them apart, so that none replaces another.
+    """
+    taken: set[str] = set()
+    named: list[str] = []
+    for file in files:
+        name, number = f"{prefix}{file.suffix}", 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{prefix}_{number}{file.suffix}"
+        taken.add(name.lower())
+        named.append(name)
+    return named
 
 
 def _load(run: StepRun) -> tuple[RecoveryPoint, Manifest]:
@@ -208,7 +221,8 @@ def _create_own(run: StepRun, name: str, data: bytes) -> None:
 
 def _kit_facts(run: StepRun, point: RecoveryPoint, manifest: Manifest) -> KitFacts:
     prefix = str(run.open.state["target"]["file_prefix"])
-    files = [(file, KitFile(name=restored_name(prefix, file), size_bytes=file.size_bytes)) for file in manifest.files]
+    restored = zip(manifest.files, restored_names(prefix, manifest.files), strict=True)
+    files = [(file, KitFile(name=name, size_bytes=file.size_bytes)) for file, name in restored]
     roles = next((pair for pair in files if pair[0].kind == FileKind.ROLES), None)
     return KitFacts(
         file_prefix=prefix,

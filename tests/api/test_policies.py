@@ -159,3 +159,12 @@ def test_a_policy_of_another_vault_is_no_policy(door: Door) -> None:
     foreign = POLICY_ID.replace("/flexvault/", "/other/")
     refused = door.send("PUT", INSTANCE, instance_body(policyInfo={"policyId": foreign}))
     assert (refused.status, refused.error["target"]) == (400, "properties.policyInfo.policyId")
+
+
+def test_a_policy_too_large_to_keep_is_refused_with_its_size(door: Door) -> None:
+    body = policy_body()
+    schedule = body["properties"]["policyRules"][0]["trigger"]["schedule"]
+    schedule["repeatingTimeIntervals"] *= 1_000
+    refused = door.send("PUT", POLICY_ID, body)
+    assert (refused.status, refused.error["code"]) == (400, "BMSUserErrorInvalidInput")
+    assert "24000" in refused.error["message"]

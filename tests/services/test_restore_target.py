@@ -3,6 +3,8 @@
 import pytest
 
 from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, VaultError
+from flexvault.domain.manifest import ManifestFile
+from flexvault.services.restore_files import restored_names
 from flexvault.services.restore_target import require_inside
 from tests.builders import SUBSCRIPTION, World, protect, world
 
@@ -44,3 +46,22 @@ def test_a_container_that_arm_shows_in_a_protected_subscription_is_inside():
     vault.memory.restore_target.visible_account_id = ACCOUNT
     require_inside(vault.vault, "https://restore.example/inside", f"{ACCOUNT}/blobServices/default/containers/inside")
     assert vault.memory.restore_target.probed == ["https://restore.example/inside"]
+
+
+def test_files_that_end_alike_get_names_of_their_own():
+    suffixes = ["_roles.sql", "_roles.sql", "_Roles.sql", "_database_a.sql"]
+    files = [
+        ManifestFile(
+            path=f"p{n}",
+            suffix=suffix,
+            kind="roles",
+            size_bytes=1,
+            version_id="",
+            block_size_bytes=1,
+            crc64=("x",),
+            facts={},
+        )
+        for n, suffix in enumerate(suffixes)
+    ]
+    named = restored_names("r", files)
+    assert named == ["r_roles.sql", "r_2_roles.sql", "r_3_Roles.sql", "r_database_a.sql"]

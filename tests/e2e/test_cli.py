@@ -1,13 +1,15 @@
-"""The `flexvault` command drives a running vault, as a process of its own."""
+"""The `flexvault` command drives a running vault."""
 
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from flexvault_cli.main import run
 
 from local_cloud.launch import VaultHost
 from local_cloud.services import ROOT
@@ -15,57 +17,70 @@ from local_cloud.storage import RESTORE_CONTAINER
 from tests.e2e import bodies
 from tests.e2e.accounts import Accounts
 
-type Flexvault = Callable[..., subprocess.CompletedProcess[str]]
+LONGEST_PAUSE_SECONDS = 0.3
+SERVER = "pg-billing"
+
+type Flexvault = Callable[..., int]
 
 
 @pytest.fixture(scope="module")
-def flexvault(vault: VaultHost, tmp_path_factory: pytest.TempPathFactory) -> Flexvault:
-    """Runs the command as the contributor and answers how it ended."""
+def endpoints_file(vault: VaultHost, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("cli") / "endpoints.json"
     file.write_text(json.dumps(vault.endpoints))
-
-    def run(*words: str, person: str = "contributor") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "flexvault_cli", *words, "--endpoints", str(file), "--as", person],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "cli")},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    return run
+    return file
 
 
-def require_success(ended: subprocess.CompletedProcess[str]) -> str:
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+@pytest.fixture
+def flexvault(endpoints_file: Path) -> Flexvault:
+    """Runs the command as a person, less patiently than people are, and answers its exit status."""
+
+    def command(*words: str, person: str = "contributor") -> int:
+        arguments = [*words, "--endpoints", str(endpoints_file), "--as", person]
+        return run(arguments, environ={}, sleep=lambda seconds: time.sleep(min(seconds, LONGEST_PAUSE_SECONDS)))
+
+    return command
 
 
 def test_a_server_is_protected_backed_up_and_restored_from_the_command_line(
-    flexvault: Flexvault, vault: VaultHost, accounts: Accounts, tmp_path: Path
+    flexvault: Flexvault, vault: VaultHost, accounts: Accounts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policy = tmp_path / "daily.json"
     policy.write_text(json.dumps(bodies.policy()))
-    require_success(flexvault("policy", "set", str(policy)))
-    server_id = vault.endpoints["servers"]["pg-orders"]["resourceId"]
-    require_success(flexvault("instance", "protect", server_id, "--policy", "daily"))
-    require_success(flexvault("backup", "pg-orders", "--wait", person="operator"))
+    assert flexvault("policy", "set", str(policy)) == 0
+    server_id = vault.endpoints["servers"][SERVER]["resourceId"]
+    assert flexvault("instance", "protect", server_id, "--policy", "daily") == 0, capsys.readouterr().err
+    assert flexvault("backup", SERVER, "--wait", person="operator") == 0, capsys.readouterr().err
 
-    (point,) = json.loads(require_success(flexvault("point", "list", "pg-orders", "--output", "json", person="reader")))
+    capsys.readouterr()
+    assert flexvault("point", "list", SERVER, "--output", "json", person="reader") == 0
+    (point,) = json.loads(capsys.readouterr().out)
     account = vault.endpoints["storage"]["restore"]
     url = f"{account['blobEndpoint']}/{RESTORE_CONTAINER}"
-    words = ["restore", "pg-orders", point["name"], "--container", url, "--prefix", "night"]
-    require_success(flexvault(*words, "--container-id", account["resourceId"], "--wait", person="operator"))
+    words = ["restore", SERVER, point["name"], "--container", url, "--prefix", "night", "--wait"]
+    assert flexvault(*words, "--container-id", account["resourceId"], person="operator") == 0, capsys.readouterr().err
     assert "night_rebuild/rebuild.sh" in accounts.names("restore", RESTORE_CONTAINER, "night_")
 
-    refused = flexvault(*words, "--container-id", account["resourceId"], "--wait", person="operator")
-    assert refused.returncode == 1
-    assert "UserErrorTargetFilesExist" in refused.stderr
-    assert "another filePrefix" in refused.stderr
+    assert flexvault(*words, "--container-id", account["resourceId"], person="operator") == 1
+    refusal = capsys.readouterr().err
+    assert "UserErrorTargetFilesExist" in refusal
+    assert "another filePrefix" in refusal
 
 
-def test_a_person_with_too_small_a_role_is_told_which_one_is_needed(flexvault: Flexvault) -> None:
-    ended = flexvault("backup", "pg-orders", person="reader")
-    assert ended.returncode == 1
-    assert "Backup.Operator" in ended.stderr
+def test_a_person_with_too_small_a_role_is_told_which_one_is_needed(
+    flexvault: Flexvault, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert flexvault("policy", "delete", "weekly", person="reader") == 1
+    assert "Backup.Contributor" in capsys.readouterr().err
+
+
+def test_the_command_is_a_program_of_its_own(endpoints_file: Path, vault: VaultHost) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "flexvault_cli", "vault", "show", "--endpoints", str(endpoints_file), "--as", "reader"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "cli")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert vault.place.name in ended.stdout

@@ -48,6 +48,11 @@ def kill_while(vault: VaultHost, holds: Callable[[], bool], what: str) -> None:
     assert holds(), f"{what}: it was over before the host was killed"
 
 
+def start_again(vault: VaultHost, user: User) -> None:
+    vault.start_host()
+    user.reconnect()
+
+
 def require_one_more(before: Counts, after: Counts) -> None:
     assert after == Counts(jobs=before.jobs + 1, points=before.points + 1, accepted=before.accepted + 1)
 
@@ -62,7 +67,7 @@ def test_a_backup_that_runs_at_the_server_is_polled_on(
     vault.kill_host()
     faults.clear(fault)
     wait_for(lambda: vault.accepted_backups()[-1]["status"] == "Succeeded", "the server's end of the backup")
-    vault.start_host()
+    start_again(vault, user)
     user.good_end_of(job)
     require_one_more(before, count())
 
@@ -77,7 +82,7 @@ def test_a_backup_whose_start_was_never_answered_is_found(
     vault.kill_host()
     faults.clear(fault)
     wait_for(lambda: len(vault.accepted_backups()) > before.accepted, "the backup that nobody heard of")
-    vault.start_host()
+    start_again(vault, user)
     user.good_end_of(job)
     require_one_more(before, count())
 
@@ -88,7 +93,7 @@ def test_a_promotion_goes_on_where_it_stopped(
     before = count()
     job = user.back_up(protected)
     kill_while(vault, lambda: is_half_copied(accounts, job, "Promoting"), "half of the files promoted")
-    vault.start_host()
+    start_again(vault, user)
     user.good_end_of(job)
     require_one_more(before, count())
     assert accounts.containers("landing") == []
@@ -98,7 +103,7 @@ def test_a_restore_goes_on_where_it_stopped(user: User, vault: VaultHost, protec
     point = user.points(protected)[0]
     job = user.restore(protected, point, "killed")
     kill_while(vault, lambda: is_half_copied(accounts, job, "Copying"), "half of the files restored")
-    vault.start_host()
+    start_again(vault, user)
     user.good_end_of(job)
     _, manifest = accounts.manifest(point["name"])
     for file in manifest["files"]:

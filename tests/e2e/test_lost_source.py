@@ -9,6 +9,7 @@ import pytest
 from local_cloud.launch import VaultHost
 from local_cloud.storage import RESTORE_CONTAINER
 from tests.e2e.accounts import Accounts
+from tests.e2e.conftest import QUICK
 from tests.e2e.owner import Owner
 from tests.e2e.user import User
 from tests.e2e.waiting import wait_for
@@ -16,7 +17,7 @@ from tests.e2e.waiting import wait_for
 
 @pytest.fixture(scope="module")
 def vault_settings() -> Mapping[str, str]:
-    return {"RETENTION_TICK": "*/2 * * * * *"}
+    return QUICK | {"RETENTION_TICK": "*/2 * * * * *"}
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 from local_cloud.launch import VaultHost
 from tests.e2e import bodies
 from tests.e2e.accounts import Accounts
+from tests.e2e.conftest import QUICK
 from tests.e2e.user import User
 from tests.e2e.waiting import wait_for
 
@@ -16,7 +17,7 @@ SUB_TASKS = ["Prepare landing", "Trigger Backup", "Back up server", "Promote to 
 
 @pytest.fixture(scope="module")
 def vault_settings() -> Mapping[str, str]:
-    return {"SCHEDULE_TICK": "* * * * * *"}
+    return QUICK | {"SCHEDULE_TICK": "* * * * * *"}
 
 
 @pytest.fixture(scope="module")

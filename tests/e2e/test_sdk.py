@@ -30,7 +30,7 @@ from tests.e2e.accounts import Accounts
 from tests.e2e.user import GOOD_ENDS
 from tests.e2e.waiting import wait_for
 
-INSTANCE, POLICY, PREFIX = "pg-orders", "daily", "sdk"
+INSTANCE, POLICY, PREFIX = "pg-billing", "daily", "sdk"
 
 
 class PlainToken:
@@ -63,12 +63,12 @@ def client(vault: VaultHost) -> Iterator[DataProtectionMgmtClient]:
 
 
 def an_instance(vault: VaultHost) -> BackupInstance:
-    server_id = vault.endpoints["servers"]["pg-orders"]["resourceId"]
+    server_id = vault.endpoints["servers"]["pg-billing"]["resourceId"]
     source = Datasource(
         resource_id=server_id,
         resource_uri="",
         datasource_type=bodies.DATASOURCE,
-        resource_name="pg-orders",
+        resource_name="pg-billing",
         resource_type=bodies.DATASOURCE,
         resource_location="eastus",
         object_type="Datasource",
@@ -76,7 +76,7 @@ def an_instance(vault: VaultHost) -> BackupInstance:
     policy_id = f"{vault.endpoints['vaultResourceId']}/backupPolicies/{POLICY}"
     return BackupInstance(
         object_type="BackupInstance",
-        friendly_name="pg-orders",
+        friendly_name="pg-billing",
         data_source_info=source,
         policy_info=PolicyInfo(policy_id=policy_id),
     )
@@ -131,7 +131,7 @@ def test_the_sdk_protects_backs_up_and_restores_a_server(
     restored = instances.begin_trigger_restore(*place, INSTANCE, order).result()
     assert follow(client, place, str(restored.job_id)) == "Restore"
     names = accounts.names("restore", RESTORE_CONTAINER, f"{PREFIX}_")
-    assert {f"{PREFIX}_database_orders.sql", f"{PREFIX}_roles.sql", f"{PREFIX}_rebuild/rebuild.sh"} <= set(names)
+    assert {f"{PREFIX}_database_billing.sql", f"{PREFIX}_roles.sql", f"{PREFIX}_rebuild/rebuild.sh"} <= set(names)
 
 
 def test_the_sdk_shows_what_is_wrong_with_a_second_configuration(

@@ -5,15 +5,13 @@ from tests.e2e.waiting import wait_for
 
 
 def test_a_step_that_always_fails_closes_its_job_and_the_next_slot_runs(stuck_backup: StuckBackup) -> None:
-    user, owner = stuck_backup.user, stuck_backup.owner
+    user = stuck_backup.user
     job = user.end_of(stuck_backup.job_id, within_seconds=150)
-    owner.clear_fault(stuck_backup.fault)
 
     (error,) = job["errorDetails"]
     assert (job["status"], error["code"]) == ("Failed", "NoProgress")
     assert "step Preparing" in error["message"]
     assert error["recommendedAction"]
-    assert user.points(stuck_backup.instance) == []
 
     newer = wait_for(lambda: user.jobs("Backup")[0] if len(user.jobs("Backup")) > 1 else None, "the next slot's job")
     user.good_end_of(newer["name"])

@@ -16,7 +16,7 @@ GOOD_ENDS = ("Completed", "CompletedWithWarnings")
 
 
 class User:
-    """Sends requests as one person; the vault's host may come back at another port in between."""
+    """Sends requests as one person."""
 
     def __init__(self, vault: VaultHost, person: str = "contributor") -> None:
         """Take the person's token; requests of other tokens may be sent, too."""
@@ -26,19 +26,23 @@ class User:
         self.servers = {name: server["resourceId"] for name, server in endpoints["servers"].items()}
         self._restore = endpoints["storage"]["restore"]
         self._token = endpoints["people"][person]
+        self._api = str(endpoints["api"])
         self._http = httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
+    def reconnect(self) -> None:
+        """Go on with a host that was started again, at another port."""
+        self._api = str(self._vault.endpoints["api"])
+
     def send(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
         """Send a request to a path below the vault, below `/api`, or to a whole URL; every status is an answer."""
-        base = self._vault.endpoints["api"]
-        url = path if path.startswith("http") else f"{base}{path}" if path.startswith("/vault/") else ""
-        url = url or f"{base}{self.vault_id}{path}"
+        url = path if path.startswith("http") else f"{self._api}{self.vault_id}{path}"
+        url = f"{self._api}{path}" if path.startswith("/vault/") else url
         sent = {"Authorization": f"Bearer {self._token}"} if headers is None else dict(headers)
         return self._http.request(method, url, params={"api-version": API_VERSION}, json=body, headers=sent)
 

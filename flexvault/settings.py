@@ -99,6 +99,9 @@ class Settings:
         if resource_id and (len(resource_id.split("/")) != 9 or "/backupvaults/" not in resource_id.lower()):  # noqa: PLR2004 - ARM's form
             text = f"FLEXVAULT_VAULT_RESOURCE_ID is '{resource_id}'; expected .../backupVaults/NAME"
             mistakes.append(InvalidInputError(text, target="FLEXVAULT_VAULT_RESOURCE_ID"))
+        if values["FLEXVAULT_ROLE"] != "all":
+            text = f"FLEXVAULT_ROLE is '{values['FLEXVAULT_ROLE']}'; this version knows 'all' only"
+            mistakes.append(InvalidInputError(text, target="FLEXVAULT_ROLE"))
         if mistakes:
             message = "; ".join(mistake.message for mistake in mistakes)
             raise InvalidInputError(message, code="InvalidSettings", details=tuple(mistakes))

@@ -1,15 +1,22 @@
 """The one module that names every container and blob of the vault account."""
 
+import re
 from datetime import UTC, date, datetime
 
 POINTS, MANIFESTS, PLANS, JOURNAL = "points", "manifests", "plans", "journal"
 CONTAINERS = (POINTS, MANIFESTS, PLANS, JOURNAL)
 VAULT_STREAM = "vault"
+_FILE_PATH = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}/a\d+/c\d+/.")
 
 
 def file_path(instance: str, point: str, attempt: int, ordinal: int, file: str) -> str:
     """Place a promoted file in container `points`."""
     return f"{instance}/{point}/a{attempt}/c{ordinal}/{file}"
+
+
+def is_file_path(path: str) -> bool:
+    """Say whether a blob of container `points` is named as a promoted file."""
+    return _FILE_PATH.match(path) is not None
 
 
 def point_prefix(instance: str, point: str) -> str:

@@ -8,6 +8,7 @@ from flexvault.domain.errors import InvalidInputError
 _HOST = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _PATH = re.compile(r"(/[a-z0-9$]([-a-z0-9]*[a-z0-9])?){1,2}")
 _HTTPS = 443
+LONGEST_URL = 2_048
 
 
 def read_container_url(url: str) -> str:
@@ -18,6 +19,8 @@ def read_container_url(url: str) -> str:
     Raises:
         InvalidInputError: It is no plain https URL of a container. The message repeats no query: that may be a SAS.
     """
+    if len(url) > LONGEST_URL:
+        raise _refused(f"a text of {len(url)} characters")
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").rstrip("."), parts.port
@@ -26,7 +29,8 @@ def read_container_url(url: str) -> str:
     path = parts.path.rstrip("/").lower()
     is_plain = parts.scheme.lower() == "https" and not (parts.query or parts.fragment or "@" in parts.netloc)
     if not is_plain or not _HOST.fullmatch(host) or not _PATH.fullmatch(path):
-        raise _refused(f"'{parts.scheme}://{host}{path}'")
+        shown = path if _PATH.fullmatch(path) else "/..."
+        raise _refused(f"'{parts.scheme}://{host}{shown}'")
     return f"https://{host}{'' if port in {None, _HTTPS} else f':{port}'}{path}"
 
 

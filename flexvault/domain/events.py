@@ -178,12 +178,33 @@ def _protection_configured(entry: Entry, rows: Rows) -> Sequence[Batch]:
 
 
 def _protection_failed(entry: Entry, rows: Rows) -> Sequence[Batch]:
-    values = {"state": "ConfiguringProtectionFailed", "error": json.dumps(entry.body["error"])}
-    return (*_instance_change(entry, rows, values), *_mark_job(entry, rows, "failed_event_id"))
+    target = _instance(entry.body)
+    row = rows[target]
+    batches: list[Batch] = []
+    if row is not None and _is_older(row, entry):
+        # A change that failed must not end the backups that ran before it: they go on, with the error beside them.
+        ran_before = row.values["state"] == "UpdatingProtection"
+        values: dict[str, Any] = {
+            "state": "ProtectionConfigured" if ran_before else "ConfiguringProtectionFailed",
+            "error": json.dumps(entry.body["error"]),
+            "journal_seq": entry.seq,
+            "changed_at": entry.at,
+        }
+        batches.append(_batch(target, Merge(key=target.key, values=values, etag=row.etag)))
+    return (*batches, *_mark_job(entry, rows, "failed_event_id"))
 
 
 def _protection_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
     return (_job(body), _instance(body), _server(body), _schedule(body["instance"]))
+
+
+def policy_target(name: str) -> Target:
+    """Answer the row of a policy, which a protection needs to be there."""
+    return _config(row_keys.policy_row(name))
+
+
+def _requested_targets(stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
+    return (*_protection_targets(stream, body), policy_target(body["policy_name"]))
 
 
 # Recovery points -----------------------------------------------------------------------------------------------------
@@ -295,7 +316,7 @@ _TYPES = (
     EventType(
         name="ProtectionRequested",
         done_member="requested_event_id",
-        targets=_protection_targets,
+        targets=_requested_targets,
         project=_protection_requested,
     ),
     EventType(

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from flexvault.domain.errors import PermanentError
+from flexvault.domain.texts import shorten
 
 
 class Operation(StrEnum):
@@ -152,8 +153,8 @@ class Failure:
         """Write it as Azure Backup's UserFacingError."""
         facing: dict[str, Any] = {
             "code": self.code,
-            "message": self.message,
-            "recommendedAction": [self.recommended_action] if self.recommended_action else [],
+            "message": shorten(self.message),
+            "recommendedAction": [shorten(self.recommended_action, 2_000)] if self.recommended_action else [],
             "isRetryable": self.is_retryable,
             "isUserError": self.is_user_error,
         }
@@ -179,3 +180,16 @@ def may_start_next_attempt(failures: int, now: datetime, not_before: datetime, n
 
 MAX_ATTEMPTS = 3
 MAX_TAKEOVERS_WITHOUT_PROGRESS = 4
+MAX_DOUBTS = 5
+"""Starts without an answer, one after the other, before a job gives up."""
+
+
+def patience(step: Step, stale_grace: timedelta, *, is_outage: bool) -> timedelta:
+    """Answer how long a step may make no progress before the job is closed.
+
+    A step that fails by itself is given up after its takeovers. While a service cannot be reached, nothing is wrong
+    with the job: it waits an hour in production, and four while the server may still be writing the dump.
+    """
+    if not is_outage:
+        return timedelta(0)
+    return stale_grace * (24 if step is Step.POLLING else 6)

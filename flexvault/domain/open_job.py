@@ -34,6 +34,8 @@ class OpenJob:
     stuck_at: str = ""
     """Step and attempt at the last takeover."""
     stuck_count: int = 0
+    stuck_since: datetime | None = None
+    """When the first takeover at this step and attempt was."""
     state: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the steps of this operation remember."""
     etag: str = ""
@@ -71,6 +73,8 @@ class OpenJob:
             "stuck_count": self.stuck_count,
             "state": json.dumps(self.state),
         }
+        if self.stuck_since is not None:
+            values["stuck_since"] = self.stuck_since
         if self.last_started_at is not None:
             values["last_started_at"] = self.last_started_at
         return values
@@ -93,6 +97,7 @@ class OpenJob:
             last_started_at=values.get("last_started_at"),
             stuck_at=values.get("stuck_at", ""),
             stuck_count=values.get("stuck_count", 0),
+            stuck_since=values.get("stuck_since"),
             state=json.loads(values.get("state", "{}")),
             etag=etag,
         )

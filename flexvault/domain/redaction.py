@@ -9,7 +9,7 @@ _BEARER = re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._~+/=-]{8,}")
 _TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?")
 _KEY = re.compile(r"(?i)(accountkey|sharedaccesssignature)\s*=\s*[^;\s\"']+")
 # No word boundary in front: `\u0026sig=` and `%26sig%3D` are how JSON and nested URLs write it.
-_SIGNATURE = re.compile(r"(?i)[a-z]*sig(?:=|%3d|%253d|\\u003d)[^&\s\"'<>;,\\)]*")
+_SIGNATURE = re.compile(r"(?i)[a-z]{0,40}sig(?:=|%3d|%253d|\\u003d)[^&\s\"'<>;,\\)]*")
 
 
 def redact(text: str) -> str:

@@ -12,10 +12,11 @@ from flexvault.domain.events import Rows
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
 from flexvault.domain.manifest import Manifest
-from flexvault.domain.retention import Decision, judge
+from flexvault.domain.retention import Decision, Verdict, judge
 from flexvault.ports import Orchestrations, Ports
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_job
+from flexvault.services.copying import Budget
 from flexvault.services.journal import Draft, append, read_entry
 from flexvault.services.progress import warning
 from flexvault.services.retention_plan import find_unsealed, find_version, point_of, read_points, store_plan
@@ -76,13 +77,16 @@ def execute_retention(run: StepRun) -> Result:
     if done == 0:
         damaged = plan["damaged"][:SHOWN_BLOCKED]
         warnings += [warning("ManifestUnreadable", found["reason"], found["path"]) for found in damaged]
+    budget = Budget(run)
     for what, carry_out in work[done : done + DELETIONS_AN_ACTIVITY]:
+        if budget.is_spent:
+            break
         why_not = carry_out()
+        done += 1
         if why_not:
             blocked += 1
             warnings += [warning("DeletionBlocked", why_not, what)] if blocked <= SHOWN_BLOCKED else []
         run.record()
-    done = min(done + DELETIONS_AN_ACTIVITY, len(work))
     if done < len(work):
         state = {"done": done, "blocked": blocked, "progress": f"deletion {done}", "warnings": warnings}
         return Result(outcome=Outcome.AGAIN, state=state)
@@ -93,17 +97,36 @@ def execute_retention(run: StepRun) -> Result:
     return closes_as(status, done=done, warnings=warnings)
 
 
+class Recheck:
+    """Judges an instance's points again, once per activity: manifests are only ever created.
+
+    What may change meanwhile, readers and holds, is asked under the tombstone's own sequence number.
+    """
+
+    def __init__(self, run: StepRun) -> None:
+        self._run = run
+        self._judged: dict[str, dict[str, Verdict]] = {}
+
+    def find(self, instance: str, point_id: str) -> Verdict | None:
+        """Answer the verdict of this moment, or nothing when there is no such point any more."""
+        if instance not in self._judged:
+            points = read_points(self._run.ports, within=f"{instance}/").points
+            self._judged[instance] = {found.point.point_id: found for found in judge(points, self._run.now())}
+        return self._judged[instance].get(point_id)
+
+
 def _list_work(run: StepRun, plan: Mapping[str, Any]) -> list[tuple[str, Callable[[], str]]]:
     """List the plan's deletions in its order: (what it is about, what answers why it may not be, or nothing)."""
+    recheck = Recheck(run)
     expired = [verdict for verdict in plan["verdicts"] if verdict["decision"] == Decision.EXPIRE]
     return [
         *((deletion["pointId"], partial(finish_deletion, run, deletion)) for deletion in plan["unfinished"]),
-        *((verdict["pointId"], partial(delete_point, run, verdict)) for verdict in expired),
+        *((verdict["pointId"], partial(delete_point, run, recheck, verdict)) for verdict in expired),
         *((file["path"], partial(delete_unsealed, run, file)) for file in plan["unsealed"]),
     ]
 
 
-def delete_point(run: StepRun, verdict: Mapping[str, Any]) -> str:
+def delete_point(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> str:
     """Delete one recovery point of the plan: tombstone, files, manifest; answers why not, or nothing.
 
     The plan's reasons are asked again under the tombstone's own sequence number: who loses decides anew.
@@ -113,7 +136,7 @@ def delete_point(run: StepRun, verdict: Mapping[str, Any]) -> str:
     if row is not None and row.state == "deleted":
         return ""
     if row is None or row.state == "sealed":
-        why_not = _find_block(run, verdict, row)
+        why_not = _find_block(recheck, verdict, row)
         if why_not:
             return why_not
         try:
@@ -156,7 +179,7 @@ def _delete_files(ports: Ports, instance: str, point_id: str, tombstone: Mapping
         for name, version_id in _name_versions(ports, path, prefix).items():
             ports.vault_cleaner.delete(blob_names.POINTS, name, version_id)
         ports.vault_cleaner.delete(blob_names.MANIFESTS, path, str(tombstone["manifest_version"]))
-    except ConflictError as error:
+    except (ConflictError, IntegrityError) as error:
         return f"recovery point {point_id}: {error.message}"
     body = {"point_id": point_id, "instance": instance}
     append(ports, Draft(stream=instance, type="PointDeleted", key=point_id, body=body), by_retention=True)
@@ -180,14 +203,12 @@ def _find_tombstone(ports: Ports, instance: str, point_id: str) -> Mapping[str, 
     return read_entry(ports, instance, row.tombstone_seq).body
 
 
-def _find_block(run: StepRun, verdict: Mapping[str, Any], row: RecoveryPoint | None) -> str:
+def _find_block(recheck: Recheck, verdict: Mapping[str, Any], row: RecoveryPoint | None) -> str:
     """Judge the point again, from what the vault account says now."""
     instance, point_id = str(verdict["instance"]), str(verdict["pointId"])
     if row is None:
         return f"recovery point {point_id} has a manifest but no entry: reconcile writes it first"
-    own = read_points(run.ports, within=f"{instance}/").points
-    now = {judged.point.point_id: judged for judged in judge(own, run.now())}
-    judged = now.get(point_id)
+    judged = recheck.find(instance, point_id)
     if judged is None or judged.point.manifest_hash != verdict["manifestHash"]:
         return f"the manifest of recovery point {point_id} is not the one that the plan names"
     if judged.decision is not Decision.EXPIRE:

@@ -11,8 +11,12 @@ from flexvault.domain.manifest import Manifest
 from flexvault.domain.names import instance_key, sha256_hex
 from flexvault.domain.open_job import JobRecord, OpenJob
 from flexvault.domain.policy import Policy, parse_policy
+from flexvault.domain.rows import Row
 from flexvault.ports import Ports
 from flexvault.services.journal import read_entry
+
+REQUESTS_REMEMBERED_FOR = timedelta(hours=24)
+"""Far longer than any client repeats a request."""
 
 
 def find_policy(ports: Ports, name: str) -> StoredPolicy | None:
@@ -172,10 +176,18 @@ def find_open_job(ports: Ports, key: str) -> OpenJob | None:
     return None if row is None else OpenJob.from_values(row.key, row.values, row.etag)
 
 
-def find_request(ports: Ports, request_key: str) -> str | None:
-    """Answer the job of a client's request that came before."""
+def find_request(ports: Ports, request_key: str, now: datetime) -> str | None:
+    """Answer the job of the same request, if it came within the last day: a client may use one id for ever."""
     row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.request_row(request_key))
-    return None if row is None else str(row.values["job_id"])
+    if row is None or is_forgotten(row, now):
+        return None
+    return str(row.values["job_id"])
+
+
+def is_forgotten(row: Row, now: datetime) -> bool:
+    """Say whether a request's row is too old to answer for a repetition."""
+    arrived_at = row.values["arrived_at"]
+    return not isinstance(arrived_at, datetime) or arrived_at <= now - REQUESTS_REMEMBERED_FOR
 
 
 def list_missed(ports: Ports, instance: str) -> list[dict[str, object]]:

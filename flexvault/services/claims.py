@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from flexvault.domain import row_keys
-from flexvault.domain.errors import AlreadyExistsError
+from flexvault.domain.errors import AlreadyExistsError, RowChangedError
 from flexvault.domain.instance import Instance, StoredPolicy
 from flexvault.domain.job import STEPS, JobStatus, Operation
 from flexvault.domain.open_job import JobRecord, OpenJob
-from flexvault.domain.rows import Change, Insert
+from flexvault.domain.rows import Change, Insert, Replace
 from flexvault.messages import ORCHESTRATORS, StartRequest, StepRequest
 from flexvault.ports import Ports
 from flexvault.services import catalog
@@ -113,17 +113,22 @@ def claim_once(ports: Ports, request_key: str, job: NewJob, now: datetime) -> Op
     Raises:
         AlreadyExistsError: Another request's job is open.
     """
-    known = catalog.find_request(ports, request_key)
+    known = catalog.find_request(ports, request_key, now)
     if known is not None:
         return known
-    values = {"job_id": job.job_id, "arrived_at": now}
     try:
-        return claim_job(ports, job, now, [Insert(key=row_keys.request_row(request_key), values=values)])
-    except AlreadyExistsError:
-        known = catalog.find_request(ports, request_key)
+        return claim_job(ports, job, now, [_remember(ports, request_key, job, now)])
+    except (AlreadyExistsError, RowChangedError):
+        known = catalog.find_request(ports, request_key, now)
         if known is not None:
             return known
         raise
+
+
+def _remember(ports: Ports, request_key: str, job: NewJob, now: datetime) -> Change:
+    key, values = row_keys.request_row(request_key), {"job_id": job.job_id, "arrived_at": now}
+    old = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, key)
+    return Insert(key=key, values=values) if old is None else Replace(key=key, values=values, etag=old.etag)
 
 
 def start_request(opened: OpenJob) -> StartRequest:

@@ -8,6 +8,7 @@ from flexvault.domain.job import JobStatus, Operation, Outcome, Result
 from flexvault.ports import Scalar
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
+from flexvault.services.protection import record_failure
 from flexvault.services.restore_files import end_reading, require_reading_ended
 from flexvault.services.seal import journal_found_manifest
 from flexvault.services.steps import StepRun
@@ -33,6 +34,8 @@ def close_job(run: StepRun) -> Result:
     draft = Draft(stream=stream, type="JobClosed", key=run.open.job_id, body=body)
     if run.open.operation is Operation.RESTORE:
         end_reading(run)
+    if run.open.operation is Operation.CONFIGURE and state.get("closing_status") == JobStatus.FAILED:
+        record_failure(run)
         draft = replace(draft, check=require_reading_ended)
     if append(run.ports, draft, by_retention=by_retention):
         _report(run, body)

@@ -9,6 +9,7 @@ from flexvault.domain.azure_codes import ARM_CODES, BUSY_CODES, OPERATION_FAILED
 from flexvault.domain.errors import ConflictError, ThrottledError, TransientError
 from flexvault.domain.instance import RUNS_BACKUPS, Instance
 from flexvault.domain.job import (
+    MAX_DOUBTS,
     Failure,
     JobStatus,
     Outcome,
@@ -19,7 +20,7 @@ from flexvault.domain.job import (
     predict_wait,
 )
 from flexvault.domain.open_job import OpenJob
-from flexvault.ports import LtrOperation, Server
+from flexvault.ports import LtrOperation, Server, WriteGrant
 from flexvault.services import catalog
 from flexvault.services.progress import sub_tasks, warning
 from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
@@ -74,11 +75,17 @@ def start_backup(run: StepRun) -> Result:
     attempt, now = run.open.attempt, run.now()
     # The last write before the POST: a successor that does not find it knows that no POST of this name was sent.
     run.record(lambda current: _claim_start(current, attempt, now, life))
+    return _post(run, attempt, grant)
+
+
+def _post(run: StepRun, attempt: int, grant: WriteGrant) -> Result:
     try:
-        run.ports.ltr.start(state["server_id"], _backup_name(run.open, attempt), grant)
+        run.ports.ltr.start(run.open.state["server_id"], _backup_name(run.open, attempt), grant)
     except ThrottledError as error:
         return _refused(max(LOOK_AGAIN_SECONDS, error.retry_after_seconds or 0))
-    except TransientError:
+    except TransientError as error:
+        if error.code == "TokenUnavailable":
+            return _refused(LOOK_AGAIN_SECONDS)  # nothing was sent
         return Result(outcome=Outcome.AGAIN, wait_seconds=min(5.0, run.settings.not_started_after.total_seconds()))
     except ConflictError as error:
         return _wait_for_server(run, error, start_requested_at="")
@@ -228,6 +235,16 @@ def _still_in_doubt(run: StepRun, requested_at: datetime) -> Result:
     left = run.settings.not_started_after - (run.now() - requested_at)
     if left > timedelta(0):
         return Result(outcome=Outcome.AGAIN, wait_seconds=left.total_seconds() + 0.5)
+    if len(run.open.state.get("doubts", [])) >= MAX_DOUBTS:
+        failure = Failure(
+            code=OPERATION_FAILED,
+            message=f"{MAX_DOUBTS + 1} starts got no answer, and the server knows none of them",
+            recommended_action="look at the server's long-term-retention operations, then back up on demand",
+            inner_code="StartOutcomeUnknown",
+            is_user_error=False,
+            is_retryable=True,
+        )
+        return closes_as(JobStatus.FAILED, failure)
     attempt = _free_attempt(run.open)
     state = {**_leave_in_doubt(run.open), "start_requested_at": "", "highest_attempt": attempt}
     return Result(outcome=Outcome.NEXT_ATTEMPT, attempt=attempt, state=state)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flexvault.domain import blob_names, names
+from flexvault.domain import blob_names, names, row_values
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, RowChangedError, TransientError
-from flexvault.domain.events import EVENT_TYPES, Rows, Target, head_target, head_values
+from flexvault.domain.events import EVENT_TYPES, EventType, Rows, Target, head_target, head_values
 from flexvault.domain.journal import Entry
-from flexvault.domain.rows import Insert, Replace
+from flexvault.domain.rows import Delete, Insert, Replace
 from flexvault.ports import Ports
 
 MAX_TRIES = 40
@@ -47,6 +47,7 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
 
     Raises:
         VaultError: What the draft's check raised.
+        PermanentError: code RowNotStorable: it does not fit into its rows; nothing was written.
         TransientError: Too many others append at the same time.
     """
     event = EVENT_TYPES[draft.type]
@@ -69,6 +70,7 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
             body=draft.body,
             actor=draft.actor,
         )
+        _require_projectable(event, entry, rows)
         if _create(ports, entry, by_retention=by_retention):
             project(ports, entry)
             return True
@@ -107,6 +109,19 @@ def read_entry(ports: Ports, stream: str, seq: int) -> Entry:
     if (entry.stream, entry.seq) != (stream, seq):
         raise IntegrityError(f"journal entry {path} says that it is {entry.stream} {entry.seq}", target=path)
     return entry
+
+
+def _require_projectable(event: EventType, entry: Entry, rows: Rows) -> None:
+    """Refuse what would not fit into its rows: an entry that cannot be projected would stop its stream for ever.
+
+    Raises:
+        PermanentError: code RowNotStorable.
+    """
+    for batch in event.project(entry, rows):
+        row_values.check_changes(batch.table, [change.key for change in batch.changes])
+        for change in batch.changes:
+            if not isinstance(change, Delete):
+                row_values.check_row(batch.table, change.key, change.values)
 
 
 def _create(ports: Ports, entry: Entry, *, by_retention: bool) -> bool:

@@ -10,11 +10,15 @@ from flexvault.domain import row_keys
 from flexvault.domain.errors import AlreadyExistsError, NotFoundError, VaultError
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus
+from flexvault.domain.redaction import redact
 from flexvault.domain.rows import Insert
+from flexvault.domain.texts import shorten
 from flexvault.ports import Ports
 from flexvault.services import catalog
 
 PARTITION = "operations"
+MOST_DETAILS = 5
+"""Further mistakes that a row keeps; the message names them all as far as there is room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +109,11 @@ def describe_error(error: VaultError) -> dict[str, Any]:
     """Write an error for an operation's row, so that the API can show it later as it would have at once."""
     return {
         "code": error.code,
-        "message": error.message,
-        "target": error.target,
-        "hint": error.hint,
+        "message": redact(shorten(error.message)),
+        "target": redact(shorten(error.target)),
+        "hint": redact(shorten(error.hint, 2_000)),
         "inner_code": error.inner_code,
-        "details": [describe_error(detail) for detail in error.details],
+        "details": [describe_error(detail) for detail in error.details[:MOST_DETAILS]],
     }
 
 

@@ -1,6 +1,7 @@
 """Store, change and delete backup policies: every change is a journal entry first."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
@@ -60,6 +61,18 @@ def delete_policy(vault: Vault, name: str, actor: Mapping[str, str]) -> bool:
     row = vault.ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
     if row is None or row.values.get("is_deleted"):
         return False
+    draft = _draft("PolicyDeleted", row, {"name": str(row.values["name"])}, actor)
+
+    def check(rows: Rows) -> None:
+        # After the head: an instance that came since then has an entry of its own, and this one is decided anew.
+        draft.check(rows)
+        _require_unused(vault, name)
+
+    append(vault.ports, replace(draft, check=check))
+    return True
+
+
+def _require_unused(vault: Vault, name: str) -> None:
     users = [
         instance.name
         for instance in catalog.list_instances(vault.ports)
@@ -72,8 +85,6 @@ def delete_policy(vault: Vault, name: str, actor: Mapping[str, str]) -> bool:
             target=name,
             hint="put these instances under another policy first",
         )
-    append(vault.ports, _draft("PolicyDeleted", row, {"name": str(row.values["name"])}, actor))
-    return True
 
 
 def policy_etag(policy: StoredPolicy) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flexvault.domain.job import Operation, Step
+from flexvault.domain.texts import shorten
 
 _NAMES: Mapping[Operation, Sequence[tuple[Step, str]]] = {
     Operation.BACKUP: (
@@ -44,4 +45,4 @@ def sub_tasks(operation: Operation, at: Step, percent: float = 0.0, *, failed: b
 
 def warning(code: str, text: str, resource: str) -> dict[str, Any]:
     """Write a warning: a code, a sentence that names the object, and the object."""
-    return {"code": code, "message": text, "resource": resource}
+    return {"code": code, "message": shorten(text), "resource": shorten(resource)}

@@ -8,7 +8,7 @@ from typing import Any
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotAuthorizedError
-from flexvault.domain.events import Rows, Target
+from flexvault.domain.events import Rows, Target, policy_target
 from flexvault.domain.instance import RUNS_BACKUPS, Instance, ProtectionState, StoredPolicy
 from flexvault.domain.job import Failure, JobStatus, Operation, Outcome, Result, closes_as
 from flexvault.domain.open_job import OpenJob
@@ -114,8 +114,9 @@ def request_protection(
     now = vault.ports.clock.storage_now()
     key = names.instance_key(request.instance_id)
     validated = validate_for_backup(vault, request.server_id, request.policy_name, key)
-    job = _configure_job(request, validated, actor, names.request_job_id(request_key, now), now)
     before = catalog.find_instance_by_key(vault.ports, key)
+    request_key = _key_anew(vault, request, request_key, before, now)
+    job = _configure_job(request, validated, actor, names.request_job_id(request_key, now), now)
     keeps_policy = before is not None and before.policy_name.lower() == validated.policy.name.lower()
     job = replace(job, state={**job.state, "changes_policy": not keeps_policy})
     try:
@@ -134,6 +135,20 @@ def request_protection(
         return catalog.get_instance(vault.ports, request.instance_id), claimed, None
     _append_requested(vault, claimed)
     return catalog.get_instance(vault.ports, request.instance_id), claimed.job_id, claimed
+
+
+def _key_anew(
+    vault: Vault, request: ProtectionRequest, request_key: str, before: Instance | None, now: datetime
+) -> str:
+    """Answer another key when the same request came before and the instance was changed otherwise since then."""
+    known = catalog.find_request(vault.ports, request_key, now)
+    job = catalog.find_job(vault.ports, known) if known else None
+    if before is None or job is None or job.status is JobStatus.IN_PROGRESS:
+        return request_key
+    is_so = before.properties == request.properties and before.policy_name.lower() == request.policy_name.lower()
+    if is_so:
+        return request_key
+    return names.request_key("again", request_key, before.journal_seq, "")
 
 
 def _configure_job(
@@ -224,6 +239,12 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
         claim = rows[Target(table=row_keys.CONFIG, partition=row_keys.VAULT_PARTITION, key=_claim_key(request))]
         if claim is not None and claim.values["instance"] != opened.instance:
             raise _already_protected(str(request["server_id"]))
+        policy = rows[policy_target(str(request["policy_name"]))]
+        if policy is None or policy.values.get("is_deleted"):
+            name = str(request["policy_name"])
+            raise InvalidInputError(
+                f"the policy '{name}' was deleted meanwhile", target=name, hint="choose another one"
+            )
 
     body = {**request, "job_id": opened.job_id, "state": state.value}
     draft = Draft(
@@ -262,11 +283,16 @@ def _missing_rights(vault: Vault, server_id: str, missing: Any) -> NotAuthorized
 def _configuring_failed(run: StepRun, server_id: str) -> Result:
     error = _missing_rights(run.vault, server_id, run.ports.roles.find_missing(server_id))
     failure = Failure(code=error.code, message=error.message, recommended_action=error.hint)
+    return closes_as(JobStatus.FAILED, failure, warnings=list(run.open.state.get("warnings", [])))
+
+
+def record_failure(run: StepRun) -> None:
+    """Say in the instance that its configuration failed, whatever ended it; part of closing such a job."""
+    request = run.open.state["request"]
     body = {
         "job_id": run.open.job_id,
         "instance": run.open.instance,
-        "server_id": server_id,
-        "error": failure.to_json(),
+        "server_id": request["server_id"],
+        "error": run.open.state.get("closing_error"),
     }
     append(run.ports, Draft(stream=blob_names.VAULT_STREAM, type="ProtectionFailed", key=run.open.job_id, body=body))
-    return closes_as(JobStatus.FAILED, failure, warnings=list(run.open.state.get("warnings", [])))

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flexvault.domain import names, row_keys
-from flexvault.domain.errors import RowChangedError, TransientError
-from flexvault.domain.job import MAX_TAKEOVERS_WITHOUT_PROGRESS, Failure, JobStatus, Step, closes_as
+from flexvault.domain.errors import RowChangedError, TransientError, VaultError
+from flexvault.domain.job import MAX_TAKEOVERS_WITHOUT_PROGRESS, Failure, JobStatus, Step, closes_as, patience
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.rows import Replace
 from flexvault.ports import Orchestrations
@@ -30,18 +30,27 @@ def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
     taken_over: list[str] = []
     closed: list[str] = []
     for opened in list(catalog.list_open_jobs(vault.ports)):
-        if not _has_stopped(vault, orchestrations, opened, now):
+        try:
+            successor = _renew(vault, orchestrations, opened, now)
+        except VaultError as error:
+            # One job's trouble must not keep the others waiting.
+            vault.ports.telemetry.emit("ReconcileFailed", {"job_id": opened.job_id, "code": error.code})
             continue
-        successor = take_over(vault, opened, now)
-        if successor is None:
-            continue
-        (closed if successor.state.get("closing_error", {}).get("code") == "NoProgress" else taken_over).append(
-            opened.job_id
-        )
-        start_by_key(vault, orchestrations, successor.key, now)
+        if successor is not None:
+            has_ended = successor.state.get("closing_error", {}).get("code") == "NoProgress"
+            (closed if has_ended else taken_over).append(opened.job_id)
     start_due(vault, orchestrations, now)
     removed = remove_landing_containers(vault, now)
     return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=removed)
+
+
+def _renew(vault: Vault, orchestrations: Orchestrations, opened: OpenJob, now: datetime) -> OpenJob | None:
+    if not _has_stopped(vault, orchestrations, opened, now):
+        return None
+    successor = take_over(vault, opened, now)
+    if successor is not None:
+        start_by_key(vault, orchestrations, successor.key, now)
+    return successor
 
 
 def take_over(vault: Vault, opened: OpenJob, now: datetime) -> OpenJob | None:
@@ -51,7 +60,8 @@ def take_over(vault: Vault, opened: OpenJob, now: datetime) -> OpenJob | None:
     jobs; progress is another step, attempt, poll or block.
     """
     mark = f"{opened.step}/{opened.attempt}/{opened.state.get('progress', '')}"
-    count = opened.stuck_count if opened.stuck_at == mark else 0
+    is_same = opened.stuck_at == mark
+    count, since = (opened.stuck_count, opened.stuck_since or now) if is_same else (0, now)
     if opened.written_generation == opened.generation:
         count += 1
     successor = opened.changed(
@@ -59,8 +69,11 @@ def take_over(vault: Vault, opened: OpenJob, now: datetime) -> OpenJob | None:
         next_check_at=now,
         stuck_at=mark,
         stuck_count=count,
+        stuck_since=since,
     )
-    if count > MAX_TAKEOVERS_WITHOUT_PROGRESS and opened.step is not Step.CLOSING:
+    waits = patience(opened.step, vault.settings.stale_grace, is_outage=bool(opened.state.get("outage")))
+    has_tried = count > MAX_TAKEOVERS_WITHOUT_PROGRESS and now - since >= waits
+    if has_tried and opened.step is not Step.CLOSING:
         successor = successor.changed(step=Step.CLOSING, state=_no_progress(opened))
     change = Replace(key=successor.key, values=successor.to_values(), etag=opened.etag)
     try:
@@ -99,10 +112,15 @@ def _no_progress(opened: OpenJob) -> dict[str, object]:
     failure = Failure(
         code="NoProgress",
         message=f"step {opened.step} of attempt {opened.attempt} was taken over "
-        f"{MAX_TAKEOVERS_WITHOUT_PROGRESS} times and never got further",
+        f"{MAX_TAKEOVERS_WITHOUT_PROGRESS} times and never got further{_cause(opened)}",
         recommended_action="look at the app's failures in Application Insights for this job's id, then start it again",
         is_user_error=False,
         is_retryable=True,
     )
     result = closes_as(JobStatus.FAILED, failure)
     return dict(result.state or {})
+
+
+def _cause(opened: OpenJob) -> str:
+    code = opened.state.get("outage")
+    return f"; the last error was {code}" if code else ""

@@ -124,10 +124,10 @@ def restore_point(vault: Vault, order: RestoreOrder, request_key: str) -> Claime
     Raises:
         NotFoundError, InvalidInputError, NotAuthorizedError, IntegrityError: As `validate_restore`.
     """
-    from_before = catalog.find_request(vault.ports, request_key)
+    now = vault.ports.clock.storage_now()
+    from_before = catalog.find_request(vault.ports, request_key, now)
     if from_before is not None:
         return Claimed(job_id=from_before)
-    now = vault.ports.clock.storage_now()
     instance, point, _ = validate_restore(vault, order)
     target: dict[str, Any] = {
         "url": read_container_url(order.container_url),

@@ -181,7 +181,7 @@ def _copy(run: StepRun, log: BlockLog, file: LoggedFile, source: ManifestFile, b
     existing = _find_existing(run, url, file.name)
     if existing is not None:
         _require_own(run, existing)
-        if len(file.crc64) == len(file.blocks):
+        if len(file.crc64) == len(file.blocks) and existing.size_bytes == file.size_bytes:
             return log.mark_committed(file)  # an earlier run of this step wrote it and died before it said so
     file = stage_all(run, log, file, stage, budget)
     if len(file.crc64) < len(file.blocks):

@@ -85,6 +85,8 @@ def find_unsealed(vault: Vault, as_of: datetime, *, within: str = "") -> Iterato
     """
     named: dict[str, frozenset[str] | None] = {}
     for blob in vault.ports.vault_reader.list_blobs(blob_names.POINTS, within):
+        if not blob_names.is_file_path(blob.name):
+            continue  # nothing of the vault's: a person put it there, and a person removes it
         point = point_of(blob.name)
         if point not in named:
             named[point] = _named_files(vault.ports, point)

@@ -32,7 +32,12 @@ def tick(vault: Vault, orchestrations: Orchestrations) -> Sequence[str]:
     for instance, stored, policy in _protected(vault):
         if row_keys.open_row(Operation.BACKUP, instance.key) in open_jobs:
             continue
-        opened = claim_newest_slot(vault, instance, stored, policy, now=now, pace=pace)
+        try:
+            opened = claim_newest_slot(vault, instance, stored, policy, now=now, pace=pace)
+        except PermanentError as error:
+            # One instance's trouble must not keep the others from being backed up.
+            vault.ports.telemetry.emit("ClaimFailed", {"instance": instance.name, "code": error.code})
+            continue
         if opened is not None:
             claimed.append(opened.job_id)
     start_due(vault, orchestrations, now)
@@ -150,6 +155,7 @@ def _protected(vault: Vault) -> Iterator[tuple[Instance, StoredPolicy, Policy]]:
 def _parsed(vault: Vault, name: str) -> tuple[StoredPolicy, Policy] | None:
     stored = catalog.find_policy(vault.ports, name)
     if stored is None:
+        vault.ports.telemetry.emit("PolicyUnusable", {"policy": name, "code": "ResourceNotFound"})
         return None
     try:
         return stored, parse_policy(stored.properties)

@@ -11,8 +11,9 @@ from flexvault.domain.manifest import Manifest, ManifestFile
 from flexvault.services import catalog
 from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.journal import Draft, append
+from flexvault.services.landing_check import describe_archive
 from flexvault.services.progress import warning
-from flexvault.services.promote import OWNER, describe_archive, vault_path
+from flexvault.services.promote import OWNER, vault_path
 from flexvault.services.steps import StepRun
 
 

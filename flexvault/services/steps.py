@@ -98,7 +98,8 @@ class StepRun:
             return StepAnswer(next=None)
 
         def apply(current: OpenJob) -> OpenJob:
-            moved: dict[str, Any] = {"step": following, "next_check_at": self.now() + wait, "state": result.state or {}}
+            state = {**(result.state or {}), "outage": ""}
+            moved: dict[str, Any] = {"step": following, "next_check_at": self.now() + wait, "state": state}
             if result.attempt is not None:
                 moved["attempt"] = result.attempt
             return current.changed(**moved)
@@ -162,6 +163,10 @@ def _run_one(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect])
     run.record()
     try:
         result = effects[request.step](run)
+    except TransientError as error:
+        # Repeated by Durable, then by takeovers; they must know that it was an outage and no fault of the job.
+        run.record(_mark_outage(error.code))
+        raise
     except PermanentError as error:
         if request.step is Step.CLOSING:
             raise
@@ -169,6 +174,10 @@ def _run_one(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect])
     if result.outcome is Outcome.DONE and request.step is Step.CLOSING:
         return StepAnswer(next=None)
     return run.finish(result)
+
+
+def _mark_outage(code: str) -> Callable[[OpenJob], Mapping[str, Any]]:
+    return lambda _current: {"outage": code}
 
 
 def fail(run: StepRun, error: PermanentError) -> Result:

@@ -15,6 +15,7 @@ from flexvault.adapters.azure.pipeline import status_of
 from flexvault.domain.errors import NotFoundError, OutcomeUnknownError, ThrottledError, TransientError, VaultError
 from flexvault.domain.redaction import redact
 from flexvault.domain.source_roles import grant_commands
+from flexvault.domain.texts import shorten
 from flexvault.ports import LtrOperation, WriteGrant
 
 START_TIMEOUT_SECONDS = 60
@@ -125,5 +126,5 @@ def _operation(found: Any) -> LtrOperation:
         started_at=properties.start_time,
         ended_at=properties.end_time,
         error_code=str(properties.get("errorCode") or ""),
-        error_message=redact(str(properties.get("errorMessage") or "")),
+        error_message=redact(shorten(str(properties.get("errorMessage") or ""))),
     )

@@ -22,18 +22,20 @@ HOST_ERRORS = ("FunctionInvocationException", "FunctionTimeoutException", "Worke
 """Error types of the host's own: the outcome is unknown, so the step is looked at again."""
 MAX_LOOKS = 5
 LOOK_AGAIN_AFTER = timedelta(seconds=5)
+MAX_TURNS = 100
+"""A replay reads all of a history: after so many turns the job goes on with an empty one."""
 
 type Job = Generator[task.Task[Any], Any, str]
 
 
 def run_job(ctx: task.OrchestrationContext, payload: dict[str, Any]) -> Job:
-    """Run one generation of a job to its end; answers `done` or `superseded`."""
+    """Run one generation of a job to its end; answers `done` or `superseded`, or `continued` with a new history."""
     request = StepRequest.from_json(payload)
     early = request.not_before - ctx.current_utc_datetime.replace(tzinfo=UTC).timestamp()
     if early > 0:
         yield ctx.create_timer(timedelta(seconds=early))
     step, looks = request.step, 0
-    while True:
+    for _ in range(MAX_TURNS):
         body = {**payload, "step": step.value}
         try:
             answered = yield ctx.call_activity(ACTIVITIES[step], input=body, retry_policy=RETRY)
@@ -49,3 +51,5 @@ def run_job(ctx: task.OrchestrationContext, payload: dict[str, Any]) -> Job:
         if answer.wait_seconds > 0:
             yield ctx.create_timer(timedelta(seconds=answer.wait_seconds))
         step = answer.next
+    ctx.continue_as_new({**payload, "step": step.value, "not_before": 0.0})
+    return "continued"

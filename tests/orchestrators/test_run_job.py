@@ -9,7 +9,7 @@ from azure.durable_functions.testing import orchestrator_generator_wrapper
 from durabletask import task
 
 from flexvault.domain.job import Step
-from orchestrators.run_job import HOST_ERRORS, LOOK_AGAIN_AFTER, MAX_LOOKS, RETRY, run_job
+from orchestrators.run_job import HOST_ERRORS, LOOK_AGAIN_AFTER, MAX_LOOKS, MAX_TURNS, RETRY, run_job
 from tests.orchestrators.plays import go, payload
 from tests.orchestrators.replaying import BEGIN
 
@@ -46,6 +46,9 @@ class FakeContext:
     def create_timer(self, duration: timedelta) -> _Result:
         self.asked.append(duration)
         return _Result(None)
+
+    def continue_as_new(self, new_input: Any) -> None:
+        self.asked.append(("continue_as_new", new_input["step"], new_input["not_before"]))
 
 
 def run(outcomes: list[Any], begin: dict[str, Any] | None = None) -> tuple[list[Any], Any]:
@@ -98,3 +101,10 @@ def test_it_looks_again_only_so_often():
 def test_any_other_error_ends_it():
     with pytest.raises(task.TaskFailedError):
         run([failed("ActivityError")])
+
+
+def test_a_job_that_looks_again_and_again_goes_on_with_an_empty_history():
+    asked, output = run([go(Step.POLLING).to_json()] * MAX_TURNS, payload(Step.POLLING))
+    assert asked[-1] == ("continue_as_new", "Polling", 0.0)
+    assert len(asked) == MAX_TURNS + 1
+    assert output == "continued"

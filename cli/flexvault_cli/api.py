@@ -37,6 +37,15 @@ class VaultApi:
         """
         return self._send("GET", self._url(path)).json()
 
+    def find(self, path: str) -> Json | None:
+        """Fetch one resource, or None when there is none."""
+        try:
+            return self.get(path)
+        except CliError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
     def list_all(self, path: str) -> list[Json]:
         """Fetch all resources of a collection, page by page."""
         return [resource for page in self._pages(self._url(path)) for resource in dig_list(page, "value")]
@@ -49,11 +58,12 @@ class VaultApi:
         self._follow(response)
         return self.get(path)
 
-    def delete(self, path: str) -> None:
-        """Delete a resource. One that does not exist is no error."""
+    def delete(self, path: str) -> bool:
+        """Delete a resource and say whether it was there."""
         response = self._send("DELETE", self._url(path))
         if response.status_code == HTTPStatus.ACCEPTED:
             self._follow(response)
+        return response.status_code != HTTPStatus.NO_CONTENT
 
     def post(self, path: str, body: Json) -> Json:
         """Start an operation, wait until it is over and answer its result, which is empty when it has none."""

@@ -5,17 +5,20 @@ import json
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import quote
 
 from flexvault_cli import views
 from flexvault_cli.api import VaultApi
-from flexvault_cli.errors import MISUSED, CliError, read_failure
+from flexvault_cli.errors import INTERRUPTED, MISUSED, CliError, read_failure
 from flexvault_cli.output import show_one, show_progress, show_rows
 from flexvault_cli.wire import Json, dig, dig_list
 
 type Command = Callable[[VaultApi, argparse.Namespace], None]
 
 SERVER_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
+SERVER_HINT = f"give /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/{SERVER_TYPE}/NAME"
+POLICY_HINT = "cli/README.md shows a whole policy"
 GOOD_ENDS = {"Completed", "CompletedWithWarnings"}
 
 
@@ -36,11 +39,10 @@ def show_policy(api: VaultApi, options: argparse.Namespace) -> None:
 
 def set_policy(api: VaultApi, options: argparse.Namespace) -> None:
     """Create or replace a policy from a JSON file: a policy resource, or its properties alone."""
-    try:
-        document: Json = json.loads(Path(options.file).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CliError(f"cannot read {options.file}: {error}", exit_code=MISUSED) from error
+    document = _read_object(options.file)
     name = options.name or document.get("name") or Path(options.file).stem
+    if not isinstance(name, str):
+        raise CliError(f"the member name of {options.file} is no text", actions=["give --name"], exit_code=MISUSED)
     properties = document.get("properties") or {key: value for key, value in document.items() if key != "name"}
     policy = api.put(_policy_path(name), {"properties": properties})
     show_one(policy, views.POLICIES, as_json=options.as_json)
@@ -48,12 +50,14 @@ def set_policy(api: VaultApi, options: argparse.Namespace) -> None:
 
 def delete_policy(api: VaultApi, options: argparse.Namespace) -> None:
     """Delete a policy that no instance uses."""
-    api.delete(_policy_path(options.name))
+    was_there = api.delete(_policy_path(options.name))
+    show_progress(f"policy {options.name} is deleted" if was_there else f"there was no policy {options.name}")
 
 
 def list_instances(api: VaultApi, options: argparse.Namespace) -> None:
     """List the backup instances."""
-    show_rows(api.list_all("backupInstances"), views.INSTANCES, as_json=options.as_json)
+    rows = api.list_all("backupInstances")
+    show_rows(rows, views.INSTANCES, as_json=options.as_json, dropped_first=views.INSTANCES_DROPPED)
 
 
 def show_instance(api: VaultApi, options: argparse.Namespace) -> None:
@@ -62,29 +66,16 @@ def show_instance(api: VaultApi, options: argparse.Namespace) -> None:
 
 
 def protect_server(api: VaultApi, options: argparse.Namespace) -> None:
-    """Validate a server, then configure its backup under a policy."""
-    server_id = "/" + options.server_id.strip("/")
-    server = views.last_segment(server_id)
-    vault_id = api.connection.vault_id
-    source = {
-        "objectType": "Datasource",
-        "resourceID": server_id,
-        "resourceName": server,
-        "resourceType": SERVER_TYPE,
-        "datasourceType": SERVER_TYPE,
-        "resourceLocation": api.get("")["location"],
-        "resourceUri": "",
-    }
-    properties = {
-        "objectType": "BackupInstance",
-        "friendlyName": server,
-        "dataSourceInfo": source,
-        "policyInfo": {"policyId": f"{vault_id}/{_policy_path(options.policy)}"},
-    }
+    """Configure a server's backup under a policy: a new server, another policy, or again what failed."""
+    server_id = _server_id(api, options.server_id)
+    properties = _instance_properties(api, server_id, options.policy)
+    server = properties["friendlyName"]
     # Derived from the server, so that the same command again means the same instance.
     guid = uuid.uuid5(uuid.NAMESPACE_URL, server_id.lower())
     path = f"backupInstances/{quote(options.name or f'{server}-{server}-{guid}', safe='')}"
-    api.post("validateForBackup", {"backupInstance": properties})
+    # validateForBackup names no instance: it would count the instance's own protection against it.
+    if api.find(path) is None:
+        api.post("validateForBackup", {"backupInstance": properties})
     instance = api.put(path, {"properties": properties})
     show_one(instance, views.INSTANCE, as_json=options.as_json)
     if dig(instance, "properties.currentProtectionState") == "ConfiguringProtectionFailed":
@@ -102,7 +93,8 @@ def back_up(api: VaultApi, options: argparse.Namespace) -> None:
 
 def list_jobs(api: VaultApi, options: argparse.Namespace) -> None:
     """List the jobs."""
-    show_rows(api.list_all("backupJobs"), views.JOBS, as_json=options.as_json)
+    rows = api.list_all("backupJobs")
+    show_rows(rows, views.JOBS, as_json=options.as_json, dropped_first=views.JOBS_DROPPED)
 
 
 def show_job(api: VaultApi, options: argparse.Namespace) -> None:
@@ -112,8 +104,8 @@ def show_job(api: VaultApi, options: argparse.Namespace) -> None:
 
 def list_points(api: VaultApi, options: argparse.Namespace) -> None:
     """List the recovery points of an instance."""
-    instance = _find_instance(api, options.instance)
-    show_rows(api.list_all(f"{_instance_path(instance)}/recoveryPoints"), views.POINTS, as_json=options.as_json)
+    rows = api.list_all(f"{_instance_path(_find_instance(api, options.instance))}/recoveryPoints")
+    show_rows(rows, views.POINTS, as_json=options.as_json, dropped_first=views.POINTS_DROPPED)
 
 
 def show_point(api: VaultApi, options: argparse.Namespace) -> None:
@@ -145,6 +137,46 @@ def restore(api: VaultApi, options: argparse.Namespace) -> None:
     path = _instance_path(instance)
     api.post(f"{path}/validateRestore", {"restoreRequestObject": request})
     _follow_job(api, api.post(f"{path}/restore", request), options)
+
+
+def _read_object(file: str) -> Json:
+    try:
+        document: Any = json.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CliError(f"cannot read {file}: {error.strerror}", exit_code=MISUSED) from error
+    except ValueError as error:
+        raise CliError(f"{file} is no JSON: {error}", actions=[POLICY_HINT], exit_code=MISUSED) from error
+    if not isinstance(document, dict):
+        raise CliError(f"{file} holds no JSON object", actions=[POLICY_HINT], exit_code=MISUSED)
+    return cast("Json", document)
+
+
+def _server_id(api: VaultApi, given: str) -> str:
+    """Answer a server's resource id: given as such, or by the name that a local cloud's endpoints file has for it."""
+    server_id = "/" + api.connection.servers.get(given, given).strip("/")
+    if server_id.lower().startswith("/subscriptions/"):
+        return server_id
+    known = [f"{name} is {resource_id}" for name, resource_id in api.connection.servers.items()]
+    raise CliError(f"'{given}' is no resource id of a server", actions=known or [SERVER_HINT], exit_code=MISUSED)
+
+
+def _instance_properties(api: VaultApi, server_id: str, policy: str) -> Json:
+    server = views.last_segment(server_id)
+    source = {
+        "objectType": "Datasource",
+        "resourceID": server_id,
+        "resourceName": server,
+        "resourceType": SERVER_TYPE,
+        "datasourceType": SERVER_TYPE,
+        "resourceLocation": api.get("")["location"],
+        "resourceUri": "",
+    }
+    return {
+        "objectType": "BackupInstance",
+        "friendlyName": server,
+        "dataSourceInfo": source,
+        "policyInfo": {"policyId": f"{api.connection.vault_id}/{_policy_path(policy)}"},
+    }
 
 
 def _policy_path(name: str) -> str:
@@ -188,13 +220,17 @@ def _report_job(api: VaultApi, job_id: str, options: argparse.Namespace, *, wait
     """Show a job; the last look decides how the command ends."""
     seen = ""
     job: Json = {}
-    for job in api.watch_job(job_id):
-        line = "; ".join([f"job {job_id}: {dig(job, 'properties.status')}", *views.describe_job_tasks(job)])
-        if not wait:
-            break
-        if line != seen:
-            show_progress(line)
-            seen = line
+    try:
+        for job in api.watch_job(job_id):
+            if not wait:
+                break
+            line = "; ".join([f"job {job_id}: {dig(job, 'properties.status')}", *views.describe_job_tasks(job)])
+            if line != seen:
+                show_progress(line)
+                seen = line
+    except KeyboardInterrupt:
+        again = f"flexvault job show {job_id} --wait"
+        raise CliError(f"interrupted; job {job_id} goes on", actions=[f"see: {again}"], exit_code=INTERRUPTED) from None
     show_one(job, views.JOB, as_json=options.as_json)
     if wait and dig(job, "properties.status") not in GOOD_ENDS:
         errors = dig_list(job, "properties.errorDetails")

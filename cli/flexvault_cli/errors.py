@@ -1,11 +1,14 @@
 """What can go wrong, and how it is told: a code, a message, and what to do next."""
 
+from collections.abc import Sequence
+
 import httpx
 
 from flexvault_cli.wire import Json, dig, dig_list
 
 REFUSED = 1
 MISUSED = 2
+INTERRUPTED = 130
 
 
 class CliError(Exception):
@@ -14,24 +17,44 @@ class CliError(Exception):
     Attributes:
         code: The vault's error code, or empty.
         message: What happened.
+        target: The object or the member of the request, or empty.
         actions: What to do next, one sentence each.
-        exit_code: 1 when the vault refused or a job failed, 2 when the command was called wrongly.
+        status: The HTTP status of the vault's answer, or 0.
+        exit_code: 1 when the vault refused or a job failed, 2 when the command was called wrongly, 130 after Ctrl-C.
     """
 
     def __init__(
-        self, message: str, *, code: str = "", actions: list[str] | None = None, exit_code: int = REFUSED
+        self,
+        message: str,
+        *,
+        code: str = "",
+        target: str = "",
+        actions: Sequence[str] = (),
+        status: int = 0,
+        exit_code: int = REFUSED,
     ) -> None:
         super().__init__(message)
-        self.code, self.message, self.actions, self.exit_code = code, message, actions or [], exit_code
+        self.code, self.message, self.target = code, message, target
+        self.actions, self.status, self.exit_code = list(actions), status, exit_code
 
 
-def read_failure(error: Json) -> CliError:
+def read_failure(error: Json, status: int = 0) -> CliError:
     """Make an error from the vault's JSON: an ARM error, or the `UserFacingError` of a job."""
+    actions = read_actions(error)
+    message = str(error.get("message") or "the vault gives no reason")
+    for action in actions:
+        message = message.removesuffix(f"; hint: {action}")
+    told = [_read_detail(detail) for detail in dig_list(error, "details")]
+    lines = [message, *(detail for detail in dict.fromkeys(told) if detail not in message)]
+    code, target = str(error.get("code") or ""), str(error.get("target") or "")
+    return CliError("\n".join(lines), code=code, target=target, actions=actions, status=status)
+
+
+def read_actions(error: Json) -> list[str]:
+    """Answer what the vault recommends, each sentence once."""
     infos: list[Json] = [info.get("info") or {} for info in dig_list(error, "additionalInfo")]
-    actions = [str(action) for source in (error, *infos) for action in dig_list(source, "recommendedAction")]
-    details = [f"{detail.get('code')}: {detail.get('message')}" for detail in dig_list(error, "details")]
-    message = "\n".join([error.get("message") or "the vault gives no reason", *details])
-    return CliError(message, code=error.get("code") or "", actions=actions)
+    told = [str(action) for source in (error, *infos) for action in dig_list(source, "recommendedAction")]
+    return list(dict.fromkeys(told))
 
 
 def read_refusal(response: httpx.Response) -> CliError:
@@ -41,5 +64,10 @@ def read_refusal(response: httpx.Response) -> CliError:
     except ValueError:
         error = None
     if error:
-        return read_failure(error)
-    return CliError(f"{response.request.method} {response.request.url} answered {response.status_code}")
+        return read_failure(error, response.status_code)
+    said = f"{response.request.method} {response.request.url} answered {response.status_code}"
+    return CliError(said, status=response.status_code)
+
+
+def _read_detail(detail: Json) -> str:
+    return f"{detail.get('target') or detail.get('code')}: {detail.get('message')}"

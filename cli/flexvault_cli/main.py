@@ -1,6 +1,6 @@
 """The command line: words, options, exit status.
 
-Exit status: 0 done; 1 the vault refused or the job failed; 2 the command was called wrongly.
+Exit status: 0 done; 1 the vault refused or the job failed; 2 the command was called wrongly; 130 after Ctrl-C.
 """
 
 import argparse
@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 import httpx
 
-from flexvault_cli import commands
+from flexvault_cli import __version__, commands
+from flexvault_cli.advice import advise
 from flexvault_cli.api import VaultApi
 from flexvault_cli.connection import VARIABLES, find_connection
-from flexvault_cli.errors import CliError
+from flexvault_cli.errors import INTERRUPTED, CliError
 from flexvault_cli.output import show_error
 
 PEOPLE = ("reader", "operator", "contributor", "approver")
@@ -56,11 +57,12 @@ def run(
         with httpx.Client(transport=transport, timeout=TIMEOUT_SECONDS) as client:
             options.run(VaultApi(connection, client, sleep), options)
     except CliError as error:
-        show_error(error)
+        show_error(error, advise(error, is_local=options.endpoints is not None))
         return error.exit_code
     except KeyboardInterrupt:
-        show_error(CliError("interrupted; a job that was started goes on", actions=["see: flexvault job list"]))
-        return 1
+        error = CliError("interrupted; a job that was started goes on", exit_code=INTERRUPTED)
+        show_error(error, ["see: flexvault job list"])
+        return error.exit_code
     return 0
 
 
@@ -71,6 +73,7 @@ def _make_parser() -> argparse.ArgumentParser:
         description="Policies, protection, backups and restores of a flexvault vault.",
         epilog=f"Without --endpoints the vault is named by {', '.join(VARIABLES)}.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.set_defaults(endpoints=None, person="operator", output="table")
     nouns = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary, fill in (
@@ -123,7 +126,9 @@ def _fill_instance(actions: Actions) -> None:
     _add(actions, "list", commands.list_instances)
     _add(actions, "show", commands.show_instance).add_argument("instance", help=INSTANCE_HELP)
     protected = _add(actions, "protect", commands.protect_server)
-    protected.add_argument("server_id", help="resource id of the flexible server")
+    protected.add_argument(
+        "server_id", metavar="SERVER_ID", help="resource id of the server (of a local cloud: its name)"
+    )
     protected.add_argument("--policy", required=True, help="name of the policy")
     protected.add_argument("--name", help="the instance's name (derived from the server)")
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
 from rich.console import Console
@@ -13,24 +13,52 @@ from flexvault_cli.errors import CliError
 from flexvault_cli.wire import Json
 
 PIPE_WIDTH = 240
+GAP = 1
+NARROWEST = 8
+"""A column that may fold stays at least this wide."""
+WHOLE = ("id", "name")
+"""Columns that people copy from: never folded."""
 
 type Columns = Mapping[str, Callable[[Json], object]]
 
 
-def show_rows(rows: Sequence[Json], columns: Columns, *, as_json: bool) -> None:
-    """Print resources: one table row each, or a JSON list."""
+def show_rows(
+    rows: Sequence[Json],
+    columns: Columns,
+    *,
+    as_json: bool,
+    dropped_first: Sequence[str] = (),
+    console: Console | None = None,
+) -> None:
+    """Print resources: one table row each, or a JSON list.
+
+    Args:
+        rows: The resources.
+        columns: How each column is read.
+        as_json: Print the vault's JSON.
+        dropped_first: Columns that go, one after the other, while the terminal is too narrow for all.
+        console: Where to print the table; standard output unless given.
+    """
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
     if not rows:
         print("nothing found")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(read(row)) for read in columns.values()))
-    _console().print(table)
+    console = console or _console()
+    cells = {name: [_cell(read(row)) for row in rows] for name, read in columns.items()}
+    for name in dropped_first:
+        if _width(cells) > console.width:
+            del cells[name]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+    for name in cells:
+        table.add_column(name, overflow="fold", no_wrap=name in WHOLE)
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
+    least = _width({name: cells[name] for name in cells if name in WHOLE}) + (NARROWEST + GAP) * len(cells)
+    # Wider than the terminal rather than with an id cut off: the terminal wraps the line, and the id can be copied.
+    console.width = max(console.width, least)
+    console.print(table)
 
 
 def show_one(resource: Json, fields: Columns, *, as_json: bool) -> None:
@@ -48,10 +76,10 @@ def show_one(resource: Json, fields: Columns, *, as_json: bool) -> None:
     _console().print(table)
 
 
-def show_error(error: CliError) -> None:
+def show_error(error: CliError, actions: Collection[str]) -> None:
     """Print code, message and what to do next, on standard error."""
     print(f"error: {error.code}: {error.message}" if error.code else f"error: {error.message}", file=sys.stderr)
-    for action in error.actions:
+    for action in actions:
         print(f"recommended: {action}", file=sys.stderr)
 
 
@@ -63,6 +91,15 @@ def show_progress(text: str) -> None:
 def _console() -> Console:
     # Without a terminal rich assumes 80 columns and would fold ids that scripts want whole.
     return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+
+
+def _width(cells: Mapping[str, Sequence[Text]]) -> int:
+    """Answer how wide a table is that folds nothing."""
+    return sum(max(len(name), *(_longest_line(cell) for cell in column)) + GAP for name, column in cells.items())
+
+
+def _longest_line(cell: Text) -> int:
+    return max((len(line) for line in cell.plain.splitlines()), default=0)
 
 
 def _cell(value: object) -> Text:

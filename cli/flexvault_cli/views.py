@@ -1,7 +1,9 @@
 """What the tables show of each kind of resource, in the words of Azure Backup."""
 
+import re
 from collections.abc import Callable
 
+from flexvault_cli.errors import read_actions
 from flexvault_cli.output import Columns
 from flexvault_cli.wire import Json, dig, dig_list
 
@@ -24,6 +26,25 @@ def describe_job_tasks(job: Json) -> list[str]:
 
 def _property(path: str) -> Callable[[Json], object]:
     return lambda resource: dig(resource, f"properties.{path}")
+
+
+def _time(path: str) -> Callable[[Json], object]:
+    """Read a time, and leave out the fraction of its second."""
+    return lambda resource: re.sub(r"(?<=:\d\d)\.\d+", "", str(dig(resource, f"properties.{path}") or ""))
+
+
+def _duration(job: Json) -> str:
+    """Write a duration such as `PT1H2M3.456S` as `1 h 2 min 3 s`; under a minute with one decimal."""
+    told = str(dig(job, "properties.duration") or "")
+    found = _DURATION.fullmatch(told)
+    if not found or not any(found.groups()):
+        return told
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    if not hours and not minutes:
+        return f"{seconds:.1f} s"
+    whole = round(hours * 3600 + minutes * 60 + seconds)
+    parts = ((whole // 3600, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def _name(resource: Json) -> object:
@@ -56,6 +77,16 @@ def _protection_error(instance: Json) -> str:
     return _describe(fault) if fault else ""
 
 
+def _protection_actions(instance: Json) -> list[str]:
+    return read_actions(dig(instance, "properties.protectionErrorDetails") or {})
+
+
+def _job_actions(job: Json) -> list[str]:
+    details = dig_list(job, "properties.extendedInfo.warningDetails")
+    faults = [*dig_list(job, "properties.errorDetails"), *(detail.get("warning") or {} for detail in details)]
+    return list(dict.fromkeys(action for fault in faults for action in read_actions(fault)))
+
+
 def _errors(job: Json) -> list[str]:
     return [_describe(fault) for fault in dig_list(job, "properties.errorDetails")]
 
@@ -65,6 +96,7 @@ def _warnings(job: Json) -> list[str]:
     return [str(dig(detail, "warning.message")) for detail in details]
 
 
+_DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 TASK_MEMBERS = ("taskName", "taskStatus", "taskProgress")
 VAULT: Columns = {
     "name": _name,
@@ -82,35 +114,40 @@ INSTANCES: Columns = {
     "policy": lambda instance: last_segment(dig(instance, "properties.policyInfo.policyId")),
     "protection": _property("currentProtectionState"),
 }
+INSTANCES_DROPPED = ("server", "policy")
 INSTANCE: Columns = {
     **INSTANCES,
     "server id": _property("dataSourceInfo.resourceID"),
     "error": _protection_error,
+    "recommended": _protection_actions,
 }
 POINTS: Columns = {
     "id": _name,
-    "time": _property("recoveryPointTime"),
+    "time": _time("recoveryPointTime"),
     "type": _property("recoveryPointType"),
     "tag": _property("retentionTagName"),
-    "expires": _property("expiryTime"),
+    "expires": _time("expiryTime"),
     "state": _property("recoveryPointState"),
 }
+POINTS_DROPPED = ("type", "state", "tag")
 POINT: Columns = {**POINTS, "policy": _property("policyName")}
 JOBS: Columns = {
     "id": _name,
     "operation": _property("operation"),
     "server": _property("backupInstanceFriendlyName"),
     "status": _property("status"),
-    "started": _property("startTime"),
-    "duration": _property("duration"),
+    "started": _time("startTime"),
+    "duration": _duration,
 }
+JOBS_DROPPED = ("duration", "started", "server")
 JOB: Columns = {
     **JOBS,
-    "ended": _property("endTime"),
+    "ended": _time("endTime"),
     "on demand": _property("isUserTriggered"),
     "policy": _property("policyName"),
     "destination": _property("extendedInfo.recoveryDestination"),
     "tasks": describe_job_tasks,
     "warnings": _warnings,
     "errors": _errors,
+    "recommended": _job_actions,
 }

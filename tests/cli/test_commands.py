@@ -1,11 +1,13 @@
 """What each command asks of the vault and shows to its user."""
 
 import json
+import re
 from pathlib import Path
 
 import httpx
 import pytest
 
+from flexvault.domain.policy import parse_policy
 from tests.cli.conftest import Flexvault
 from tests.cli.fake_vault import (
     API_URL,
@@ -20,6 +22,7 @@ from tests.cli.fake_vault import (
     refuse,
 )
 
+CLI = Path(__file__).parents[2] / "cli"
 CONTAINER = "https://restores.blob.core.windows.net/orders"
 type Captured = pytest.CaptureFixture[str]
 
@@ -87,10 +90,46 @@ def test_a_policy_is_set_from_a_file(
     assert vault.body("PUT") == {"properties": a_policy("")["properties"]}
 
 
-@pytest.mark.parametrize("name", ["daily", "gone"])
-def test_deleting_a_policy_twice_is_no_error(name: str, vault: FakeVault, flexvault: Flexvault):
+@pytest.mark.parametrize(
+    ("name", "told"), [("daily", "policy daily is deleted\n"), ("gone", "there was no policy gone\n")]
+)
+def test_deleting_a_policy_says_whether_it_was_there(
+    name: str, told: str, vault: FakeVault, flexvault: Flexvault, capsys: Captured
+):
     assert flexvault("policy", "delete", name) == 0
     assert vault.sent("DELETE") == [f"backupPolicies/{name}"]
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param("[]", "holds no JSON object", id="a list"),
+        pytest.param('{"name": 5}', "the member name", id="a name that is no text"),
+        pytest.param("{", "is no JSON", id="half a file"),
+    ],
+)
+def test_a_policy_file_that_cannot_be_used_is_named(
+    text: str, told: str, vault: FakeVault, flexvault: Flexvault, tmp_path: Path, capsys: Captured
+):
+    file = tmp_path / "policy.json"
+    file.write_text(text)
+    assert flexvault("policy", "set", str(file)) == 2
+    assert (str(file) in (said := capsys.readouterr().err), told in said, vault.requests) == (True, True, [])
+
+
+def test_the_policy_of_the_readme_is_the_file_beside_it_and_the_vault_understands_it(
+    vault: FakeVault, flexvault: Flexvault
+):
+    [block] = re.findall(r"```json\n(.*?)```", (CLI / "README.md").read_text(), re.DOTALL)
+    file = CLI / "daily.json"
+    assert block == file.read_text()
+
+    assert flexvault("policy", "set", str(file)) == 0
+
+    assert vault.sent("PUT") == ["backupPolicies/daily"]
+    policy = parse_policy(vault.body("PUT")["properties"])
+    assert (policy.rule_name, dict(policy.retention)) == ("BackupDaily", {"Default": "P3M"})
 
 
 def test_a_server_is_validated_before_it_is_protected(vault: FakeVault, flexvault: Flexvault, capsys: Captured):
@@ -113,12 +152,35 @@ def test_a_server_that_cannot_be_protected_is_not_tried(vault: FakeVault, flexva
     assert vault.sent("PUT") == []
 
 
+def test_a_protected_server_gets_another_policy_without_a_validation_that_its_own_protection_fails(
+    vault: FakeVault, flexvault: Flexvault
+):
+    assert flexvault("instance", "protect", SERVER_ID, "--policy", "daily") == 0
+    taken = refuse(400, "UserErrorDppDatasourceAlreadyProtected", "another instance protects it")
+    vault.answer_once("POST", "validateForBackup", lambda _request: taken)
+
+    assert flexvault("instance", "protect", SERVER_ID, "--policy", "weekly") == 0
+
+    assert vault.sent("POST") == ["validateForBackup"]
+    assert vault.body("PUT")["properties"]["policyInfo"] == {"policyId": f"{VAULT_ID}/backupPolicies/weekly"}
+
+
+def test_what_is_no_server_id_is_refused_as_it_was_typed(vault: FakeVault, flexvault: Flexvault, capsys: Captured):
+    assert flexvault("instance", "protect", "pg-billing", "--policy", "daily") == 2
+    assert (
+        "error: 'pg-billing' is no resource id of a server\nrecommended: give /subscriptions/"
+        in capsys.readouterr().err
+    )
+    assert vault.sent("PUT") == []
+
+
 def test_protection_that_cannot_be_configured_is_told(vault: FakeVault, flexvault: Flexvault, capsys: Captured):
     failed = an_instance()
     failed["properties"] |= {
         "currentProtectionState": "ConfiguringProtectionFailed",
         "protectionErrorDetails": {"code": "AuthorizationFailed", "message": "a role is missing"},
     }
+    vault.answer_once("GET", "backupInstances/.*", lambda _: refuse(404, "ResourceNotFound", "it does not exist"))
     vault.answer_once("GET", "backupInstances/.*", lambda _: httpx.Response(200, json=failed))
     assert flexvault("instance", "protect", SERVER_ID, "--policy", "daily") == 1
     assert capsys.readouterr().err == "error: AuthorizationFailed: a role is missing\n"
@@ -162,6 +224,31 @@ def test_waiting_ends_with_the_job_and_shows_each_change_once(vault: FakeVault, 
 def test_the_exit_status_of_waiting_is_the_jobs(status: str, exit_status: int, vault: FakeVault, flexvault: Flexvault):
     vault.jobs = [a_job(status)]
     assert flexvault("job", "show", JOB_ID, "--wait") == exit_status
+
+
+def test_ctrl_c_while_waiting_names_the_job(vault: FakeVault, flexvault: Flexvault, capsys: Captured):
+    vault.jobs = [a_job("InProgress"), a_job("InProgress")]
+
+    def interrupt(_request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    vault.answer_once("GET", f"backupJobs/{JOB_ID}", interrupt)
+    assert flexvault("job", "show", JOB_ID, "--wait") == 130
+    assert capsys.readouterr().err.splitlines() == [
+        f"error: interrupted; job {JOB_ID} goes on",
+        f"recommended: see: flexvault job show {JOB_ID} --wait",
+    ]
+
+
+def test_job_and_instance_show_what_is_recommended(vault: FakeVault, flexvault: Flexvault, capsys: Captured):
+    fault = {"code": "ServerNotReady", "message": "the server is stopped", "recommendedAction": ["start the server"]}
+    vault.jobs = [a_job("Failed", errorDetails=[fault])]
+    vault.resources["backupInstances/pg-orders-1"]["properties"]["protectionErrorDetails"] = fault
+    for words in (f"job show {JOB_ID}", "instance show pg-orders"):
+        assert flexvault(*words.split()) == 0
+        assert [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("recommended")] == [
+            ["recommended", "start", "the", "server"]
+        ]
 
 
 def test_a_failed_job_says_what_to_do(vault: FakeVault, flexvault: Flexvault, capsys: Captured):

@@ -1,10 +1,13 @@
 """How the command speaks HTTP: operations, waits, repeats, refusals, and who gets the token."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
+from flexvault_cli import __version__
 from flexvault_cli.api import TRIES
 from flexvault_cli.connection import Connection
 
@@ -125,6 +128,7 @@ def test_the_endpoints_file_gives_a_persons_token(vault: FakeVault, flexvault: F
         pytest.param({}, ["vault", "show"], "FLEXVAULT_API_URL, FLEXVAULT_TOKEN", id="nothing"),
         pytest.param({**ENVIRON, "FLEXVAULT_TOKEN": ""}, ["vault", "show"], "FLEXVAULT_TOKEN not set", id="no token"),
         pytest.param({}, ["--endpoints", "none.json", "vault", "show"], "none.json does not exist", id="no file"),
+        pytest.param({}, ["--endpoints", "/", "vault", "show"], "cannot read /: Is a directory", id="a folder"),
         pytest.param(ENVIRON, ["policy", "set", "none.json"], "cannot read none.json", id="no policy file"),
     ],
 )
@@ -142,12 +146,54 @@ def test_a_wrong_call_exits_with_2(
     assert vault.requests == []
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"api": 1, "people": [], "vaultResourceId": ""}', "no json"])
-def test_a_file_that_is_no_endpoints_file_is_named(text: str, flexvault: Flexvault, tmp_path: Path, capsys: Captured):
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[]", "it is no JSON object"),
+        ("{}", "it has no text 'api'"),
+        ('{"api": "http://127.0.0.1", "people": [], "vaultResourceId": ""}', "it has no text 'people.operator'"),
+        ("no json", "it is no JSON"),
+    ],
+)
+def test_a_file_that_is_no_endpoints_file_is_named(
+    *, text: str, reason: str, flexvault: Flexvault, tmp_path: Path, capsys: Captured
+):
     file = tmp_path / "endpoints.json"
     file.write_text(text)
     assert flexvault("--endpoints", str(file), "vault", "show") == 2
-    assert "is not an endpoints file" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"error: {file} is not an endpoints file: {reason}\nrecommended: give the file that make run writes" in said
+
+
+def test_a_local_cloud_that_was_killed_is_told(
+    flexvault: Flexvault, vault: FakeVault, tmp_path: Path, capsys: Captured
+):
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    file = tmp_path / "endpoints.json"
+    people = {"operator": "token-of-operator"}
+    known = {"api": API_URL, "people": people, "vaultResourceId": VAULT_ID, "pids": {"cloud": ended.pid}}
+    file.write_text(json.dumps(known))
+    assert flexvault("--endpoints", str(file), "vault", "show") == 1
+    assert capsys.readouterr().err == (
+        f"error: the local cloud of {file} (process {ended.pid}) is not running any more\n"
+        "recommended: start it again with: make run\n"
+    )
+    assert vault.requests == []
+
+
+def test_a_local_cloud_knows_its_servers_by_name(flexvault: Flexvault, vault: FakeVault, tmp_path: Path):
+    people, servers = {"operator": "token-of-operator"}, {"pg-orders": {"resourceId": "/subscriptions/2/x/pg-orders"}}
+    file = tmp_path / "endpoints.json"
+    file.write_text(json.dumps({"api": API_URL, "people": people, "vaultResourceId": VAULT_ID, "servers": servers}))
+    assert flexvault("--endpoints", str(file), "instance", "protect", "pg-orders", "--policy", "daily") == 0
+    assert vault.body("PUT")["properties"]["dataSourceInfo"]["resourceID"] == "/subscriptions/2/x/pg-orders"
+
+
+def test_the_version_is_the_packages(flexvault: Flexvault, capsys: Captured):
+    with pytest.raises(SystemExit) as stopped:
+        flexvault("--version")
+    assert (stopped.value.code, capsys.readouterr().out) == (0, f"flexvault {__version__}\n")
 
 
 def test_unknown_words_exit_with_2(flexvault: Flexvault, capsys: Captured):

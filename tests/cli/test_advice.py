@@ -1,0 +1,79 @@
+"""What the command recommends, in its own words, when the vault refuses."""
+
+import pytest
+from flexvault_cli.advice import advise
+from flexvault_cli.errors import CliError, read_failure
+
+
+@pytest.mark.parametrize(
+    ("error", "own"),
+    [
+        pytest.param(
+            CliError("outside", actions=["send targetResourceArmId and give ..."]), "--container-id", id="container id"
+        ),
+        pytest.param(
+            CliError("no policy", actions=["list the vault's policies, or create this one with PUT"]),
+            "flexvault policy set FILE",
+            id="no policy",
+        ),
+        pytest.param(
+            CliError("no instance", actions=["list the vault's backup instances, or configure this one with PUT"]),
+            "flexvault instance protect",
+            id="no instance",
+        ),
+        pytest.param(
+            CliError("state", actions=["wait; after ConfiguringProtectionFailed PUT it again"]),
+            "flexvault instance show",
+            id="failed protection",
+        ),
+        pytest.param(
+            CliError("prefix", target="restoreTargetInfo.targetDetails.filePrefix"), "--prefix", id="file prefix"
+        ),
+        pytest.param(CliError("rule", target="backupRuleOptions.ruleName"), "--rule", id="rule"),
+        pytest.param(CliError("tag", target="backupRuleOptions.triggerOption.retentionTagOverride"), "--tag", id="tag"),
+        pytest.param(CliError("no container", target="targetDetails.url"), "/CONTAINER", id="container"),
+        pytest.param(CliError("cannot be reached now", status=503), "try again in a minute", id="unavailable"),
+        pytest.param(
+            CliError("it needs the role Backup.Contributor, the token has Backup.Operator", status=403),
+            "--as contributor",
+            id="role",
+        ),
+    ],
+)
+def test_a_refusal_is_answered_in_the_commands_own_words(error: CliError, own: str):
+    told = advise(error, is_local=True)
+    assert told[:-1] == error.actions
+    assert own in told[-1]
+
+
+def test_another_caller_is_advised_only_where_the_command_can_choose_one():
+    assert advise(CliError("it needs the role Backup.Contributor"), is_local=False) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        pytest.param(
+            {"message": "m: path.a: is wrong", "details": [{"target": "path.a", "message": "is wrong"}]},
+            "m: path.a: is wrong",
+            id="a detail that the message tells",
+        ),
+        pytest.param(
+            {"message": "m", "details": [{"code": "C", "target": "path.a", "message": "is wrong"}]},
+            "m\npath.a: is wrong",
+            id="a detail of its own",
+        ),
+        pytest.param(
+            {"message": "m; hint: do this", "additionalInfo": [{"info": {"recommendedAction": ["do this"]}}]},
+            "m",
+            id="a hint at the end of the message",
+        ),
+    ],
+)
+def test_nothing_is_told_twice(error: dict[str, object], message: str):
+    assert read_failure(error).message == message
+
+
+def test_the_same_action_is_recommended_once():
+    infos = [{"info": {"recommendedAction": ["do this"]}}]
+    assert read_failure({"recommendedAction": ["do this"], "additionalInfo": infos}).actions == ["do this"]

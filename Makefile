@@ -1,21 +1,29 @@
-# Each target sets up what it needs. Nothing outside this folder is written.
+# Each target sets up what it needs. Nothing outside this folder is written: the caches of all tools lie in .tools.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+SERVER ?= pg-orders
 export AZURITE_DIR := local_cloud/azurite
+export PYTHONUTF8 := 1
+export UV_CACHE_DIR ?= $(CURDIR)/.tools/cache/uv
+export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.tools/python
+export PIP_CACHE_DIR ?= $(CURDIR)/.tools/cache/pip
+export npm_config_cache ?= $(CURDIR)/.tools/cache/npm
+export NODE_COMPILE_CACHE ?= $(CURDIR)/.tools/cache/node
 
-.PHONY: help setup demo run test test-long check bench lock format clean
+.PHONY: help setup demo run rebuild test test-long check bench lock format clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: .tools/stamp-python .tools/stamp-azurite ## Python 3.13, packages, PostgreSQL, Azurite
+setup: .tools/stamp-python .tools/stamp-azurite ## Python 3.13, packages, PostgreSQL, Azurite, .venv/bin/flexvault
 
 .tools/stamp-python: requirements-dev.txt .ci/setup-python
 	@.ci/setup-python
 	@touch $@
 
 .tools/stamp-azurite: $(AZURITE_DIR)/package-lock.json .tools/stamp-python
+	@echo "setup: Azurite"
 	@cd $(AZURITE_DIR) && PATH="$(CURDIR)/.venv/bin:$$PATH" npm ci --ignore-scripts --silent
 	@touch $@
 
@@ -24,6 +32,9 @@ demo: setup ## a scheduled and an on-demand backup, a restore, a rebuild, everyt
 
 run: setup ## the local cloud until Ctrl-C
 	@$(PY) -m local_cloud
+
+rebuild: setup ## a fresh server of a restore made in the local cloud: make rebuild PREFIX=night SERVER=pg-orders
+	@$(PY) -m local_cloud.demo.rebuild --server $(SERVER) $(or $(PREFIX),$(error give PREFIX=..., the restore's --prefix))
 
 test: setup ## all tests but the slow originals
 	@$(PY) -m pytest -q -m "not long"
@@ -44,4 +55,4 @@ format: .tools/stamp-python ## put the code into the one format
 	@$(PY) -m ruff format -q . && $(PY) -m ruff check -q --fix .
 
 clean: ## remove everything that was set up or kept (.venv, .tools, .local, node_modules)
-	@rm -rf .venv .tools .local $(AZURITE_DIR)/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@.ci/clean

@@ -2,18 +2,18 @@
 
 import argparse
 import json
-import signal
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from local_cloud.cloud import AppNotStartedError, Cloud, CloudOptions
 from local_cloud.endpoints import FILE_NAME, Endpoints
 from local_cloud.ports import NoFreePortError
 from local_cloud.postgres import PostgresSetupError
-from local_cloud.processes import ChildEndedError, ChildNotReadyError
+from local_cloud.processes import ChildEndedError, ChildNotReadyError, interrupt_on_stop_signals
 from local_cloud.services import ROOT
 from local_cloud.state_folder import ChildrenAliveError, FolderInUseError
-from local_cloud.storage import StorageNotCreatedError
+from local_cloud.storage import RESTORE_CONTAINER, StorageNotCreatedError
 
 _EXPECTED_FAILURES = (
     AppNotStartedError,
@@ -42,11 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
         minimum_backup_seconds=chosen.minimum_backup_seconds,
         tokens_rewritten_after_seconds=chosen.rewrite_tokens_after_seconds,
     )
-    # SIGTERM ends the cloud as Ctrl-C does: by an exception in the main thread.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_on_stop_signals()
     try:
         _run(options, is_machine=chosen.ready_line)
     except KeyboardInterrupt:
+        if not chosen.ready_line:
+            print(f"\nended; its state is kept in {shown(options.folder)}", flush=True)
         return 0
     except _EXPECTED_FAILURES as error:
         print(f"local cloud: {error}", file=sys.stderr, flush=True)
@@ -56,23 +57,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: CloudOptions, *, is_machine: bool) -> None:
     if not is_machine:
-        print("Starting the local cloud ...", flush=True)
+        print("Starting the local cloud: PostgreSQL, ARM, storage, identity, functions host ...", flush=True)
     with Cloud(options) as cloud:
-        try:
-            endpoints = cloud.start()
-            if is_machine:
-                print(json.dumps({"ready": True}), flush=True)
-            else:
-                print(describe(endpoints, options.folder), flush=True)
-            cloud.supervise()
-        finally:
-            # A second Ctrl-C must not leave a half-ended cloud; every wait from here on has a bound.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        endpoints = cloud.start()
+        if is_machine:
+            print(json.dumps({"ready": True}), flush=True)
+        else:
+            print(describe(endpoints, options.folder, options.first_api_port), flush=True)
+        cloud.supervise()
 
 
-def describe(endpoints: Endpoints, folder: Path) -> str:
-    """Say where everything is and how it is called, in words for a terminal."""
+def describe(endpoints: Endpoints, folder: Path, wanted_port: int | None = None) -> str:
+    """Say where everything is and how it is called, in words for a terminal.
+
+    Args:
+        endpoints: What runs.
+        folder: Its state folder.
+        wanted_port: The port that the API should have had, or None for any.
+    """
     file = folder / FILE_NAME
     storage = endpoints["storage"]
     lines = [
@@ -80,22 +82,54 @@ def describe(endpoints: Endpoints, folder: Path) -> str:
         "The local cloud is ready.",
         "",
         f"  API         {endpoints['api']}  ({endpoints['apiTls']})",
+        *_moved(endpoints, wanted_port),
         f"  ARM         {endpoints['arm']['endpoint']}",
         f"  identity    {endpoints['identity']['endpoint']}",
         f"  storage     {storage['vault']['blobEndpoint']}, .../landing, .../restore",
         f"  tables      {storage['app']['tableEndpoint']}",
         *(f"  {name:<11} {server['postgres']}" for name, server in endpoints["servers"].items()),
-        f"  everything  {file} (people's tokens, keys; only you can read it)",
-        f"  logs        {folder / 'logs'}",
+        f"  restore to  {storage['restore']['blobEndpoint']}/{RESTORE_CONTAINER}",
+        f"              {storage['restore']['resourceId']}",
+        f"  everything  {shown(file)} (servers' ids, people's tokens, keys; only you can read it)",
+        f"  logs        {shown(folder / 'logs')}",
     ]
     if endpoints["api"]:
-        lines += ["", "Call it:", "", *_calls(endpoints, file)]
+        lines += ["", "The first backup and restore, from another terminal:", "", *_first_backup(endpoints, file)]
+        lines += ["", "Or by HTTP:", "", *_calls(endpoints, file)]
     return "\n".join([*lines, "", "Ctrl-C ends it; the next start takes its state up again."])
+
+
+def shown(path: Path) -> str:
+    """Write a path as it is called from where the command was started."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _moved(endpoints: Endpoints, wanted_port: int | None) -> list[str]:
+    port = urlsplit(endpoints["api"] or "").port
+    if wanted_port in {None, port} or port is None:
+        return []
+    return [f"              port {wanted_port} is taken by another program, so the API listens on {port}"]
+
+
+def _first_backup(endpoints: Endpoints, file: Path) -> list[str]:
+    account, server = endpoints["storage"]["restore"], next(iter(endpoints["servers"]))
+    command = shown(ROOT / ".venv" / "bin" / "flexvault")
+    return [
+        f'  fv() {{ {command} --endpoints {shown(file)} --as contributor "$@"; }}',
+        f"  fv policy set {shown(ROOT / 'cli' / 'daily.json')}",
+        f"  fv instance protect {server} --policy daily     # a name or id of {FILE_NAME}, member servers",
+        f"  fv backup {server} --wait",
+        f"  fv point list {server}                          # its id is POINT below",
+        f"  fv restore {server} POINT --prefix night --wait \\",
+        f"    --container {account['blobEndpoint']}/{RESTORE_CONTAINER} \\",
+        f"    --container-id {account['resourceId']}",
+        f"  make rebuild PREFIX=night SERVER={server}          # a fresh server of it, compared with the source",
+    ]
 
 
 def _calls(endpoints: Endpoints, file: Path) -> list[str]:
     vault = f"{endpoints['api']}{endpoints['vaultResourceId']}"
-    python = f"""python3 -c 'import json; print(json.load(open("{file}"))["people"]["reader"])'"""
+    python = f"""python3 -c 'import json; print(json.load(open("{shown(file)}"))["people"]["reader"])'"""
     call = '  curl -s -H "Authorization: Bearer $TOKEN"'
     return [
         f"  TOKEN=$({python})",

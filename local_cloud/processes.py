@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 
@@ -180,6 +181,22 @@ class Child:
         self._process.wait()
         if self._on_end:
             self._on_end(self)
+
+
+def interrupt_on_stop_signals() -> None:
+    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt in the main thread; later ones are ignored.
+
+    A later one would leave a half-ended cloud, and every wait from then on has a bound. A shell starts background jobs
+    with SIGINT ignored, which Python keeps unless it is set here.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
 
 
 def stop_all(children: Iterable[Child], within_seconds: float = 10) -> None:

@@ -7,10 +7,12 @@ child of a killed one has saved and gone, without believing process ids.
 
 import fcntl
 import os
+import shutil
 import time
 from pathlib import Path
 
 CHILDREN_GONE_WITHIN_SECONDS = 20
+_LOCKS = ("cloud.lock", "children.lock")
 
 
 class FolderInUseError(Exception):
@@ -18,7 +20,7 @@ class FolderInUseError(Exception):
 
     def __init__(self, folder: Path, owner: str) -> None:
         super().__init__(
-            f"the local cloud of process {owner} is using {folder}; hint: end it first, or use another folder"
+            f"the local cloud of process {owner} is using {folder}; hint: end it with Ctrl-C or: kill {owner}"
         )
 
 
@@ -66,6 +68,16 @@ class StateFolder:
         folder.mkdir(exist_ok=True)
         folder.chmod(mode)
         return folder
+
+    def clear(self) -> None:
+        """Remove everything in it but its locks: a lock file that is made anew would be another lock."""
+        for path in self.path.iterdir():
+            if path.name in _LOCKS:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     def release(self) -> None:
         """Give the folder up."""

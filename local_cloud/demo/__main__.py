@@ -1,6 +1,5 @@
 """`make demo`: protect a server, back it up by schedule and on demand, restore, rebuild, compare everything."""
 
-import shutil
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,33 +12,63 @@ from local_cloud.demo.screen import RunningStage, Screen
 from local_cloud.endpoints import Endpoints, read_endpoints
 from local_cloud.launch import LaunchedCloud
 from local_cloud.postgres import PostgresSetupError, binaries, empty_server
-from local_cloud.processes import ChildEndedError, ChildNotReadyError
+from local_cloud.processes import ChildEndedError, ChildNotReadyError, interrupt_on_stop_signals
 from local_cloud.rebuild import RebuildFailedError, download_restore, rebuild
 from local_cloud.services import ROOT
+from local_cloud.state_folder import ChildrenAliveError, FolderInUseError, StateFolder
 
 FOLDER = ROOT / ".local" / "demo"
+CLOUD = FOLDER / "cloud"
 PREFIX = "demo"
+INTERRUPTED = 130
+"""What a shell answers for a program that SIGINT ended."""
 _WORDS = {"largeObjects": "large object(s)"}
 
 
 def main() -> int:
-    """Run the demo; 0 only if all is equal."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    """Run the demo; 0 only if all is equal, 130 after Ctrl-C."""
+    interrupt_on_stop_signals()
+    try:
+        own = claim(FOLDER)
+    except (FolderInUseError, ChildrenAliveError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
     try:
         with Screen() as screen:
             is_equal = _run(screen)
             screen.summarise("flexvault: backed up, restored, rebuilt, compared")
     except (ApiError, ChildEndedError, ChildNotReadyError, PostgresSetupError, RebuildFailedError) as error:
         print(f"demo: {error}", file=sys.stderr)
-        print(f"demo: the logs are in {(FOLDER / 'logs').relative_to(ROOT)}", file=sys.stderr)
+        print(f"demo: the logs are in {(CLOUD / 'logs').relative_to(ROOT)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("demo: interrupted, everything was ended", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        own.release()
     return 0 if is_equal else 1
+
+
+def claim(folder: Path) -> StateFolder:
+    """Claim the demo's folder for as long as it runs, and empty it once an earlier demo's cloud has ended.
+
+    Raises:
+        FolderInUseError: Another demo runs there.
+        ChildrenAliveError: An earlier one was killed, and something that it started does not end.
+    """
+    own = StateFolder(folder)
+    try:
+        StateFolder(folder / CLOUD.name).release()
+    except (FolderInUseError, ChildrenAliveError):
+        own.release()
+        raise
+    own.clear()
+    return own
 
 
 def _run(screen: Screen) -> bool:
     with screen.stage("Start the local cloud") as stage:
-        cloud = LaunchedCloud(FOLDER)
+        cloud = LaunchedCloud(CLOUD)
         endpoints = read_endpoints(cloud.folder)
         stage.proof = "PostgreSQL, ARM, storage, identity, functions host"
     with cloud, VaultClient(str(endpoints["api"]), endpoints["vaultResourceId"], _token(endpoints)) as vault:
@@ -109,7 +138,7 @@ def _rebuild_and_compare(screen: Screen, endpoints: Endpoints) -> bool:
                 folder=files,
                 ca=endpoints["storage"]["ca"],
             )
-            rebuild(files, PREFIX, server.url, binaries(), on_line=lambda line: _log(files, line))
+            rebuild(files, PREFIX, server.url, binaries(), on_line=_log)
             stage.proof = f"{len(paths)} files; the kit's own commands, stopping at the first error"
         with screen.stage("Compare everything") as stage:
             found = compare_servers(source, server.url)
@@ -120,8 +149,8 @@ def _rebuild_and_compare(screen: Screen, endpoints: Endpoints) -> bool:
     return found.is_equal
 
 
-def _log(folder: Path, line: str) -> None:
-    with (folder.parent / "logs" / "rebuild.log").open("a") as log:
+def _log(line: str) -> None:
+    with (CLOUD / "logs" / "rebuild.log").open("a") as log:
         log.write(f"{line}\n")
 
 

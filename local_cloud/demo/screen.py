@@ -9,8 +9,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+WIDE = 110
+"""From this many columns on there is room for a note beside the bar."""
+NAME_WIDTH = 25
+WIDE_BAR, SMALLEST_BAR = 30, 5
+BESIDE_BAR = NAME_WIDTH + 16
+"""Columns of a line without its bar: name, percent, time, gaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,17 +32,20 @@ class Stage:
 class Screen:
     """Shows stages as they run and remembers them for the table."""
 
-    def __init__(self) -> None:
-        self._console = Console()
-        self._progress = Progress(
-            TextColumn("{task.description:<34}"),
-            BarColumn(),
+    def __init__(self, console: Console | None = None) -> None:
+        """Show on a console; standard output unless given."""
+        self._console = console or Console()
+        is_wide = self._console.width >= WIDE
+        columns: list[ProgressColumn] = [
+            TextColumn(f"{{task.description:<{NAME_WIDTH}}}"),
+            BarColumn(bar_width=WIDE_BAR if is_wide else max(SMALLEST_BAR, self._console.width - BESIDE_BAR)),
             TaskProgressColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
+        ]
+        # In a narrow terminal a note would push out bar, percent and time; the table at the end has its whole text.
+        if is_wide:
+            columns.append(TextColumn("{task.fields[note]}"))
+        self._progress = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._stages: list[Stage] = []
 
     def __enter__(self) -> Self:

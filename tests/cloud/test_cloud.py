@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from azure.storage.blob import BlobServiceClient
 
+from local_cloud.__main__ import describe
 from local_cloud.endpoints import Endpoints
 from local_cloud.launch import LaunchedCloud
 from local_cloud.processes import ChildEndedError
@@ -182,3 +183,17 @@ def test_an_app_that_does_not_start_is_reported_with_its_own_words(tmp_path: Pat
 def test_a_folder_without_an_app_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(ChildEndedError, match=r"there is no function_app\.py in"):
         LaunchedCloud(tmp_path / "state", app=tmp_path)
+
+
+def test_people_are_told_the_first_commands_and_where_a_restore_may_go(own_cloud: LaunchedCloud) -> None:
+    endpoints, port = own_cloud.endpoints, int(own_cloud.endpoints["api"].rpartition(":")[2].removesuffix("/api"))
+
+    told = describe(endpoints, own_cloud.folder, port)
+
+    restore = endpoints["storage"]["restore"]
+    assert f"--container {restore['blobEndpoint']}/restores" in told
+    assert f"--container-id {restore['resourceId']}" in told
+    assert "is taken" not in told
+    assert f"port 7071 is taken by another program, so the API listens on {port}" in describe(
+        endpoints, own_cloud.folder, 7071
+    )

@@ -2,6 +2,7 @@
 
 import queue
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from local_cloud.processes import Child, ChildEndedError, ChildNotReadyError, Command, stop_all
+from local_cloud.services import ROOT
 from tests.cloud.waiting import wait_until
 
 
@@ -134,3 +136,29 @@ def test_a_child_gets_its_stop_signal_when_its_parent_is_killed(tmp_path: Path, 
     parent.kill()
 
     wait_until(lambda: note.exists() and note.read_text() == "stopped", 5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_signal_interrupts_also_what_a_shell_started_in_the_background(number: signal.Signals) -> None:
+    program = """
+import signal, sys
+from local_cloud.processes import interrupt_on_stop_signals
+interrupt_on_stop_signals()
+try:
+    print("ready", flush=True)
+    signal.pause()
+except KeyboardInterrupt:
+    signal.raise_signal(signal.SIGINT)  # a second Ctrl-C while everything is ended
+    print("ended", flush=True)
+"""
+    with subprocess.Popen(
+        ["bash", "-c", 'trap "" INT; exec "$0" "$@"', sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.stdout.read() == "ended\n"
+    assert process.returncode == 0

@@ -1,0 +1,84 @@
+"""`make rebuild`: a fresh server of a restore that lies in the local cloud of `make run`, compared with its source."""
+
+import argparse
+import contextlib
+import signal
+import sys
+
+from local_cloud.compare import compare_servers
+from local_cloud.endpoints import Endpoints, read_endpoints
+from local_cloud.postgres import PostgresSetupError, binaries, empty_server
+from local_cloud.processes import ChildEndedError, ChildNotReadyError, interrupt_on_stop_signals
+from local_cloud.rebuild import RebuildFailedError, download_restore, rebuild
+from local_cloud.services import ROOT
+from local_cloud.state_folder import ChildrenAliveError, FolderInUseError, StateFolder
+from local_cloud.storage import RESTORE_CONTAINER
+
+CLOUD = ROOT / ".local"
+FOLDER = CLOUD / "rebuild"
+INTERRUPTED = 130
+
+_EXPECTED_FAILURES = (
+    ChildEndedError,
+    ChildNotReadyError,
+    ChildrenAliveError,
+    FolderInUseError,
+    PostgresSetupError,
+    RebuildFailedError,
+)
+
+
+def main() -> int:
+    """Rebuild and compare; 0 only if all is equal. In a terminal the new server is kept until Ctrl-C."""
+    parser = argparse.ArgumentParser(description="Rebuild a fresh server from a restore of the local cloud.")
+    parser.add_argument("prefix", help="the --prefix of the restore")
+    parser.add_argument("--server", default="pg-orders", help="the source server to compare with")
+    chosen = parser.parse_args()
+    interrupt_on_stop_signals()
+    try:
+        endpoints = read_endpoints(CLOUD)
+        if chosen.server not in endpoints["servers"]:
+            raise RebuildFailedError(f"the local cloud has no server {chosen.server}, but {[*endpoints['servers']]}")
+        return 0 if _rebuild(endpoints, chosen.prefix, chosen.server) else 1
+    except FileNotFoundError:
+        print("rebuild: no local cloud is running; hint: make run", file=sys.stderr)
+    except _EXPECTED_FAILURES as error:
+        print(f"rebuild: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("rebuild: interrupted, everything was ended", file=sys.stderr)
+        return INTERRUPTED
+    return 1
+
+
+def _rebuild(endpoints: Endpoints, prefix: str, source: str) -> bool:
+    own = StateFolder(FOLDER)
+    try:
+        own.clear()
+        account, files = endpoints["storage"]["restore"], FOLDER / "files"
+        paths = download_restore(
+            blob_endpoint=account["blobEndpoint"],
+            account=account["account"],
+            key=account["key"],
+            container=RESTORE_CONTAINER,
+            prefix=prefix,
+            folder=files,
+            ca=endpoints["storage"]["ca"],
+        )
+        print(f"{len(paths)} files of {prefix} are in {files.relative_to(ROOT)}", flush=True)
+        with empty_server(FOLDER / "server") as server:
+            rebuild(files, prefix, server.url, binaries(), on_line=lambda line: print(f"  {line}", flush=True))
+            found = compare_servers(endpoints["servers"][source]["postgres"], server.url)
+            for difference in found.differences:
+                print(f"differs from {source} as it is now: {difference}")
+            print(f"all equal: {found.counts}" if found.is_equal else f"{len(found.differences)} differences")
+            if sys.stdin.isatty():
+                print(f"look at it: {binaries() / 'psql'} {server.url}\nCtrl-C ends it", flush=True)
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.pause()
+        return found.is_equal
+    finally:
+        own.release()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -21,7 +21,7 @@ MUTATIONS: Sequence[Mutation] = (
     ),
     Mutation(
         name="an archive that ends too early is described as if it were whole",
-        path="flexvault/services/promote.py",
+        path="flexvault/services/landing_check.py",
         old="        raise SpoiledAttemptError(error.code, error.message) from None\n",
         new="        return {}, bool(error)\n",
         tests=("tests/services/test_promote_and_seal.py",),

@@ -11,7 +11,7 @@ export PIP_CACHE_DIR ?= $(CURDIR)/.tools/cache/pip
 export npm_config_cache ?= $(CURDIR)/.tools/cache/npm
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.tools/cache/node
 
-.PHONY: help setup demo run rebuild test test-long check bench lock format clean
+.PHONY: help setup demo run rebuild test test-long mutations check bench lock format clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ test: setup ## all tests but the slow originals
 
 test-long: setup ## the slow originals too
 	@$(PY) -m pytest -q
+
+mutations: setup ## break the code on purpose; the suite must notice
+	@$(PY) -m tests.mutations
 
 check: .tools/stamp-python ## format, lint, types, imports, locks, docs links
 	@.ci/check

@@ -42,6 +42,8 @@ param maximumInstanceCount int = 40
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'flexvault-environment': environmentName }
+var appName = 'func-${token}'
+var vaultResourceId = '${group.id}/providers/Microsoft.DataProtection/backupVaults/${vaultName}'
 var componentName = 'appi-${token}'
 var hostStorageName = 'st${token}'
 var controlIdentityName = 'id-${token}-control'
@@ -125,7 +127,7 @@ module app 'modules/function-app.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     location: location
     maximumInstanceCount: maximumInstanceCount
-    name: 'func-${token}'
+    name: appName
     packageContainerUrl: hostStorage.outputs.packageContainerUrl
     planName: 'asp-${token}'
     settings: {
@@ -148,7 +150,7 @@ module app 'modules/function-app.bicep' = {
       FLEXVAULT_TOKEN_ISSUERS: join(tokenIssuers, ',')
       FLEXVAULT_UNSEALED_KEEP_DAYS: '14'
       FLEXVAULT_VAULT_BLOB_ENDPOINT: vaultBlobEndpoint
-      FLEXVAULT_VAULT_RESOURCE_ID: '${group.id}/providers/Microsoft.DataProtection/backupVaults/${vaultName}'
+      FLEXVAULT_VAULT_RESOURCE_ID: vaultResourceId
       FLEXVAULT_WRITER_CLIENT_ID: writer.outputs.clientId
       RECONCILE_TICK: '0 2/5 * * * *'
       RETENTION_TICK: '0 10 3 * * *'
@@ -174,3 +176,9 @@ output FLEXVAULT_RETENTION_PRINCIPAL_ID string = retention.outputs.principalId
 
 @description('Name of the resource group.')
 output AZURE_RESOURCE_GROUP string = group.name
+
+@description('Name of the function app: what the code is published to.')
+output APP_NAME string = appName
+
+@description('Resource id of the vault: what clients of the API name.')
+output FLEXVAULT_VAULT_RESOURCE_ID string = vaultResourceId

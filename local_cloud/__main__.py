@@ -123,7 +123,7 @@ def _first_backup(endpoints: Endpoints, file: Path) -> list[str]:
         f"  fv restore {server} POINT --prefix night --wait \\",
         f"    --container {account['blobEndpoint']}/{RESTORE_CONTAINER} \\",
         f"    --container-id {account['resourceId']}",
-        f"  make rebuild PREFIX=night SERVER={server}          # a fresh server of it, compared with the source",
+        f"  make rebuild PREFIX=night SERVER={server}   # a fresh server of it, compared with the source",
     ]
 
 

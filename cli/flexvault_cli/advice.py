@@ -44,6 +44,10 @@ _TABLE = (
         applies=_hints("PUT it again"),
         text="flexvault instance show INSTANCE says why; then flexvault instance protect SERVER_ID --policy NAME",
     ),
+    Advice(
+        applies=_hints("under another policy"),
+        text="flexvault instance protect SERVER_ID --policy OTHER, for each of them",
+    ),
     Advice(applies=_hints("list the vault's backup jobs"), text="flexvault job list"),
     Advice(applies=_hints("list the instance's recovery points"), text="flexvault point list INSTANCE"),
     Advice(applies=_target("targetDetails.filePrefix"), text="give another --prefix, such as night-1"),
@@ -51,8 +55,8 @@ _TABLE = (
     Advice(
         applies=_target("targetDetails.url"), text="give --container https://ACCOUNT.blob.core.windows.net/CONTAINER"
     ),
-    Advice(applies=_target(".ruleName"), text="flexvault policy list shows the rules; give one with --rule"),
-    Advice(applies=_target(".retentionTagOverride"), text="flexvault policy list shows the tags; give one with --tag"),
+    Advice(applies=_target(".ruleName"), text="give one of these rules with --rule"),
+    Advice(applies=_target(".retentionTagOverride"), text="give one of these tags with --tag"),
     Advice(
         applies=lambda error: error.status == _UNAVAILABLE,
         text="try again in a minute; if it lasts, look at the vault's log",

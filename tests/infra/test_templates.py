@@ -228,3 +228,11 @@ def test_every_parameter_and_output_is_described():
         and "@description" not in text_of(node.prev_sibling or node)
     ]
     assert bare == []
+
+
+def test_every_variable_that_the_readme_takes_from_the_app_is_an_output():
+    declared = set(re.findall(r"^output (\w+)", FILES["main.bicep"], re.MULTILINE))
+    assert {"APP_NAME", "FLEXVAULT_API_URL", "FLEXVAULT_VAULT_RESOURCE_ID"} <= declared
+    exported = re.findall(r"(\w+)=\.\.\.", (INFRA / "README.md").read_text().partition("# 2.")[2].partition("# 3.")[0])
+    assert set(exported) <= declared
+    assert "APP_NAME" in exported

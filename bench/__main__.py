@@ -1,6 +1,5 @@
 """`make bench`: what one backup costs through the vault, against the same ARM calls in a bare script, in one run."""
 
-import shutil
 import sqlite3
 import statistics
 import sys
@@ -20,8 +19,10 @@ from local_cloud.demo.orders import SERVER, protect
 from local_cloud.endpoints import Endpoints, read_endpoints
 from local_cloud.launch import LaunchedCloud
 from local_cloud.services import ROOT
+from local_cloud.state_folder import ChildrenAliveError, FolderInUseError, claim_emptied
 
 FOLDER = ROOT / ".local" / "bench"
+CLOUD = FOLDER / "cloud"
 RUNS = 5
 POLL_SECONDS = 1.0
 MOST_READS, MOST_ACTIONS = 4, 13
@@ -40,11 +41,22 @@ class Sample:
 
 def main() -> int:
     """Measure, print, and answer 0: timings are shown, never asserted."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    try:
+        own = claim_emptied(FOLDER, CLOUD)
+    except (FolderInUseError, ChildrenAliveError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    try:
+        _measure()
+    finally:
+        own.release()
+    return 0
+
+
+def _measure() -> None:
     vault_runs: list[Sample] = []
     bare_runs: list[Sample] = []
-    with LaunchedCloud(FOLDER) as cloud:
+    with LaunchedCloud(CLOUD) as cloud:
         endpoints = read_endpoints(cloud.folder)
         with VaultClient(
             str(endpoints["api"]), endpoints["vaultResourceId"], endpoints["people"]["contributor"]
@@ -54,7 +66,6 @@ def main() -> int:
                 vault_runs.append(_through_the_vault(cloud, vault, instance))
                 bare_runs.append(_bare(endpoints, number))
     _print(vault_runs, bare_runs)
-    return 0
 
 
 def _through_the_vault(cloud: LaunchedCloud, vault: VaultClient, instance: str) -> Sample:
@@ -78,7 +89,7 @@ def _through_the_vault(cloud: LaunchedCloud, vault: VaultClient, instance: str) 
 
 def _count_actions(job_id: str) -> int:
     """Count the start, the activities and the timers of a job's orchestration, one each; the host has ended."""
-    hub = sqlite3.connect(f"file:{FOLDER / 'host' / 'taskhub.db'}?mode=ro", uri=True)
+    hub = sqlite3.connect(f"file:{CLOUD / 'host' / 'taskhub.db'}?mode=ro", uri=True)
     try:
         rows = hub.execute("SELECT event FROM history WHERE id = ?", (job_id,)).fetchall()
     finally:

@@ -104,3 +104,24 @@ def _lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def claim_emptied(folder: Path, cloud: Path) -> StateFolder:
+    """Claim a folder for as long as a program runs, and empty it once the cloud of an earlier run has ended.
+
+    Args:
+        folder: Of the program.
+        cloud: Where below it the program's cloud keeps its state.
+
+    Raises:
+        FolderInUseError: Another run has it.
+        ChildrenAliveError: An earlier one was killed, and something that it started does not end.
+    """
+    own = StateFolder(folder)
+    try:
+        StateFolder(cloud).release()
+    except (FolderInUseError, ChildrenAliveError):
+        own.release()
+        raise
+    own.clear()
+    return own

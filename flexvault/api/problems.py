@@ -19,6 +19,8 @@ from flexvault.domain.errors import (
 )
 from flexvault.services.operations import describe_error
 
+TRY_AGAIN = "try again in a moment; if it lasts, look at the health of the service that is named"
+
 
 class RefusedError(PermanentError):
     """The door or the router refuses a request before any service sees it.
@@ -93,11 +95,12 @@ def arm_error(
         is_user_error: The caller can mend it.
     """
     details = [detail_of(detail) for detail in described.get("details", [])]
+    hint = described.get("hint") or (TRY_AGAIN if is_retryable else "")
     info: dict[str, Any] = {
         "code": described["code"],
         "message": described["message"],
         "target": described.get("target") or None,
-        "recommendedAction": [described["hint"]] if described.get("hint") else [],
+        "recommendedAction": [hint] if hint else [],
         "isRetryable": is_retryable,
         "isUserError": is_user_error,
         "details": details,

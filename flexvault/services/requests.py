@@ -80,13 +80,16 @@ def _choose_tag(stored: StoredPolicy, rule_name: str, tag: str) -> str:
     if rule_name.lower() not in {policy.rule_name.lower(), *tags}:
         known = ", ".join([policy.rule_name, *policy.retention])
         raise InvalidInputError(
-            f"policy '{stored.name}' has no rule '{rule_name}'; it has {known}", target="backupRuleOptions.ruleName"
+            f"policy '{stored.name}' has no rule '{rule_name}'; it has {known}",
+            target="backupRuleOptions.ruleName",
+            hint=f"name one of these rules, such as '{policy.rule_name}'",
         )
     wanted = tag or (rule_name if rule_name.lower() in tags else next(iter(policy.retention)))
     if wanted.lower() not in tags:
         raise InvalidInputError(
             f"policy '{stored.name}' has no retention tag '{tag}'; it has {', '.join(policy.retention)}",
             target="backupRuleOptions.triggerOption.retentionTagOverride",
+            hint="name one of these tags, or none for the rule's own",
         )
     return tags[wanted.lower()]
 

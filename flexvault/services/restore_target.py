@@ -23,6 +23,7 @@ def require_prefix(prefix: str) -> None:
         raise InvalidInputError(
             f"'{prefix}' is no file prefix: use 1 to 100 letters, digits, '-', '_' and '.', a letter or digit first",
             target="restoreTargetInfo.targetDetails.filePrefix",
+            hint="choose another filePrefix, such as orders-2026-11-25",
         )
 
 

@@ -2,7 +2,6 @@
 
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from local_cloud.compare import compare_servers
@@ -15,7 +14,7 @@ from local_cloud.postgres import PostgresSetupError, binaries, empty_server
 from local_cloud.processes import ChildEndedError, ChildNotReadyError, interrupt_on_stop_signals
 from local_cloud.rebuild import RebuildFailedError, download_restore, rebuild
 from local_cloud.services import ROOT
-from local_cloud.state_folder import ChildrenAliveError, FolderInUseError, StateFolder
+from local_cloud.state_folder import ChildrenAliveError, FolderInUseError, claim_emptied
 
 FOLDER = ROOT / ".local" / "demo"
 CLOUD = FOLDER / "cloud"
@@ -29,7 +28,7 @@ def main() -> int:
     """Run the demo; 0 only if all is equal, 130 after Ctrl-C."""
     interrupt_on_stop_signals()
     try:
-        own = claim(FOLDER)
+        own = claim_emptied(FOLDER, CLOUD)
     except (FolderInUseError, ChildrenAliveError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -47,23 +46,6 @@ def main() -> int:
     finally:
         own.release()
     return 0 if is_equal else 1
-
-
-def claim(folder: Path) -> StateFolder:
-    """Claim the demo's folder for as long as it runs, and empty it once an earlier demo's cloud has ended.
-
-    Raises:
-        FolderInUseError: Another demo runs there.
-        ChildrenAliveError: An earlier one was killed, and something that it started does not end.
-    """
-    own = StateFolder(folder)
-    try:
-        StateFolder(folder / CLOUD.name).release()
-    except (FolderInUseError, ChildrenAliveError):
-        own.release()
-        raise
-    own.clear()
-    return own
 
 
 def _run(screen: Screen) -> bool:

@@ -7,29 +7,28 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local_cloud.demo.__main__ import claim
 from local_cloud.demo.screen import Screen
-from local_cloud.state_folder import FolderInUseError, StateFolder
+from local_cloud.state_folder import FolderInUseError, StateFolder, claim_emptied
 
 
 def test_a_second_demo_is_refused_and_takes_nothing_from_the_first(tmp_path: Path) -> None:
-    first = claim(tmp_path)
+    first = claim_emptied(tmp_path, tmp_path / "cloud")
     (tmp_path / "kept").write_text("")
     with pytest.raises(FolderInUseError, match=r"kill \d+"):
-        claim(tmp_path)
+        claim_emptied(tmp_path, tmp_path / "cloud")
     assert (tmp_path / "kept").exists()
 
     first.release()
-    claim(tmp_path).release()
+    claim_emptied(tmp_path, tmp_path / "cloud").release()
     assert not (tmp_path / "kept").exists()
 
 
 def test_a_demo_waits_for_an_earlier_ones_cloud(tmp_path: Path) -> None:
     cloud = StateFolder(tmp_path / "cloud")
     with pytest.raises(FolderInUseError):
-        claim(tmp_path)
+        claim_emptied(tmp_path, tmp_path / "cloud")
     cloud.release()
-    claim(tmp_path).release()
+    claim_emptied(tmp_path, tmp_path / "cloud").release()
 
 
 @pytest.mark.parametrize(("width", "shows_note"), [(160, True), (80, False), (60, False)])

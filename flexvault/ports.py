@@ -238,6 +238,10 @@ class VaultReader(Protocol):
 
     def list_blobs(self, container: str, prefix: str) -> Iterable[BlobFacts]: ...
 
+    def list_versions(self, container: str, prefix: str) -> Iterable[BlobFacts]:
+        """Answer every version, also behind a base name that was deleted; without versions the blobs as they are."""
+        ...
+
 
 class VaultWriter(Protocol):
     """Writes of the vault account: create-only (writer identity)."""

@@ -9,6 +9,7 @@ The state folder is one that only root may enter when root runs the tests: what 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,3 +45,8 @@ def set_fault(cloud: LaunchedCloud) -> Iterator[Callable[[Mapping[str, Any]], No
     """Set faults of the ARM emulator; the end of the test clears all."""
     yield cloud.set_fault
     cloud.clear_faults()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the host's own tests last: the worker library keeps one app and one thread pool per process."""
+    items.sort(key=lambda item: item.path.is_relative_to(Path(__file__).parent / "host"))

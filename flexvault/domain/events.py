@@ -153,7 +153,12 @@ def _protection_requested(entry: Entry, rows: Rows) -> Sequence[Batch]:
         "state": entry.body["state"],
         "error": "",
         "job_id": entry.body["job_id"],
+        "before_change": "",
     }
+    row = rows[_instance(entry.body)]
+    if row is not None and entry.body["state"] == "UpdatingProtection":
+        # What fails must leave the old policy in force, which is the one that the backups so far follow.
+        values["before_change"] = json.dumps({name: row.values[name] for name in ("policy_name", "properties")})
     return (*_instance_change(entry, rows, values), *_mark_job(entry, rows, "requested_event_id"))
 
 
@@ -162,7 +167,12 @@ def _protection_configured(entry: Entry, rows: Rows) -> Sequence[Batch]:
     before: list[str] = json.loads(str(row.values.get("assignments", "[]"))) if row else []
     # What the vault granted once stays known: a later configuration that finds the roles there grants nothing.
     granted = list(dict.fromkeys([*before, *entry.body["assignments"]]))
-    values = {"state": "ProtectionConfigured", "error": "", "assignments": json.dumps(granted)}
+    values = {
+        "state": "ProtectionConfigured",
+        "error": "",
+        "assignments": json.dumps(granted),
+        "before_change": "",
+    }
     schedule = _schedule(entry.body["instance"])
     planned = rows[schedule]
     batches = list(_instance_change(entry, rows, values))
@@ -183,12 +193,14 @@ def _protection_failed(entry: Entry, rows: Rows) -> Sequence[Batch]:
     batches: list[Batch] = []
     if row is not None and _is_older(row, entry):
         # A change that failed must not end the backups that ran before it: they go on, with the error beside them.
-        ran_before = row.values["state"] == "UpdatingProtection"
+        ran_before = row.values["state"] in {"UpdatingProtection", "ProtectionConfigured"}
         values: dict[str, Any] = {
             "state": "ProtectionConfigured" if ran_before else "ConfiguringProtectionFailed",
             "error": json.dumps(entry.body["error"]),
             "journal_seq": entry.seq,
             "changed_at": entry.at,
+            **json.loads(str(row.values.get("before_change") or "{}")),
+            "before_change": "",
         }
         batches.append(_batch(target, Merge(key=target.key, values=values, etag=row.etag)))
     return (*batches, *_mark_job(entry, rows, "failed_event_id"))
@@ -196,6 +208,11 @@ def _protection_failed(entry: Entry, rows: Rows) -> Sequence[Batch]:
 
 def _protection_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
     return (_job(body), _instance(body), _server(body), _schedule(body["instance"]))
+
+
+def job_target(job_id: str) -> Target:
+    """Answer the row of a job."""
+    return _job({"job_id": job_id})
 
 
 def policy_target(name: str) -> Target:

@@ -1,7 +1,7 @@
 """The two rows of a job: the open row, by which it runs and is fenced, and the row that people see."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from flexvault.domain import names, row_keys
 from flexvault.domain.job import JobStatus, Operation, Step
 
+MOST_WARNINGS_CHARACTERS = 10_000
 _JSON_MEMBERS = frozenset({"facts", "sub_tasks", "warnings", "error", "recovery", "target"})
 
 
@@ -71,7 +72,9 @@ class OpenJob:
             "attempt": self.attempt,
             "stuck_at": self.stuck_at,
             "stuck_count": self.stuck_count,
-            "state": json.dumps(self.state),
+            "state": json.dumps(
+                {name: fit_warnings(value) if name == "warnings" else value for name, value in self.state.items()}
+            ),
         }
         if self.stuck_since is not None:
             values["stuck_since"] = self.stuck_since
@@ -103,10 +106,23 @@ class OpenJob:
         )
 
 
+def fit_warnings(warnings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Answer as many warnings as a row has room for beside the rest, and how many more there are."""
+    kept: list[Mapping[str, Any]] = []
+    size = 0
+    for entry in warnings:
+        size += len(json.dumps(entry))
+        if size > MOST_WARNINGS_CHARACTERS:
+            more = f"{len(warnings) - len(kept)} further warnings are not listed"
+            return [*kept, {"code": "MoreWarnings", "message": more, "resource": ""}]
+        kept.append(entry)
+    return kept
+
+
 def encode(members: Mapping[str, Any]) -> dict[str, Any]:
     """Write members of a job's row: lists and dicts as JSON text, nothing for None."""
     return {
-        name: json.dumps(value) if name in _JSON_MEMBERS else value
+        name: json.dumps(fit_warnings(value) if name == "warnings" else value) if name in _JSON_MEMBERS else value
         for name, value in members.items()
         if value is not None
     }

@@ -7,11 +7,10 @@ from functools import partial
 from typing import Any
 
 from flexvault.domain import blob_names, names
-from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, PreconditionFailedError
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
-from flexvault.domain.manifest import Manifest
 from flexvault.domain.retention import Decision, Verdict, judge
 from flexvault.ports import Orchestrations, Ports
 from flexvault.services import catalog
@@ -61,7 +60,7 @@ def plan_retention(run: StepRun) -> Result:
         )
         differ = warning("ClocksDiffer", text, run.settings.vault_blob_endpoint)
         return closes_as(JobStatus.COMPLETED_WITH_WARNINGS, warnings=[differ])
-    path, plan_hash = store_plan(run.vault, now)
+    path, plan_hash = store_plan(run.vault, now, run.record)
     return Result(outcome=Outcome.DONE, state={"plan": path, "plan_hash": plan_hash, "done": 0})
 
 
@@ -143,8 +142,8 @@ def delete_point(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> 
             append(run.ports, _tombstone(run, verdict), by_retention=True)
         except ConflictError as error:
             return error.message
-    tombstone = _find_tombstone(run.ports, instance, point_id)
-    return _delete_files(run.ports, instance, point_id, tombstone)
+    standing = catalog.find_point(run.ports, instance, point_id)
+    return finish_deletion(run, {"instance": instance, "pointId": point_id, "tombstoneSeq": standing.tombstone_seq})
 
 
 def finish_deletion(run: StepRun, deletion: Mapping[str, Any]) -> str:
@@ -158,49 +157,30 @@ def finish_deletion(run: StepRun, deletion: Mapping[str, Any]) -> str:
 
 def delete_unsealed(run: StepRun, file: Mapping[str, Any]) -> str:
     """Delete a file that no manifest names; asked again before it is done."""
-    path = str(file["path"])
-    if path not in {unsealed.path for unsealed in find_unsealed(run.vault, run.now(), within=point_of(path))}:
+    path, version_id = str(file["path"]), str(file["versionId"])
+    found = find_unsealed(run.vault, run.now(), within=point_of(path))
+    if (path, version_id) not in {(unsealed.path, unsealed.version_id) for unsealed in found}:
         return ""  # it was sealed, or is gone
     try:
-        run.ports.vault_cleaner.delete(blob_names.POINTS, path, str(file["versionId"]))
-    except ConflictError as error:
+        run.ports.vault_cleaner.delete(blob_names.POINTS, path, version_id)
+    except (ConflictError, PreconditionFailedError) as error:
         return f"'{path}': {error.message}"
     return ""
 
 
 def _delete_files(ports: Ports, instance: str, point_id: str, tombstone: Mapping[str, Any]) -> str:
-    """Delete all files of a point by their versions, then its manifest, and journal that it is gone.
-
-    The manifest goes last: until then it names the versions, whose base names an earlier run may have deleted.
-    """
+    """Delete all files of a point by their versions, then its manifest, and journal that it is gone."""
     path = blob_names.manifest_path(instance, point_id)
     prefix = blob_names.point_prefix(instance, point_id)
     try:
-        for name, version_id in _name_versions(ports, path, prefix).items():
-            ports.vault_cleaner.delete(blob_names.POINTS, name, version_id)
+        for blob in list(ports.vault_reader.list_versions(blob_names.POINTS, prefix)):
+            ports.vault_cleaner.delete(blob_names.POINTS, blob.name, blob.version_id)
         ports.vault_cleaner.delete(blob_names.MANIFESTS, path, str(tombstone["manifest_version"]))
-    except (ConflictError, IntegrityError) as error:
+    except (ConflictError, IntegrityError, PreconditionFailedError) as error:
         return f"recovery point {point_id}: {error.message}"
     body = {"point_id": point_id, "instance": instance}
     append(ports, Draft(stream=instance, type="PointDeleted", key=point_id, body=body), by_retention=True)
     return ""
-
-
-def _name_versions(ports: Ports, manifest_path: str, prefix: str) -> dict[str, str]:
-    """Answer every file of a point with its version: those that the manifest names, and what else lies there."""
-    listed = {
-        blob.name: blob.version_id or find_version(ports, blob_names.POINTS, blob.name)
-        for blob in ports.vault_reader.list_blobs(blob_names.POINTS, prefix)
-    }
-    if ports.vault_reader.find(blob_names.MANIFESTS, manifest_path) is None:
-        return listed
-    manifest = Manifest.from_bytes(ports.vault_reader.read(blob_names.MANIFESTS, manifest_path))
-    return {**listed, **{file.path: file.version_id for file in manifest.files}}
-
-
-def _find_tombstone(ports: Ports, instance: str, point_id: str) -> Mapping[str, Any]:
-    row = catalog.find_point(ports, instance, point_id)
-    return read_entry(ports, instance, row.tombstone_seq).body
 
 
 def _find_block(recheck: Recheck, verdict: Mapping[str, Any], row: RecoveryPoint | None) -> str:

@@ -93,6 +93,12 @@ class BlockLog:
             self._put_chunk(file, chunk, part)
         return replace(file, crc64=tuple(crc64))
 
+    def forget(self, file: LoggedFile) -> LoggedFile:
+        """Forget a file's checksums: storage dropped its staged blocks, as it does after a week without a commit."""
+        for chunk in range(-(-len(file.crc64) // CHUNK_BLOCKS)):
+            self._rows.apply(row_keys.BLOCKS, self._job_id, [Merge(key=self._key(file, chunk), values={"crc64": "[]"})])
+        return replace(file, crc64=())
+
     def mark_committed(self, file: LoggedFile) -> LoggedFile:
         """Remember that a file's blocks became a blob."""
         change = Merge(key=self._key(file, 0), values={"is_committed": True})

@@ -34,9 +34,9 @@ def close_job(run: StepRun) -> Result:
     draft = Draft(stream=stream, type="JobClosed", key=run.open.job_id, body=body)
     if run.open.operation is Operation.RESTORE:
         end_reading(run)
+        draft = replace(draft, check=require_reading_ended)
     if run.open.operation is Operation.CONFIGURE and state.get("closing_status") == JobStatus.FAILED:
         record_failure(run)
-        draft = replace(draft, check=require_reading_ended)
     if append(run.ports, draft, by_retention=by_retention):
         _report(run, body)
     return Result(outcome=Outcome.DONE)

@@ -1,10 +1,12 @@
 """Copy files block by block, side by side, for at most a few minutes at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import repeat
+from typing import Any
 
+from flexvault.domain.open_job import OpenJob
 from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.steps import StepRun
 
@@ -40,8 +42,13 @@ def stage_all(run: StepRun, log: BlockLog, file: LoggedFile, stage: StageBlock, 
         with ThreadPoolExecutor(max_workers=PARALLEL_BLOCKS) as pool:
             crc64 = list(pool.map(stage, repeat(file), batch))
         staged = log.write_checksums(staged, [*staged.crc64, *crc64])
-        run.record()
+        run.record(_advance(f"block {len(staged.crc64)} of {file.name[-80:]}"))
     return staged
+
+
+def _advance(progress: str) -> Callable[[OpenJob], Mapping[str, Any]]:
+    """Say how far it is at once: a takeover after an error must see that there was progress."""
+    return lambda _current: {"progress": progress}
 
 
 def percent_staged(files: Sequence[LoggedFile]) -> float:

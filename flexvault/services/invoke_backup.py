@@ -84,7 +84,7 @@ def _post(run: StepRun, attempt: int, grant: WriteGrant) -> Result:
     except ThrottledError as error:
         return _refused(max(LOOK_AGAIN_SECONDS, error.retry_after_seconds or 0))
     except TransientError as error:
-        if error.code == "TokenUnavailable":
+        if error.code == "NotSent":
             return _refused(LOOK_AGAIN_SECONDS)  # nothing was sent
         return Result(outcome=Outcome.AGAIN, wait_seconds=min(5.0, run.settings.not_started_after.total_seconds()))
     except ConflictError as error:

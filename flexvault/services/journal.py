@@ -77,7 +77,7 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
         stored = read_entry(ports, entry.stream, entry.seq)
         project(ports, stored)
         if stored.event_id == event_id:
-            return False
+            return stored == entry  # then it was this call's own write, whose answer got lost
     raise TransientError(f"the journal stream '{draft.stream}' is contended", code="JournalContended")
 
 

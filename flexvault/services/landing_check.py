@@ -171,17 +171,22 @@ def _find_warnings(run: StepRun, landed: Sequence[LandedFile]) -> list[dict[str,
 
 
 def _databases_before(run: StepRun) -> set[str]:
-    """Answer the databases of the newest recovery point of the same chain."""
+    """Answer the databases of the newest recovery point of the same chain that lacked none itself.
+
+    So a database that is gone is warned of for as long as a point still holds it, not for one day.
+    """
     chain = str(run.open.state["server"]["chain"])
-    newest = next((p for p in catalog.list_points(run.ports, run.open.instance) if p.chain == chain), None)
-    if newest is None:
-        return set()
-    try:
-        manifest = catalog.read_manifest(run.ports, newest)
-    except (IntegrityError, NotFoundError):
-        return set()  # its own trouble: restores and retention name it
-    facts: list[Mapping[str, Any]] = [file.facts for file in manifest.files]
-    return {str(fact["database"]) for fact in facts if fact.get("database")}
+    for point in catalog.list_points(run.ports, run.open.instance):
+        if point.chain != chain:
+            continue
+        try:
+            manifest = catalog.read_manifest(run.ports, point)
+        except (IntegrityError, NotFoundError):
+            continue  # its own trouble: restores and retention name it
+        if not any(entry["code"] == "DatabaseMissing" for entry in manifest.warnings):
+            facts: list[Mapping[str, Any]] = [file.facts for file in manifest.files]
+            return {str(fact["database"]) for fact in facts if fact.get("database")}
+    return set()
 
 
 def _fix_point(run: StepRun, warnings: list[dict[str, Any]]) -> None:

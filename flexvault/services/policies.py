@@ -46,7 +46,7 @@ def put_policy(
     body = {
         "name": old.name if old else name,
         "properties": properties,
-        "schedule_changed": old is None or _schedule(parse_policy(old.properties)) != _schedule(policy),
+        "schedule_changed": old is None or _find_schedule(old) != _schedule(policy),
     }
     append(vault.ports, _draft("PolicyChanged", row, body, actor))
     return catalog.get_policy(vault.ports, name)
@@ -107,6 +107,14 @@ def _draft(kind: str, row: Row | None, body: Mapping[str, Any], actor: Mapping[s
 
     key = names.sha256_hex(names.canonical_json([base, body]))
     return Draft(stream=blob_names.VAULT_STREAM, type=kind, key=key, body=body, actor=actor, check=check)
+
+
+def _find_schedule(old: StoredPolicy) -> Any:
+    """Answer the schedule of a stored policy; nothing when this version does not understand it."""
+    try:
+        return _schedule(parse_policy(old.properties))
+    except InvalidInputError:
+        return None
 
 
 def _schedule(policy: Policy) -> Any:

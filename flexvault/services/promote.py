@@ -1,7 +1,7 @@
 """Check what landed, fix time, tag and expiry, then copy every file into the vault account with checksums per block."""
 
 from flexvault.domain import blob_names, names
-from flexvault.domain.errors import AlreadyExistsError, IntegrityError
+from flexvault.domain.errors import AlreadyExistsError, IntegrityError, InvalidInputError
 from flexvault.domain.job import Outcome, Result, Step
 from flexvault.ports import BlockRange
 from flexvault.services.block_log import BlockLog, LoggedFile
@@ -12,6 +12,8 @@ from flexvault.services.progress import sub_tasks
 from flexvault.services.steps import StepRun
 
 OWNER = "flexvault_job"
+BLOCKS_DROPPED = "InvalidBlockList"
+"""Storage's code for a commit of blocks that it does not hold any more."""
 
 
 def promote_files(run: StepRun) -> Result:
@@ -59,6 +61,10 @@ def _promote(run: StepRun, log: BlockLog, file: LoggedFile, budget: Budget) -> L
         run.ports.vault_writer.commit(path, len(file.blocks), {OWNER: owner})
     except AlreadyExistsError:
         _require_own(run, path, owner)
+    except InvalidInputError as error:
+        if error.inner_code != BLOCKS_DROPPED:
+            raise
+        return log.forget(file)
     return log.mark_committed(file)
 
 

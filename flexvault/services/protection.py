@@ -1,6 +1,7 @@
 """Configure protection: validate, grant the source roles or verify them, record."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotAuthorizedError
-from flexvault.domain.events import Rows, Target, policy_target
+from flexvault.domain.events import Rows, Target, job_target, policy_target
 from flexvault.domain.instance import RUNS_BACKUPS, Instance, ProtectionState, StoredPolicy
 from flexvault.domain.job import Failure, JobStatus, Operation, Outcome, Result, closes_as
 from flexvault.domain.open_job import OpenJob
@@ -295,4 +296,12 @@ def record_failure(run: StepRun) -> None:
         "server_id": request["server_id"],
         "error": run.open.state.get("closing_error"),
     }
-    append(run.ports, Draft(stream=blob_names.VAULT_STREAM, type="ProtectionFailed", key=run.open.job_id, body=body))
+
+    def check(rows: Rows) -> None:
+        job = rows[job_target(run.open.job_id)]
+        if job is not None and job.values.get("configured_event_id"):
+            raise ConflictError("the protection is configured; only its job did not end well")
+
+    draft = Draft(stream=blob_names.VAULT_STREAM, type="ProtectionFailed", key=run.open.job_id, body=body, check=check)
+    with suppress(ConflictError):
+        append(run.ports, draft)

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from flexvault.domain import blob_names
 from flexvault.domain.dump_archive import read_archive
-from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, TransientError
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, InvalidInputError, TransientError
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus, Outcome, Result, Step, closes_as
@@ -19,6 +19,7 @@ from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.copying import Budget, percent_staged, stage_all
 from flexvault.services.journal import Draft, append
 from flexvault.services.progress import sub_tasks
+from flexvault.services.promote import BLOCKS_DROPPED
 from flexvault.services.restore_target import require_empty, require_inside
 from flexvault.services.steps import StepRun, SupersededError
 
@@ -192,6 +193,10 @@ def _copy(run: StepRun, log: BlockLog, file: LoggedFile, source: ManifestFile, b
         run.ports.restore_target.commit(url, file.name, len(file.blocks), metadata, etag=etag)
     except AlreadyExistsError:
         _require_own(run, _find_existing(run, url, file.name))
+    except InvalidInputError as error:
+        if error.inner_code != BLOCKS_DROPPED:
+            raise
+        return log.forget(file)
     return log.mark_committed(file)
 
 

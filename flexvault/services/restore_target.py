@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from flexvault.domain.container_url import is_under
 from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, NotFoundError
+from flexvault.domain.instance import RUNS_BACKUPS
 from flexvault.ports import RestoreTarget
 from flexvault.services import catalog
 from flexvault.services.vault import Vault
@@ -68,7 +69,11 @@ def _is_listed(vault: Vault, url: str) -> bool:
 def _is_in_protected_subscription(vault: Vault, account_id: str) -> bool:
     if not account_id:
         return False
-    subscriptions = {instance.server_id.split("/")[2].lower() for instance in catalog.list_instances(vault.ports)}
+    subscriptions = {
+        instance.server_id.split("/")[2].lower()
+        for instance in catalog.list_instances(vault.ports)
+        if instance.state in RUNS_BACKUPS
+    }
     return account_id.split("/")[2].lower() in subscriptions
 
 

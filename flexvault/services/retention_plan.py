@@ -1,6 +1,6 @@
 """Make the retention plan of a moment from what the vault account holds, and store it before anything is deleted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,22 +15,37 @@ from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.vault import Vault
 
+RENEW_EVERY = 200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """What the vault account says of its recovery points."""
 
     points: tuple[PointFacts, ...]
+    files: Mapping[str, frozenset[str] | None]
+    """`{instance}/{point}/` -> the files that its manifest names; nothing for one that cannot be read."""
     damaged: Mapping[str, str]
     """Path of each manifest that cannot be read -> why."""
 
 
-def store_plan(vault: Vault, as_of: datetime) -> tuple[str, str]:
-    """Store the plan of a moment; answers its path and hash."""
-    inventory = read_points(vault.ports)
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _nothing) -> tuple[str, str]:
+    """Store the plan of a moment; answers its path and hash.
+
+    Args:
+        vault: The vault.
+        as_of: The moment.
+        renew: Called now and then: a large vault takes longer than a lease.
+    """
+    inventory = read_points(vault.ports, renew=renew)
     verdicts = judge(inventory.points, as_of)
     unfinished = list(find_unfinished(vault.ports))
-    plan = build_plan(verdicts, as_of, unfinished, find_unsealed(vault, as_of), inventory.damaged)
+    unsealed = list(find_unsealed(vault, as_of, known=inventory.files, renew=renew))
+    plan = build_plan(verdicts, as_of, unfinished, unsealed, inventory.damaged)
     data = names.canonical_json(plan)
     plan_hash = names.sha256_hex(data)
     path = blob_names.plan_path(as_of, plan_hash)
@@ -39,7 +54,7 @@ def store_plan(vault: Vault, as_of: datetime) -> tuple[str, str]:
     return path, plan_hash
 
 
-def read_points(ports: Ports, *, within: str = "") -> Inventory:
+def read_points(ports: Ports, *, within: str = "", renew: Callable[[], object] = _nothing) -> Inventory:
     """Read every recovery point that the vault account holds: the manifests decide, never a row alone.
 
     A manifest that cannot be read might be the newest good point of its instance, or not: until somebody has looked,
@@ -48,21 +63,28 @@ def read_points(ports: Ports, *, within: str = "") -> Inventory:
     Args:
         ports: What may be reached.
         within: Only points whose manifests lie below this prefix of container `manifests`.
+        renew: Called now and then.
     """
     points: list[PointFacts] = []
+    files: dict[str, frozenset[str] | None] = {}
     damaged: dict[str, str] = {}
-    for instance, point_id in _list_manifests(ports, within):
-        path = blob_names.manifest_path(instance, point_id)
+    for count, (instance, point_id) in enumerate(_list_manifests(ports, within), start=1):
+        if count % RENEW_EVERY == 0:
+            renew()
+        path, point = blob_names.manifest_path(instance, point_id), blob_names.point_prefix(instance, point_id)
         row = catalog.find_point_or_none(ports, instance, point_id)
         if row is not None and row.state != "sealed":
             continue  # its tombstone stands: it does not exist any more
         data = ports.vault_reader.read(blob_names.MANIFESTS, path)
         try:
-            points.append(_facts(Manifest.from_bytes(data), names.sha256_hex(data), row))
+            manifest = Manifest.from_bytes(data)
         except IntegrityError as error:
-            damaged[path] = error.message
+            damaged[path], files[point] = error.message, None
+            continue
+        files[point] = frozenset(file.path for file in manifest.files)
+        points.append(_facts(manifest, names.sha256_hex(data), row))
     doubtful = {path.partition("/")[0]: path for path in damaged}
-    return Inventory(points=tuple(_doubt(point, doubtful) for point in points), damaged=damaged)
+    return Inventory(points=tuple(_doubt(point, doubtful) for point in points), files=files, damaged=damaged)
 
 
 def find_unfinished(ports: Ports) -> Iterator[UnfinishedDeletion]:
@@ -75,28 +97,39 @@ def find_unfinished(ports: Ports) -> Iterator[UnfinishedDeletion]:
                 )
 
 
-def find_unsealed(vault: Vault, as_of: datetime, *, within: str = "") -> Iterator[UnsealedFile]:
-    """Answer every file that no manifest names, that no open job writes, and that is older than these are kept.
+def find_unsealed(
+    vault: Vault,
+    as_of: datetime,
+    *,
+    within: str = "",
+    known: Mapping[str, frozenset[str] | None] | None = None,
+    renew: Callable[[], object] = _nothing,
+) -> Iterator[UnsealedFile]:
+    """Answer every version of a file that no manifest names, no open job writes, and that was kept long enough.
 
     Args:
         vault: The vault.
         as_of: The moment.
         within: Only files below this prefix of container `points`.
+        known: What the manifests name, as far as it was read already.
+        renew: Called now and then.
     """
-    named: dict[str, frozenset[str] | None] = {}
-    for blob in vault.ports.vault_reader.list_blobs(blob_names.POINTS, within):
+    named: dict[str, frozenset[str] | None] = dict(known or {})
+    blobs = vault.ports.vault_reader.list_versions(blob_names.POINTS, within)
+    for count, blob in enumerate(blobs, start=1):
+        if count % RENEW_EVERY == 0:
+            renew()
         if not blob_names.is_file_path(blob.name):
             continue  # nothing of the vault's: a person put it there, and a person removes it
         point = point_of(blob.name)
         if point not in named:
             named[point] = _named_files(vault.ports, point)
-        known = named[point]
-        if known is None or blob.name in known or blob.last_modified is None:
+        sealed = named[point]
+        if sealed is None or blob.name in sealed or blob.last_modified is None:
             continue
         is_old = blob.last_modified <= as_of - vault.settings.unsealed_keep_for
         if is_old and not _is_written(vault.ports, point):
-            version_id = find_version(vault.ports, blob_names.POINTS, blob.name)
-            yield UnsealedFile(path=blob.name, version_id=version_id, last_modified=blob.last_modified)
+            yield UnsealedFile(path=blob.name, version_id=blob.version_id, last_modified=blob.last_modified)
 
 
 def point_of(path: str) -> str:

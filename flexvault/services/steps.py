@@ -11,7 +11,7 @@ from typing import Any
 
 from flexvault.domain import row_keys
 from flexvault.domain.azure_codes import ARM_CODES, OPERATION_FAILED
-from flexvault.domain.errors import PermanentError, RowChangedError, TransientError
+from flexvault.domain.errors import PermanentError, RowChangedError, ThrottledError, TransientError
 from flexvault.domain.job import Failure, JobStatus, Operation, Outcome, Result, Step, closes_as, next_step
 from flexvault.domain.open_job import OpenJob, encode
 from flexvault.domain.rows import Change, Merge, Replace
@@ -21,6 +21,7 @@ from flexvault.services.vault import Vault
 from flexvault.settings import Settings
 
 MAX_TRIES = 20
+LONGEST_PAUSE_SECONDS = 900.0
 
 
 def lease(settings: Settings) -> timedelta:
@@ -100,6 +101,8 @@ class StepRun:
         def apply(current: OpenJob) -> OpenJob:
             state = {**(result.state or {}), "outage": ""}
             moved: dict[str, Any] = {"step": following, "next_check_at": self.now() + wait, "state": state}
+            # A step that came to a result is not stuck, however often it was before.
+            moved |= {"stuck_at": "", "stuck_count": 0, "stuck_since": None}
             if result.attempt is not None:
                 moved["attempt"] = result.attempt
             return current.changed(**moved)
@@ -163,6 +166,13 @@ def _run_one(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect])
     run.record()
     try:
         result = effects[request.step](run)
+    except ThrottledError as error:
+        run.record(_mark_outage(error.code))
+        if error.retry_after_seconds is None or request.step is Step.CLOSING:
+            raise
+        # The service asked for a pause: a durable timer keeps it, a retry would not.
+        pause = min(float(error.retry_after_seconds), LONGEST_PAUSE_SECONDS)
+        return run.finish(Result(outcome=Outcome.AGAIN, wait_seconds=pause))
     except TransientError as error:
         # Repeated by Durable, then by takeovers; they must know that it was an outage and no fault of the job.
         run.record(_mark_outage(error.code))

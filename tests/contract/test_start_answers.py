@@ -125,7 +125,7 @@ def test_without_a_token_nothing_is_sent(certificates: Certificates) -> None:
         with pytest.raises(TransientError) as raised:
             ltr.start(SERVER_ID, NAME, grant_of())
 
-        assert raised.value.code == "TokenUnavailable"
+        assert raised.value.code == "NotSent"
         assert not isinstance(raised.value, OutcomeUnknownError)
         assert PLANTED not in str(raised.value)
         assert server.requests == []

@@ -2,12 +2,13 @@
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from flexvault.domain import blob_names, names
-from flexvault.domain.errors import ConflictError, IntegrityError, TransientError
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, TransientError
 from flexvault.domain.events import Rows, head_target
 from flexvault.domain.journal import Entry
 from flexvault.ports import Ports
@@ -141,6 +142,7 @@ def test_an_entry_that_is_mine_and_unprojected_is_projected_then_done():
     with pytest.raises(CrashError):
         append(interrupted(vault.vault, died).ports, sealed())
     assert vault.vault.ports.rows.find("points", STREAM, "p1") is None
+    vault.clock.advance(timedelta(seconds=1))
     assert append(vault.vault.ports, sealed()) is False
     assert row(vault)["state"] == "sealed"
     assert head(vault.vault.ports) == 1
@@ -163,7 +165,19 @@ def test_an_answer_lost_after_the_entry_was_created_is_no_second_entry():
     vault.memory.faults.fail_next("vault_writer.create", TransientError("lost"), after=True)
     with pytest.raises(TransientError):
         append(vault.vault.ports, sealed())
+    vault.clock.advance(timedelta(seconds=1))
     assert append(vault.vault.ports, sealed()) is False
+    assert types(vault) == ["Sealed"]
+
+
+def test_an_own_entry_whose_answer_got_lost_on_the_way_counts_as_written_by_this_call():
+    vault = world()
+
+    def lose_the_answer_once() -> None:
+        raise AlreadyExistsError("the client's own repetition met what its first try created")
+
+    vault.memory.faults.run_next("vault_writer.create", lose_the_answer_once, after=True)
+    assert append(vault.vault.ports, sealed()) is True
     assert types(vault) == ["Sealed"]
 
 

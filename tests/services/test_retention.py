@@ -186,7 +186,7 @@ def test_a_refusal_while_deleting_is_never_read_as_no_files():
     measured, count = with_points(), Interruption()
     planned(measured)
     run(interrupted(measured.vault, count), request_of(retention_job(measured)))
-    listing = count.calls.index("vault_reader.list_blobs", count.calls.index("vault_cleaner.create"))
+    listing = count.calls.index("vault_reader.list_versions", count.calls.index("vault_cleaner.create"))
 
     def refuse() -> None:
         raise NotAuthorizedError("403")

@@ -11,7 +11,7 @@ from azure.core.rest import HttpRequest
 from flexvault.adapters.azure.arm_errors import classify
 from flexvault.adapters.azure.identity import principal_id
 from flexvault.adapters.azure.pipeline import TIMEOUTS, UnhurriedRetryPolicy
-from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.errors import InvalidInputError, VaultError
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization import AuthorizationManagementClient
@@ -128,6 +128,13 @@ class Arm:
         if not self._principal_id:
             self._principal_id = principal_id(self._credential, self._scope)
         return self._principal_id
+
+    def find_principal_id(self) -> str:
+        """Answer the object id for a hint; a hint must not fail, so without a token it says what is missing."""
+        try:
+            return self.control_principal_id()
+        except VaultError:
+            return "<object id of the control identity>"
 
     def _options(self) -> dict[str, Any]:
         return {

@@ -39,10 +39,11 @@ class BlobAccount:
                 return None
             raise classify(error, _blob(container, name), hint=self._hint) from None
 
-    def list_blobs(self, container: str, prefix: str) -> Iterator[BlobFacts]:
-        """Answer current blobs with their metadata, in order of their names."""
+    def list_blobs(self, container: str, prefix: str, *, versions: bool = False) -> Iterator[BlobFacts]:
+        """Answer current blobs, or all versions, with their metadata, in order of their names."""
+        include = ["metadata", "versions"] if versions else ["metadata"]
         try:
-            blobs = self.service.get_container_client(container).list_blobs(prefix or None, include=["metadata"])
+            blobs = self.service.get_container_client(container).list_blobs(prefix or None, include=include)
             yield from map(facts, blobs)
         except AzureError as error:
             raise classify(error, f"container '{container}'", hint=self._hint) from None

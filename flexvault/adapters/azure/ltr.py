@@ -18,6 +18,7 @@ from flexvault.domain.source_roles import grant_commands
 from flexvault.domain.texts import shorten
 from flexvault.ports import LtrOperation, WriteGrant
 
+_PLACE_MISSING = frozenset({"ResourceGroupNotFound", "SubscriptionNotFound"})
 START_TIMEOUT_SECONDS = 60
 """Far below the time after which a backup without a trace counts as not started."""
 
@@ -50,7 +51,7 @@ class AzureLtr:
         The answer's body is not read: it may be empty, and only `find` says what became of the backup.
 
         Raises:
-            TransientError: code TokenUnavailable: there was no token, so surely nothing was sent.
+            TransientError: code NotSent: there was no token, so surely nothing was sent.
         """
         place, backups = self._backups(server_id)
         body = {
@@ -82,7 +83,8 @@ class AzureLtr:
             return _operation(backups.get(place.resource_group, place.name, backup_name))
         except AzureError as error:
             problem = self._classify(error, server_id)
-            if isinstance(problem, NotFoundError) and problem.code == "ResourceNotFound":
+            # What the provider calls a name that it does not know (yet) is not documented: any 404 but the group's.
+            if isinstance(problem, NotFoundError) and problem.code not in _PLACE_MISSING:
                 return None
             raise problem from None
 
@@ -99,14 +101,17 @@ class AzureLtr:
         return place, self._arm.postgres(place.subscription_id).backups_long_term_retention
 
     def _classify(self, error: AzureError, server_id: str) -> VaultError:
-        hint = grant_commands(server_id, self._arm.control_principal_id())
+        hint = grant_commands(server_id, self._arm.find_principal_id())
         return classify(error, f"backups of server '{server_id}'", hint=hint, target=server_id)
 
     def _classify_start(self, error: AzureError, server_id: str, backup_name: str) -> VaultError:
+        if is_without_token(error):
+            text = f"backup '{backup_name}' of server '{server_id}' was not sent: there is no token"
+            return TransientError(text, code="NotSent", target=server_id)
         problem = self._classify(error, server_id)
         has_refused = isinstance(problem, ThrottledError) or not isinstance(problem, TransientError)
         # A redirect and its like say nothing: only an answer that refuses is a refusal.
-        if is_without_token(error) or (has_refused and status_of(error) >= HTTPStatus.BAD_REQUEST):
+        if has_refused and status_of(error) >= HTTPStatus.BAD_REQUEST:
             return problem
         return OutcomeUnknownError(
             f"whether backup '{backup_name}' of server '{server_id}' was started is not known",

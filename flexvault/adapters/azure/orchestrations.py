@@ -9,7 +9,14 @@ from durabletask.client import OrchestrationStatus
 
 from flexvault.domain.errors import TransientError
 
-_ALIVE = frozenset({OrchestrationStatus.RUNNING, OrchestrationStatus.PENDING, OrchestrationStatus.SUSPENDED})
+_ALIVE = frozenset(
+    {
+        OrchestrationStatus.RUNNING,
+        OrchestrationStatus.PENDING,
+        OrchestrationStatus.SUSPENDED,
+        OrchestrationStatus.CONTINUED_AS_NEW,
+    }
+)
 
 
 class DurableOrchestrations:

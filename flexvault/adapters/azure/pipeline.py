@@ -12,7 +12,7 @@ _RETRIES = 3
 
 TIMEOUTS = {"connection_timeout": 10, "read_timeout": 60}
 """Seconds."""
-COPY_READ_TIMEOUT_SECONDS = 300
+COPY_READ_TIMEOUT_SECONDS = 120
 """Storage answers a copy from a URL only when the whole block has arrived."""
 
 

@@ -59,7 +59,7 @@ class AzureRoles:
 
     def grant_commands(self, server_id: str) -> str:
         """Answer the commands that grant both roles."""
-        return source_roles.grant_commands(server_id, self._arm.control_principal_id())
+        return source_roles.grant_commands(server_id, self._arm.find_principal_id())
 
     def _assign(self, server_id: str, role_id: str) -> str:
         place = ServerId.parse(server_id)

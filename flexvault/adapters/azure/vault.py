@@ -39,6 +39,10 @@ class AzureVaultReader:
         """Answer current blobs; a list names no versions, `find` does."""
         return self._account.list_blobs(container, prefix)
 
+    def list_versions(self, container: str, prefix: str) -> Iterable[BlobFacts]:
+        """Answer every version, also behind a base name that was deleted."""
+        return self._account.list_blobs(container, prefix, versions=True)
+
 
 class AzureVaultWriter:
     """Create-only writes.

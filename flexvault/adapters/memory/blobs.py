@@ -76,6 +76,11 @@ class MemoryVaultReader:
         with self._faults.around("vault_reader.list_blobs"):
             return self._storage.list_blobs(VAULT, container, prefix)
 
+    def list_versions(self, container: str, prefix: str) -> Iterable[BlobFacts]:
+        """Answer every version."""
+        with self._faults.around("vault_reader.list_versions"):
+            return self._storage.list_versions(VAULT, container, prefix)
+
 
 class MemoryVaultWriter:
     """Create-only writes of the vault account."""

@@ -40,6 +40,11 @@ class Faults:
             orders = self._orders[operation]
             (orders.after if after else orders.before).append(action)
 
+    def clear(self) -> None:
+        """Take back every order."""
+        with self._lock:
+            self._orders.clear()
+
     @contextmanager
     def around(self, operation: str) -> Generator[None]:
         """Carry out the orders for one call; doubles wrap every method in it."""

@@ -185,13 +185,14 @@ class MemoryStorage:
                 self._refuse_protected(name, version)
                 blob.versions.remove(version)
 
-    def list_versions(self, account: str) -> list[tuple[str, str]]:
-        """Answer (name, version id) of every version that an account still holds, also behind deleted base names."""
+    def list_versions(self, account: str, container: str, prefix: str = "") -> list[BlobFacts]:
+        """Answer every version that a container still holds, also behind a base name that was deleted."""
         with self._lock:
+            blobs = self._container(account, container).blobs
             return [
-                (f"{container}/{name}", version.facts.version_id)
-                for container, held in self._accounts[account].items()
-                for name, blob in held.blobs.items()
+                version.facts
+                for name, blob in sorted(blobs.items())
+                if name.startswith(prefix)
                 for version in blob.versions
             ]
 

@@ -21,9 +21,9 @@ def schedule_tick(timer: func.TimerRequest, client: Any) -> None:
 
 
 def reconcile_tick(timer: func.TimerRequest, client: Any) -> None:  # noqa: ARG001 - the host always sends it
-    """Start a reconciliation; an id per minute keeps a stuck one from stopping those that follow."""
+    """Start a reconciliation; an id per moment of the day: a stuck one stops only itself, and the hub does not grow."""
     now = get_vault().ports.clock.storage_now()
-    orchestrations_of(client).start(RECONCILE, f"reconcile-{now:%Y%m%dT%H%M%S}", {})
+    orchestrations_of(client).start(RECONCILE, f"reconcile-{now:%H%M%S}", {})
 
 
 def retention_tick(timer: func.TimerRequest, client: Any) -> None:  # noqa: ARG001 - the host always sends it

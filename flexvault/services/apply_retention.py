@@ -187,7 +187,7 @@ def _find_block(recheck: Recheck, verdict: Mapping[str, Any], row: RecoveryPoint
     """Judge the point again, from what the vault account says now."""
     instance, point_id = str(verdict["instance"]), str(verdict["pointId"])
     if row is None:
-        return f"recovery point {point_id} has a manifest but no entry: reconcile writes it first"
+        return f"recovery point {point_id} has a manifest but no journal entry"
     judged = recheck.find(instance, point_id)
     if judged is None or judged.point.manifest_hash != verdict["manifestHash"]:
         return f"the manifest of recovery point {point_id} is not the one that the plan names"

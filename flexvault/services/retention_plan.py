@@ -13,9 +13,12 @@ from flexvault.domain.manifest import Manifest
 from flexvault.domain.retention import PointFacts, UnfinishedDeletion, UnsealedFile, build_plan, judge
 from flexvault.ports import Ports
 from flexvault.services import catalog
+from flexvault.services.journal import append
+from flexvault.services.seal import sealed_draft
 from flexvault.services.vault import Vault
 
 RENEW_EVERY = 200
+NO_ENTRY = "it has a manifest but no journal entry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,9 @@ def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _not
         renew: Called now and then: a large vault takes longer than a lease.
     """
     inventory = read_points(vault.ports, renew=renew)
+    unnamed = [point for point in inventory.points if point.problem == NO_ENTRY]
+    if [point for point in unnamed if _journal_found(vault, point, as_of)]:
+        inventory = read_points(vault.ports, renew=renew)
     verdicts = judge(inventory.points, as_of)
     unfinished = list(find_unfinished(vault.ports))
     unsealed = list(find_unsealed(vault, as_of, known=inventory.files, renew=renew))
@@ -138,6 +144,16 @@ def point_of(path: str) -> str:
     return blob_names.point_prefix(instance, rest.partition("/")[0])
 
 
+def _journal_found(vault: Vault, point: PointFacts, as_of: datetime) -> bool:
+    """Write the entry of a manifest that none names, from its stored bytes; its own job does so while it is open."""
+    if _is_written(vault.ports, blob_names.point_prefix(point.instance, point.point_id)):
+        return False
+    data = vault.ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(point.instance, point.point_id))
+    append(vault.ports, sealed_draft(Manifest.from_bytes(data), data, as_of), by_retention=True)
+    vault.ports.telemetry.emit("PointFound", {"point_id": point.point_id, "instance": point.instance})
+    return True
+
+
 def _list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
     for blob in ports.vault_reader.list_blobs(blob_names.MANIFESTS, prefix):
         instance, _, file = blob.name.partition("/")
@@ -175,7 +191,7 @@ def find_version(ports: Ports, container: str, path: str) -> str:
 def _facts(manifest: Manifest, manifest_hash: str, row: RecoveryPoint | None) -> PointFacts:
     problem = ""
     if row is None:
-        problem = "it has a manifest but no entry: reconcile writes it first"
+        problem = NO_ENTRY
     elif row.manifest_hash != manifest_hash:
         problem = "its manifest is not the one that was sealed"
     return PointFacts(

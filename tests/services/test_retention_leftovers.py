@@ -1,5 +1,6 @@
 """What retention finishes and removes besides expired points: begun deletions and files that nobody sealed."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from flexvault.adapters.memory.storage import VAULT
 from flexvault.domain import blob_names
 from flexvault.domain.errors import PermanentError, TransientError
 from flexvault.domain.job import JobStatus, Operation
+from flexvault.domain.manifest import Manifest
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.scheduling import tick
@@ -108,3 +110,19 @@ def test_no_version_of_a_deleted_point_stays_behind_its_base_name(dies_after: in
     left = all_versions(vault)
     assert not [name for name in left if gone.point_id in name]
     assert [name for name in kept if gone.point_id in name]
+
+
+def test_a_manifest_that_no_entry_names_gets_its_entry(protected: World):
+    back_up(protected, 0)
+    (point,) = catalog.list_points(protected.vault.ports, protected.instance().key)
+    path = blob_names.manifest_path(point.instance, point.point_id)
+    data = protected.memory.storage.read(VAULT, blob_names.MANIFESTS, path)
+    found = replace(Manifest.from_bytes(data), point_id="0" * 32, job_id="00000000-0000-7000-8000-000000000000")
+    other = blob_names.manifest_path(point.instance, found.point_id)
+    protected.memory.storage.put(VAULT, blob_names.MANIFESTS, other, found.to_bytes())
+
+    assert retain(protected) is JobStatus.COMPLETED
+
+    points = catalog.list_points(protected.vault.ports, protected.instance().key)
+    assert {listed.point_id for listed in points} == {point.point_id, found.point_id}
+    assert "PointFound" in [event for event, _ in protected.memory.telemetry.events]

@@ -9,7 +9,7 @@ from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobBlock, BlobClient, BlobProperties, BlobServiceClient
 
-from flexvault.adapters.azure.blob_errors import classify, classify_create, is_missing_blob
+from flexvault.adapters.azure.blob_errors import classify, classify_copy, classify_create, is_missing_blob
 from flexvault.adapters.azure.pipeline import COPY_READ_TIMEOUT_SECONDS, blob_options, error_code_of
 from flexvault.ports import BlobFacts, BlockRange
 
@@ -82,7 +82,8 @@ class BlobAccount:
                 _block_id(index), url, source.offset, source.length, read_timeout=COPY_READ_TIMEOUT_SECONDS
             )
         except AzureError as error:
-            raise classify(error, f"block {index} of {_blob(container, name)}", hint=self._hint) from None
+            target, read = f"block {index} of {_blob(container, name)}", _blob(source.container, source.name)
+            raise classify_copy(error, target, read, hint=self._hint) from None
         return base64.b64encode(answer["content_crc64"]).decode()
 
     def commit(

@@ -26,6 +26,10 @@ from flexvault.domain.errors import (
 )
 
 _EXISTS = frozenset({"BlobAlreadyExists", "ResourceAlreadyExists", "ConditionNotMet", "UnauthorizedBlobOverwrite"})
+SOURCE_HINT = (
+    "the source's account must let the signing identity generate a user delegation key and read blobs, "
+    "and its network rules must let the target's account in"
+)
 _PASSING = frozenset({"ContainerBeingDeleted", "OperationTimedOut", "InternalError"})
 
 
@@ -60,6 +64,23 @@ def classify_create(error: AzureError, subject: str, *, hint: str = "") -> Vault
     if error_code_of(error) in _EXISTS or status_of(error) == HTTPStatus.PRECONDITION_FAILED:
         return AlreadyExistsError(f"{subject} exists")
     return classify(error, subject, hint=hint)
+
+
+def classify_copy(error: AzureError, subject: str, source: str, *, hint: str = "") -> VaultError:
+    """Answer our error for a copy, which two accounts can refuse: the target's own, or the source's by storage.
+
+    Source: `CannotVerifyCopySource` carries the source's status,
+    https://learn.microsoft.com/rest/api/storageservices/put-block-from-url.
+
+    Args:
+        error: What the SDK raised.
+        subject: What was to be written.
+        source: What storage was to read for it, by a signed URL.
+        hint: What a person can do when the target refuses the identity.
+    """
+    if error_code_of(error) != "CannotVerifyCopySource":
+        return classify(error, subject, hint=hint)
+    return classify(error, f"{source}, read as source of {subject}", hint=SOURCE_HINT)
 
 
 def _permanent(status: int, code: str, subject: str) -> VaultError:

@@ -19,7 +19,15 @@ class RebuildFailedError(Exception):
 
 
 def download_restore(
-    *, blob_endpoint: str, account: str, key: str, container: str, prefix: str, folder: Path, ca: str | None = None
+    *,
+    blob_endpoint: str,
+    account: str,
+    key: str,
+    container: str,
+    prefix: str,
+    folder: Path,
+    ca: str | None = None,
+    on_found: Callable[[], object] = lambda: None,
 ) -> tuple[Path, ...]:
     """Download all files of one restore, its kit included.
 
@@ -31,6 +39,7 @@ def download_restore(
         prefix: File prefix of the restore request; a folder part of it does not become a local folder.
         folder: Where the files go; made if need be.
         ca: Path of the certificate authority's PEM file.
+        on_found: Called when there are files, before the first is written: what an earlier download left may go now.
 
     Returns:
         The local paths, sorted.
@@ -42,14 +51,16 @@ def download_restore(
     written: list[Path] = []
     verify = ca if ca is not None else True
     with ContainerClient(blob_endpoint, container, credential=credential, connection_verify=verify) as client:
-        for name in client.list_blob_names(name_starts_with=f"{prefix}_"):
+        names = list(client.list_blob_names(name_starts_with=f"{prefix}_"))
+        if not names:
+            raise RebuildFailedError(f"container {container} holds no file whose name begins with {prefix}_")
+        on_found()
+        for name in names:
             path = folder / _relative_path(name, prefix)
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as file:
                 client.download_blob(name).readinto(file)
             written.append(path)
-    if not written:
-        raise RebuildFailedError(f"container {container} holds no file whose name begins with {prefix}_")
     return tuple(sorted(written))
 
 
@@ -66,9 +77,12 @@ def rebuild(
         on_line: Hears each line that the script prints, at once.
 
     Raises:
-        RebuildFailedError: The script ended with an error.
+        RebuildFailedError: A file is missing, or the script ended with an error.
     """
     script = files_folder / f"{PurePosixPath(prefix).name}_rebuild" / "rebuild.sh"
+    for needed, hint in ((script, "check the folder and the prefix"), (pg_bin / "psql", "check the programs' folder")):
+        if not needed.is_file():
+            raise RebuildFailedError(f"there is no file {needed}; hint: {hint}")
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     with subprocess.Popen(
         ["bash", str(script), str(files_folder)],
@@ -86,7 +100,8 @@ def rebuild(
             if on_line is not None:
                 on_line(tail[-1])
     if process.returncode:
-        raise RebuildFailedError(f"rebuild.sh ended with status {process.returncode}:\n" + "\n".join(tail))
+        last_lines = [] if on_line is not None else [":", *tail]
+        raise RebuildFailedError(f"rebuild.sh ended with status {process.returncode}" + "\n".join(last_lines))
 
 
 def _relative_path(name: str, prefix: str) -> PurePosixPath:

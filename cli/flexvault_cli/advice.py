@@ -34,7 +34,10 @@ def _hints(*words: str) -> Applies:
 
 
 _TABLE = (
-    Advice(applies=_hints("targetResourceArmId"), text="give --container-id, the resource id of the storage account"),
+    Advice(applies=_hints("targetResourceArmId must name"), text="compare --container with --container-id"),
+    Advice(
+        applies=_hints("send targetResourceArmId"), text="give --container-id, the resource id of the storage account"
+    ),
     Advice(applies=_hints("polic", "with PUT"), text="flexvault policy list, or flexvault policy set FILE"),
     Advice(
         applies=_hints("backup instances", "with PUT"),
@@ -47,6 +50,10 @@ _TABLE = (
     Advice(
         applies=_hints("under another policy"),
         text="flexvault instance protect SERVER_ID --policy OTHER, for each of them",
+    ),
+    Advice(
+        applies=_code("UserErrorDppDatasourceAlreadyProtected"),
+        text="flexvault instance list, or flexvault instance protect SERVER_ID --policy OTHER without --name",
     ),
     Advice(applies=_hints("list the vault's backup jobs"), text="flexvault job list"),
     Advice(applies=_hints("list the instance's recovery points"), text="flexvault point list INSTANCE"),

@@ -1,6 +1,7 @@
 """What can go wrong, and how it is told: a code, a message, and what to do next."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import httpx
 
@@ -66,7 +67,8 @@ def read_refusal(response: httpx.Response) -> CliError:
     if error:
         return read_failure(error, response.status_code)
     said = f"{response.request.method} {response.request.url} answered {response.status_code}"
-    return CliError(said, status=response.status_code)
+    hints = ["check the vault's address: it ends in /api"] if response.status_code == HTTPStatus.NOT_FOUND else []
+    return CliError(said, actions=hints, status=response.status_code)
 
 
 def _read_detail(detail: Json) -> str:

@@ -93,7 +93,7 @@ def _errors(job: Json) -> list[str]:
 
 def _warnings(job: Json) -> list[str]:
     details = dig_list(job, "properties.extendedInfo.warningDetails")
-    return [str(dig(detail, "warning.message")) for detail in details]
+    return [_describe(detail.get("warning") or {}) for detail in details]
 
 
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")

@@ -79,7 +79,7 @@ def is_resource_id(text: str) -> bool:
     return _RESOURCE_ID.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
 
 
-_RESOURCE_ID = re.compile(r"/subscriptions/[0-9A-Fa-f-]{36}(/[-A-Za-z0-9_.()$]{1,260})+")
+_RESOURCE_ID = re.compile(r"/subscriptions/[0-9A-Fa-f-]{36}(/[-A-Za-z0-9_.()$]{1,260})+", re.IGNORECASE)
 
 
 def normal_location(location: str) -> str:

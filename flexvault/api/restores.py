@@ -61,6 +61,8 @@ def _read_order(instance: Instance, request: Any, path: str) -> RestoreOrder:
         target_resource_id=details.text("targetResourceArmId", optional=True),
     )
     if order.target_resource_id and not is_resource_id(order.target_resource_id):
-        details.wrong(f"{path}.restoreTargetInfo.targetDetails.targetResourceArmId", "is no ARM id")
+        details.wrong(
+            f"{path}.restoreTargetInfo.targetDetails.targetResourceArmId", f"'{order.target_resource_id}' is no ARM id"
+        )
     reader.finish("restore request")
     return order

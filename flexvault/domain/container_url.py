@@ -27,11 +27,14 @@ def read_container_url(url: str) -> str:
     except ValueError:
         raise _refused("a URL that cannot be read") from None
     path = parts.path.rstrip("/").lower()
-    is_plain = parts.scheme.lower() == "https" and not (parts.query or parts.fragment or "@" in parts.netloc)
-    if not is_plain or not _HOST.fullmatch(host) or not _PATH.fullmatch(path):
-        shown = path if _PATH.fullmatch(path) else "/..."
-        raise _refused(f"'{parts.scheme}://{host}{shown}'")
-    return f"https://{host}{'' if port in {None, _HTTPS} else f':{port}'}{path}"
+    if parts.scheme.lower() != "https":
+        raise _refused("what does not begin with https://")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise _refused("what has a query (such as a SAS), a fragment or a user name")
+    place = f"https://{host}{'' if port in {None, _HTTPS} else f':{port}'}"
+    if not _HOST.fullmatch(host) or not _PATH.fullmatch(path):
+        raise _refused(f"'{place}/...', whose path names no account's container,")
+    return f"{place}{path}"
 
 
 def is_under(url: str, place: str) -> bool:
@@ -50,5 +53,6 @@ def _refused(shown: str) -> InvalidInputError:
     return InvalidInputError(
         f"{shown} is no container URL",
         target="restoreTargetInfo.targetDetails.url",
-        hint="send https://ACCOUNT.blob.core.windows.net/CONTAINER without a SAS: the vault's identity needs a role",
+        hint="send https://ACCOUNT.blob.core.windows.net/CONTAINER (of an emulator "
+        "https://HOST:PORT/ACCOUNT/CONTAINER) without a SAS: the vault's identity needs a role",
     )

@@ -122,6 +122,7 @@ class Manifest:
 
     @classmethod
     def _read(cls, stored: Mapping[str, Any]) -> "Manifest":
+        _require_usable(stored)
         return cls(
             point_id=stored["pointId"],
             job_id=stored["jobId"],
@@ -139,6 +140,16 @@ class Manifest:
             warnings=tuple(stored["warnings"]),
             immutability=stored.get("immutability", "Disabled"),
         )
+
+
+def _require_usable(stored: Mapping[str, Any]) -> None:
+    """Raise ValueError, KeyError or TypeError for members that whoever judges or lists a point could not use."""
+    policy = stored["policy"]
+    texts = [*(stored[name] for name in ("pointId", "jobId", "instance", "chain", "tag")), policy["name"]]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(policy["journalSeq"], int):
+        raise TypeError
+    if any(datetime.fromisoformat(stored[name]).tzinfo is None for name in ("recoveryPointTime", "expiryTime")):
+        raise ValueError
 
 
 def block_size_bytes(size_bytes: int) -> int:

@@ -151,7 +151,10 @@ class _Reader:
     def _schedule(self, path: str, schedule: Mapping[str, Any]) -> tuple[ZoneInfo | None, tuple[Interval, ...]]:
         zone = find_zone(str(schedule.get("timeZone") or ""))
         if zone is None:
-            self.wrong(f"{path}.timeZone", f"'{schedule.get('timeZone')}' is no known time zone")
+            self.wrong(
+                f"{path}.timeZone",
+                f"'{schedule.get('timeZone')}' is no known time zone: give UTC or an IANA name, as Europe/Berlin",
+            )
         texts = as_list(schedule.get("repeatingTimeIntervals"))
         if not texts:
             self.wrong(f"{path}.repeatingTimeIntervals", "needs at least one interval")

@@ -35,7 +35,8 @@ def parse_interval(text: object) -> Interval:
     match = _INTERVAL.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise _no_interval(
-            f"'{text}' is no repeating interval: expected R/2024-05-06T02:00:00+00:00/P1D, in days or weeks"
+            f"'{text}' is no repeating interval of days or weeks: expected R/2024-05-06T02:00:00+00:00/P1D, "
+            "recurring after P1D to P99D or P1W to P99W; hours come with a later version"
         )
     try:
         anchor = datetime.fromisoformat(match["start"])

@@ -86,7 +86,11 @@ def get_operation(ports: Ports, operation_id: str) -> OperationRecord:
     """
     row = ports.rows.find(row_keys.OPERATIONS, PARTITION, row_keys.escape(operation_id.lower()))
     if row is None:
-        raise NotFoundError(f"there is no operation '{operation_id}'", target=operation_id)
+        raise NotFoundError(
+            f"there is no operation '{operation_id}'",
+            target=operation_id,
+            hint="use the URL that the answer's header Azure-AsyncOperation or Location names",
+        )
     values: Mapping[str, Any] = row.values
     status, ended_at = ("Failed" if values["error"] else "Succeeded"), values["started_at"]
     error = json.loads(values["error"]) if values["error"] else None

@@ -27,12 +27,8 @@ def put_policy(
         InvalidInputError: The name or the policy is wrong; every mistake is a detail.
         PreconditionFailedError: The policy is not the one that `if_match` names.
     """
-    if not POLICY_NAME.fullmatch(name):
-        raise InvalidInputError(
-            f"'{name}' is no policy name: use 3 to 150 letters, digits and dashes", target="backupPolicyName"
-        )
     require_small(properties, "policy", name, LARGEST_POLICY)
-    policy = parse_policy(properties)
+    policy = _read_policy(name, properties)
     row = vault.ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
     old = StoredPolicy.from_values(row.values) if row is not None and not row.values.get("is_deleted") else None
     if if_match is not None and (old is None or policy_etag(old) != if_match):
@@ -50,6 +46,22 @@ def put_policy(
     }
     append(vault.ports, _draft("PolicyChanged", row, body, actor))
     return catalog.get_policy(vault.ports, name)
+
+
+def _read_policy(name: str, properties: Any) -> Policy:
+    if POLICY_NAME.fullmatch(name):
+        return parse_policy(properties)
+    wrong_name = InvalidInputError(
+        f"'{name}' is no policy name: use 3 to 150 letters, digits and dashes",
+        target="backupPolicyName",
+        hint="send the policy under another name",
+    )
+    try:
+        parse_policy(properties)
+    except InvalidInputError as error:
+        text = f"{wrong_name.message}; {error.message}"
+        raise InvalidInputError(text, hint=error.hint, details=(wrong_name, *error.details)) from None
+    raise wrong_name
 
 
 def delete_policy(vault: Vault, name: str, actor: Mapping[str, str]) -> bool:

@@ -76,7 +76,7 @@ def validate_for_backup(vault: Vault, server_id: str, policy_name: str, instance
     policy = catalog.get_policy(vault.ports, policy_name)
     claimed_by = catalog.find_server_claim(vault.ports, server_id)
     if claimed_by is not None and claimed_by != instance_key:
-        raise _already_protected(server_id)
+        raise _already_protected(vault, server_id, claimed_by)
     server = get_server(vault.ports.servers, server_id)
     try:
         require_ready(server)
@@ -239,7 +239,7 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
     def check(rows: Rows) -> None:
         claim = rows[Target(table=row_keys.CONFIG, partition=row_keys.VAULT_PARTITION, key=_claim_key(request))]
         if claim is not None and claim.values["instance"] != opened.instance:
-            raise _already_protected(str(request["server_id"]))
+            raise _already_protected(vault, str(request["server_id"]), str(claim.values["instance"]))
         policy = rows[policy_target(str(request["policy_name"]))]
         if policy is None or policy.values.get("is_deleted"):
             name = str(request["policy_name"])
@@ -263,12 +263,14 @@ def _claim_key(request: Mapping[str, Any]) -> str:
     return row_keys.server_row(str(request["server_id"]))
 
 
-def _already_protected(server_id: str) -> InvalidInputError:
+def _already_protected(vault: Vault, server_id: str, claimed_by: str) -> InvalidInputError:
+    other = catalog.find_instance_by_key(vault.ports, claimed_by)
+    named = f"the backup instance '{other.name}'" if other is not None else "another backup instance"
     return InvalidInputError(
-        f"the server '{server_id}' is already protected by another backup instance of this vault",
+        f"the server '{server_id}' is already protected by {named} of this vault",
         code="UserErrorDppDatasourceAlreadyProtected",
         target=server_id,
-        hint="use the instance that is there: list the vault's backup instances",
+        hint="use the instance that is there",
     )
 
 

@@ -47,19 +47,34 @@ def require_inside(vault: Vault, url: str, resource_id: str) -> Mapping[str, str
     _refuse_own_accounts(vault, url)
     found = vault.ports.restore_target.find_account(url, resource_id)
     if not (_is_listed(vault, url) or _is_in_protected_subscription(vault, found.get("account_id", ""))):
-        raise NotAuthorizedError(
-            f"the container '{url}' is not known to be inside: ARM shows no such account in a protected subscription",
-            code="UserErrorRestoreTargetOutside",
-            target=url,
-            hint="send targetResourceArmId and give the control identity Reader on the account, "
-            "or list the container in the app setting FLEXVAULT_RESTORE_TARGETS",
-        )
+        raise _outside(url, resource_id, found.get("account_id", ""))
     try:
         vault.ports.restore_target.probe(url, resource_id)
     except NotFoundError as error:
         hint = "create the container, or send the URL of one that exists"
         raise NotFoundError(error.message, code=error.code, target=url, hint=hint) from None
     return found
+
+
+def _outside(url: str, resource_id: str, account_id: str) -> NotAuthorizedError:
+    if account_id:
+        why = f"its account '{account_id}' is in no subscription of a protected server"
+        hint = "use an account in a subscription of a protected server"
+    elif resource_id:
+        why = f"ARM shows the control identity no account '{resource_id}' with the blob endpoint of that container"
+        hint = (
+            "compare the two: targetResourceArmId must name the account that the URL, without its container, leads to, "
+            "and the control identity needs Reader on it"
+        )
+    else:
+        why = "the request names no account for it"
+        hint = "send targetResourceArmId and give the control identity Reader on the account"
+    return NotAuthorizedError(
+        f"the container '{url}' is not known to be inside: {why}",
+        code="UserErrorRestoreTargetOutside",
+        target=url,
+        hint=f"{hint}, or list the container in the app setting FLEXVAULT_RESTORE_TARGETS",
+    )
 
 
 def _is_listed(vault: Vault, url: str) -> bool:

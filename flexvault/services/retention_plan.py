@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count as count_from
 
 from flexvault.domain import blob_names, names, row_keys
-from flexvault.domain.errors import AlreadyExistsError, IntegrityError
+from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, PermanentError
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import Operation
+from flexvault.domain.journal import Entry
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.retention import PointFacts, UnfinishedDeletion, UnsealedFile, build_plan, judge
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.journal import append
+from flexvault.services.journal import append, project, read_entry
 from flexvault.services.seal import sealed_draft
 from flexvault.services.vault import Vault
 
@@ -83,7 +85,7 @@ def read_points(ports: Ports, *, within: str = "", renew: Callable[[], object] =
             continue  # its tombstone stands: it does not exist any more
         data = ports.vault_reader.read(blob_names.MANIFESTS, path)
         try:
-            manifest = Manifest.from_bytes(data)
+            manifest = _read_manifest(data, instance, point_id)
         except IntegrityError as error:
             damaged[path], files[point] = error.message, None
             continue
@@ -144,14 +146,39 @@ def point_of(path: str) -> str:
     return blob_names.point_prefix(instance, rest.partition("/")[0])
 
 
+def _read_manifest(data: bytes, instance: str, point_id: str) -> Manifest:
+    manifest = Manifest.from_bytes(data)
+    if (manifest.instance, manifest.point_id) != (instance, point_id):
+        raise IntegrityError("the manifest that lies there is another point's", code="ManifestDiffers")
+    return manifest
+
+
 def _journal_found(vault: Vault, point: PointFacts, as_of: datetime) -> bool:
-    """Write the entry of a manifest that none names, from its stored bytes; its own job does so while it is open."""
+    """Write the entry of a manifest that none names, from its stored bytes; its own job does so while it is open.
+
+    A missing row proves nothing: rows can get lost. So the journal is asked first.
+    """
     if _is_written(vault.ports, blob_names.point_prefix(point.instance, point.point_id)):
         return False
+    known = [entry for entry in _entries(vault.ports, point.instance) if entry.body.get("point_id") == point.point_id]
+    for entry in known:  # only the row was lost: a tombstone or a reader stays what it was
+        project(vault.ports, entry)
+    if known:
+        return True
     data = vault.ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(point.instance, point.point_id))
-    append(vault.ports, sealed_draft(Manifest.from_bytes(data), data, as_of), by_retention=True)
+    try:
+        append(vault.ports, sealed_draft(Manifest.from_bytes(data), data, as_of), by_retention=True)
+    except PermanentError as error:  # one manifest's trouble must not keep the others' plan from being made
+        vault.ports.telemetry.emit("PointNotJournalled", {"point_id": point.point_id, "code": error.code})
+        return False
     vault.ports.telemetry.emit("PointFound", {"point_id": point.point_id, "instance": point.instance})
     return True
+
+
+def _entries(ports: Ports, stream: str) -> Iterator[Entry]:
+    with suppress(NotFoundError):
+        for seq in count_from(1):
+            yield read_entry(ports, stream, seq)
 
 
 def _list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:

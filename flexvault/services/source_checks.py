@@ -36,7 +36,7 @@ def get_server(servers: Servers, server_id: str) -> Server:
             code=OPERATION_FAILED,
             inner_code=error.code,
             target=server_id,
-            hint="check the id; if the server was deleted, stop the protection of its backup instance",
+            hint="check the id; if the server was deleted, its recovery points stay and can be restored as files",
         ) from None
 
 

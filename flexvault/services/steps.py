@@ -121,6 +121,17 @@ class StepRun:
             raise LookAgainError(current.step)
         return current
 
+    def _read_again(self, attempt: int) -> OpenJob:
+        """Read the row, which must still be at this attempt.
+
+        The host runs a held activity again, with the same generation: that run may have gone on to the same step of
+        the next attempt, to which nothing belongs that this one knows.
+        """
+        current = self._read()
+        if current.attempt != attempt:
+            raise LookAgainError(current.step)
+        return current
+
     def _write(self, apply: Callable[[OpenJob], OpenJob], job: Mapping[str, Any] | None) -> OpenJob:
         for _ in range(MAX_TRIES):
             changed = apply(self.open).changed(written_generation=self.open.generation)
@@ -130,10 +141,10 @@ class StepRun:
             try:
                 self.ports.rows.apply(row_keys.JOBS, row_keys.JOBS_PARTITION, changes)
             except RowChangedError:
-                self.open = self._read()
+                self.open = self._read_again(self.open.attempt)
                 continue
             if changed.step is self._request.step:
-                self.open = self._read()
+                self.open = self._read_again(changed.attempt)
             return changed
         raise TransientError(f"the open row of job {self._request.job_id} is contended", code="RowContended")
 

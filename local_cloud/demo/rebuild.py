@@ -53,7 +53,6 @@ def main() -> int:
 def _rebuild(endpoints: Endpoints, prefix: str, source: str) -> bool:
     own = StateFolder(FOLDER)
     try:
-        own.clear()
         account, files = endpoints["storage"]["restore"], FOLDER / "files"
         paths = download_restore(
             blob_endpoint=account["blobEndpoint"],
@@ -63,6 +62,7 @@ def _rebuild(endpoints: Endpoints, prefix: str, source: str) -> bool:
             prefix=prefix,
             folder=files,
             ca=endpoints["storage"]["ca"],
+            on_found=own.clear,
         )
         print(f"{len(paths)} files of {prefix} are in {files.relative_to(ROOT)}", flush=True)
         with empty_server(FOLDER / "server") as server:

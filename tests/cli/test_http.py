@@ -92,6 +92,12 @@ def test_a_vault_that_stays_away_ends_the_command(vault: FakeVault, flexvault: F
             f"error: GET {API_URL}{VAULT_ID}?api-version=2026-06-01 answered 502\n",
             id="not from the vault",
         ),
+        pytest.param(
+            httpx.Response(404),
+            f"error: GET {API_URL}{VAULT_ID}?api-version=2026-06-01 answered 404\n"
+            "recommended: check the vault's address: it ends in /api\n",
+            id="of another address",
+        ),
     ],
 )
 def test_a_refusal_is_told_with_code_message_and_action(

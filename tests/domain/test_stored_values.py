@@ -48,7 +48,7 @@ manifests = st.builds(
     recovery_point_time=moments,
     expiry_time=moments,
     tag=texts,
-    policy=objects,
+    policy=st.fixed_dictionaries({"name": texts, "journalSeq": st.integers(0, 9)}),
     files=st.lists(files, max_size=3).map(tuple),
     warnings=st.lists(objects, max_size=2).map(tuple),
 )

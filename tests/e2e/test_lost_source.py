@@ -42,7 +42,7 @@ def test_a_backup_of_a_lost_server_fails_and_says_so(last_point: dict[str, Any],
     assert (job["status"], error["code"]) == ("Failed", "PostgreSQLFlexOperationFailedUserError")
     assert user.servers["pg-orders"] in error["message"]
     assert error["innerError"]["code"] == "ResourceNotFound"
-    assert "stop the protection" in " ".join(error["recommendedAction"])
+    assert "can be restored as files" in " ".join(error["recommendedAction"])
     assert user.points(protected) == [last_point]
 
 

@@ -119,6 +119,17 @@ RULES = ("properties", "policyRules")
 SCHEDULE = (*RULES, 0, "trigger", "schedule")
 
 
+def test_a_wrong_name_hides_no_other_mistake(door: Door) -> None:
+    body = changed(*SCHEDULE, "repeatingTimeIntervals", value=["x"])
+    refused = door.send("PUT", f"{VAULT_ID}/backupPolicies/a_b", body)
+    assert refused.status == 400
+    assert "'a_b' is no policy name" in refused.error["message"]
+    assert [detail["target"].rpartition(".")[2] for detail in refused.error["details"]] == [
+        "backupPolicyName",
+        "repeatingTimeIntervals[0]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "target", "code"),
     [

@@ -53,3 +53,18 @@ def test_a_place_holds_its_own_containers_only():
     assert is_under("https://acc.example/c", "https://acc.example/c")
     assert not is_under("https://acc.example/cc", "https://acc.example/c")
     assert not is_under("https://acc.example.evil/c", "https://acc.example")
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        pytest.param("restores", "does not begin with https://", id="a name"),
+        pytest.param("https://127.0.0.1:10000/a/b/c", "'https://127.0.0.1:10000/...'", id="too long a path"),
+        pytest.param("https://a.example/c?sv=1&sig=abc", "has a query (such as a SAS)", id="a SAS"),
+    ],
+)
+def test_what_is_wrong_with_a_url_is_said(url: str, told: str):
+    with pytest.raises(InvalidInputError) as refused:
+        read_container_url(url)
+    assert told in refused.value.message
+    assert "sig" not in refused.value.message

@@ -1,7 +1,7 @@
 """All files of one restore, and only they, come down; no blob name leads out of the folder."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from local_cloud.rebuild import RebuildFailedError, download_restore
+from local_cloud.rebuild import RebuildFailedError, download_restore, rebuild
 
 BLOBS = {
     "demo_database_shop.sql": b"PGDMP" + bytes(5000),
@@ -65,10 +65,18 @@ def endpoint() -> Iterator[str]:
         thread.join()
 
 
-def download(endpoint: str, prefix: str, folder: Path) -> tuple[Path, ...]:
+def download(
+    endpoint: str, prefix: str, folder: Path, *, on_found: Callable[[], object] = lambda: None
+) -> tuple[Path, ...]:
     key = "a2V5"  # any base64 text: the double checks no signature
     return download_restore(
-        blob_endpoint=endpoint, account="account", key=key, container="restored", prefix=prefix, folder=folder
+        blob_endpoint=endpoint,
+        account="account",
+        key=key,
+        container="restored",
+        prefix=prefix,
+        folder=folder,
+        on_found=on_found,
     )
 
 
@@ -91,3 +99,21 @@ def test_a_name_that_leaves_the_folder_is_refused(endpoint: str, tmp_path: Path)
 def test_a_prefix_without_files_is_an_error(endpoint: str, tmp_path: Path) -> None:
     with pytest.raises(RebuildFailedError, match="holds no file whose name begins with nothing_"):
         download(endpoint, "nothing", tmp_path)
+
+
+def test_an_earlier_download_goes_only_when_there_is_another(endpoint: str, tmp_path: Path) -> None:
+    told: list[str] = []
+    with pytest.raises(RebuildFailedError):
+        download(endpoint, "nothing", tmp_path, on_found=lambda: told.append("nothing"))
+    download(endpoint, "demo", tmp_path, on_found=lambda: told.append("demo"))
+    assert told == ["demo"]
+
+
+@pytest.mark.parametrize("missing", ["rebuild.sh", "psql"])
+def test_a_rebuild_without_its_files_names_the_one_that_is_missing(missing: str, tmp_path: Path) -> None:
+    for file in {"rebuild.sh", "psql"} - {missing}:
+        folder = tmp_path / ("demo_rebuild" if file == "rebuild.sh" else "bin")
+        folder.mkdir()
+        (folder / file).touch()
+    with pytest.raises(RebuildFailedError, match=f"there is no file .*{missing}; hint: check"):
+        rebuild(tmp_path, "demo", "postgresql://nobody@127.0.0.1:1/postgres", tmp_path / "bin")

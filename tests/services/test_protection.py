@@ -113,6 +113,7 @@ def test_a_second_instance_for_the_same_server_is_refused_and_leaves_nothing():
     with pytest.raises(InvalidInputError) as refused:
         ask(world, "r2", instance_id=OTHER_INSTANCE, name="again", server_id=SERVER_ID.upper())
     assert refused.value.code == "UserErrorDppDatasourceAlreadyProtected"
+    assert f"by the backup instance '{world.instance().name}'" in refused.value.message
     assert catalog.find_instance(world.vault.ports, OTHER_INSTANCE) is None
     assert len(world.jobs()) == jobs
 

@@ -65,3 +65,20 @@ def test_files_that_end_alike_get_names_of_their_own():
     ]
     named = restored_names("r", files)
     assert named == ["r_roles.sql", "r_2_roles.sql", "r_3_Roles.sql", "r_database_a.sql"]
+
+
+@pytest.mark.parametrize(
+    ("resource_id", "visible", "why", "next_step"),
+    [
+        pytest.param("", "", "the request names no account", "send targetResourceArmId", id="no id"),
+        pytest.param(ACCOUNT, "", f"no account '{ACCOUNT}'", "compare the two", id="an id that does not fit"),
+        pytest.param(ELSEWHERE, ELSEWHERE, f"'{ELSEWHERE}' is in no subscription", "use an account", id="elsewhere"),
+    ],
+)
+def test_why_a_place_is_outside_is_said(resource_id: str, visible: str, why: str, next_step: str):
+    vault = unlisted()
+    vault.memory.restore_target.visible_account_id = visible
+    with pytest.raises(NotAuthorizedError) as refused:
+        require_inside(vault.vault, "https://restore.example/inside", resource_id)
+    assert why in refused.value.message
+    assert next_step in refused.value.hint

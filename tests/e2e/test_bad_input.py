@@ -131,7 +131,9 @@ def test_a_second_configuration_of_a_server_is_refused(user: User, leaves_nothin
     server_id = user.servers["pg-orders"]
     answer = user.put_instance(server_id, "daily", name="another-name")
     code = "UserErrorDppDatasourceAlreadyProtected"
-    require_refusal(answer, 400, code, server_id, "list the vault's backup instances")
+    require_refusal(
+        answer, 400, code, server_id, "by the backup instance 'pg-orders-", "use the instance that is there"
+    )
     body = {"backupInstance": bodies.instance(user.vault_id, server_id, "daily")}
     require_refusal(user.send("POST", "/validateForBackup", body), 400, code, server_id)
 

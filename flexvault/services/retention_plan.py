@@ -1,6 +1,6 @@
 """Make the retention plan of a moment from what the vault account holds, and store it before anything is deleted."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +10,6 @@ from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, PermanentError
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import Operation
-from flexvault.domain.journal import Entry
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.retention import PointFacts, UnfinishedDeletion, UnsealedFile, build_plan, judge
 from flexvault.ports import Ports
@@ -47,8 +46,7 @@ def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _not
         renew: Called now and then: a large vault takes longer than a lease.
     """
     inventory = read_points(vault.ports, renew=renew)
-    unnamed = [point for point in inventory.points if point.problem == NO_ENTRY]
-    if [point for point in unnamed if _journal_found(vault, point, as_of)]:
+    if _journal_found(vault, inventory.points, as_of, renew):
         inventory = read_points(vault.ports, renew=renew)
     verdicts = judge(inventory.points, as_of)
     unfinished = list(find_unfinished(vault.ports))
@@ -153,32 +151,54 @@ def _read_manifest(data: bytes, instance: str, point_id: str) -> Manifest:
     return manifest
 
 
-def _journal_found(vault: Vault, point: PointFacts, as_of: datetime) -> bool:
-    """Write the entry of a manifest that none names, from its stored bytes; its own job does so while it is open.
+def _journal_found(vault: Vault, points: Iterable[PointFacts], as_of: datetime, renew: Callable[[], object]) -> bool:
+    """Give manifests that no row names their rows back, or their entry; answers whether anything changed.
 
-    A missing row proves nothing: rows can get lost. So the journal is asked first.
+    A missing row proves nothing: rows can get lost. So the journal is asked first, each stream once.
     """
-    if _is_written(vault.ports, blob_names.point_prefix(point.instance, point.point_id)):
-        return False
-    known = [entry for entry in _entries(vault.ports, point.instance) if entry.body.get("point_id") == point.point_id]
-    for entry in known:  # only the row was lost: a tombstone or a reader stays what it was
-        project(vault.ports, entry)
-    if known:
-        return True
-    data = vault.ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(point.instance, point.point_id))
+    unnamed: dict[str, set[str]] = {}
+    for point in points:
+        if point.problem == NO_ENTRY and not _is_written(vault.ports, _prefix(point)):  # its open job writes the entry
+            unnamed.setdefault(point.instance, set()).add(point.point_id)
+    is_changed = False
+    for instance, wanted in unnamed.items():
+        told = _project_again(vault.ports, instance, wanted, renew)
+        for point_id in sorted(wanted - told):
+            is_changed |= _append_sealed(vault, instance, point_id, as_of)
+        is_changed |= bool(told)
+    return is_changed
+
+
+def _project_again(ports: Ports, stream: str, wanted: set[str], renew: Callable[[], object]) -> set[str]:
+    """Project the entries of points whose rows were lost, so that a tombstone or a reader stays what it was."""
+    told: set[str] = set()
+    with suppress(NotFoundError):
+        for seq in count_from(1):
+            if seq % RENEW_EVERY == 0:
+                renew()
+            entry = read_entry(ports, stream, seq)
+            point_id = str(entry.body.get("point_id"))
+            if point_id in wanted:
+                project(ports, entry)
+                told.add(point_id)
+    return told
+
+
+def _append_sealed(vault: Vault, instance: str, point_id: str, as_of: datetime) -> bool:
+    """Write the entry of a manifest that none names, from its stored bytes."""
+    data = vault.ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
+    facts = {"point_id": point_id, "instance": instance}
     try:
         append(vault.ports, sealed_draft(Manifest.from_bytes(data), data, as_of), by_retention=True)
     except PermanentError as error:  # one manifest's trouble must not keep the others' plan from being made
-        vault.ports.telemetry.emit("PointNotJournalled", {"point_id": point.point_id, "code": error.code})
+        vault.ports.telemetry.emit("PointNotJournalled", {**facts, "code": error.code})
         return False
-    vault.ports.telemetry.emit("PointFound", {"point_id": point.point_id, "instance": point.instance})
+    vault.ports.telemetry.emit("PointFound", facts)
     return True
 
 
-def _entries(ports: Ports, stream: str) -> Iterator[Entry]:
-    with suppress(NotFoundError):
-        for seq in count_from(1):
-            yield read_entry(ports, stream, seq)
+def _prefix(point: PointFacts) -> str:
+    return blob_names.point_prefix(point.instance, point.point_id)
 
 
 def _list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
@@ -197,7 +217,7 @@ def _named_files(ports: Ports, point: str) -> frozenset[str] | None:
     for instance, point_id in _list_manifests(ports, point.rstrip("/")):
         data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
         try:
-            return frozenset(file.path for file in Manifest.from_bytes(data).files)
+            return frozenset(file.path for file in _read_manifest(data, instance, point_id).files)
         except IntegrityError:
             return None
     return frozenset()

@@ -1,8 +1,8 @@
 """Run one step of a job: read the open row once, fence by generation and step, do the effect, write by the ETag held.
 
 Only a result moves the step. A run whose step is not the row's does nothing and answers "look again"; a run of an
-older generation, or of a job that is closed, answers "superseded". Who loses a write by ETag reads again: the same
-generation applies its change to the newer row, another one has the job now.
+older generation, or of a job that is closed, answers "superseded". Who loses a write by ETag reads again: at the
+same generation, step and attempt it applies its change to the newer row; otherwise others have the job now.
 """
 
 from collections.abc import Callable, Mapping

@@ -13,6 +13,7 @@ from flexvault.domain.job import JobStatus
 from flexvault.domain.rows import Delete
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
+from flexvault.services.retention_plan import find_unsealed
 from tests.builders import World, protect, world
 from tests.services.invariants import entries
 from tests.services.test_retention_leftovers import back_up, files, retain
@@ -114,3 +115,15 @@ def test_a_copied_manifest_of_a_deleted_point_stops_nothing(vault: World):
     vault.clock.advance(timedelta(days=60))
 
     assert [retain(vault) for _ in range(3)] == [JobStatus.COMPLETED_WITH_WARNINGS] * 3
+
+
+def test_files_below_another_points_manifest_are_never_taken_for_unsealed(vault: World):
+    instance, stored = read_newest(vault)
+    put_manifest(vault, instance, stored)
+    newest = blob_names.point_prefix(instance, stored["pointId"])
+    point = blob_names.point_prefix(instance, "0" * 32)
+    path = files(vault, newest)[0].replace(newest, point)
+    vault.memory.storage.put(VAULT, blob_names.POINTS, path, b"x")
+    vault.clock.advance(timedelta(days=60))
+
+    assert list(find_unsealed(vault.vault, vault.clock.storage_now(), within=point)) == []

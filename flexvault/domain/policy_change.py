@@ -1,0 +1,75 @@
+"""Whether a change of policy keeps less than before: what does needs a second person.
+
+Both policies are judged on the slots of both, so a weaker tag, a removed one, another priority and another zone are all
+found the same way: by a backup that would be kept less long.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from flexvault.domain.durations import is_sometimes_shorter
+from flexvault.domain.policy import Policy
+from flexvault.domain.schedule import due_slots, gaps_between_slots
+from flexvault.domain.tagging import Occasion, TagMatch, match_tags
+
+SPAN = timedelta(days=4 * 366)
+"""Four years have a 29 February and a week 53."""
+MOST_SLOTS = 3_000
+"""Of a schedule, are judged: over a year of one that runs every three hours."""
+SHOWN = 3
+
+
+def find_weakenings(old: Policy, new: Policy) -> tuple[str, ...]:
+    """Say in sentences what a new policy keeps less of than the old one; nothing when it keeps as much.
+
+    What neither is surely longer, as P1M and P30D, counts as weaker: a person looks at it.
+    """
+    return (*_find_rarer_backups(old, new), *_find_shorter_rules(old, new), *_find_shorter_kept(old, new))
+
+
+def _find_rarer_backups(old: Policy, new: Policy) -> Iterator[str]:
+    if (old.intervals, old.zone) == (new.intervals, new.zone):
+        return
+    (_, before), (_, after) = (gaps_between_slots(policy.intervals, policy.zone) for policy in (old, new))
+    # A change of the clocks lengthens one gap of a year by an hour, on either side.
+    if after > before + timedelta(hours=1):
+        yield f"the longest time between two backups grows from {before} to {after}"
+    starts_at = max(interval.anchor for interval in new.intervals)
+    started_at = max(interval.anchor for interval in old.intervals)
+    if starts_at > started_at and starts_at - started_at > after:
+        yield f"the schedule begins {starts_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}: until then there may be no backup"
+
+
+def _find_shorter_rules(old: Policy, new: Policy) -> Iterator[str]:
+    kept = {name.lower(): duration for name, duration in new.retention.items()}
+    for name, before in old.retention.items():
+        after = kept.get(name.lower())
+        if after is not None and is_sometimes_shorter(after, before):
+            yield f"the rule '{name}' keeps {after} instead of {before}"
+
+
+def _find_shorter_kept(old: Policy, new: Policy) -> Sequence[str]:
+    """Judge the same backups under both policies; answers the first of each pair of tags."""
+    seen: dict[tuple[str, str], str] = {}
+    begin = max(interval.anchor for policy in (old, new) for interval in policy.intervals).astimezone(UTC)
+    for schedule in (new, old):
+        last: datetime | None = None
+        slots = due_slots(schedule.intervals, schedule.zone, begin - timedelta(microseconds=1), begin + SPAN)
+        for slot in slots[:MOST_SLOTS]:
+            before, after = _judge(old, slot, last), _judge(new, slot, last)
+            last = slot
+            pair = (before.tag, after.tag)
+            if pair in seen or before.tag.lower() == after.tag.lower():
+                continue
+            was, is_now = old.retention[before.tag], new.retention[after.tag]
+            if is_sometimes_shorter(is_now, was):
+                moment = f"{slot:%Y-%m-%dT%H:%MZ}"
+                seen[pair] = (
+                    f"a backup such as that of {moment} is tagged '{after.tag}' ({is_now}) instead of "
+                    f"'{before.tag}' ({was})"
+                )
+    return list(seen.values())[:SHOWN]
+
+
+def _judge(policy: Policy, slot: datetime, last: datetime | None) -> TagMatch:
+    return match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_at=last))[0]

@@ -7,15 +7,15 @@ be kept or scheduled otherwise than written is refused, never ignored.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import isodate
 
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.json_values import as_list, as_object
-from flexvault.domain.schedule import Interval, find_zone, parse_interval
+from flexvault.domain.schedule import Interval, parse_interval
+from flexvault.domain.zones import find_zone
 
 DATASOURCE_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
 POLICY_NAME = re.compile(r"[-A-Za-z0-9]{3,150}")
@@ -33,7 +33,7 @@ class Policy:
     rule_name: str
     """Name of the backup rule."""
     intervals: tuple[Interval, ...]
-    zone: ZoneInfo
+    zone: tzinfo
     retention: Mapping[str, str]
     """Tag -> ISO 8601 duration."""
 
@@ -115,7 +115,7 @@ class _Reader:
             return None
         return Policy(rule_name=name, intervals=intervals, zone=zone, retention={DEFAULT_TAG: duration})
 
-    def _backup(self, path: str, rule: Mapping[str, Any]) -> tuple[str, ZoneInfo | None, tuple[Interval, ...]]:
+    def _backup(self, path: str, rule: Mapping[str, Any]) -> tuple[str, tzinfo | None, tuple[Interval, ...]]:
         name = self._text(rule, path, "name")
         self._store(path, rule)
         return name, *self._trigger(path, rule)
@@ -135,7 +135,7 @@ class _Reader:
         if store.get("dataStoreType") != "VaultStore":
             self.wrong(f"{path}.dataStore.dataStoreType", "must be 'VaultStore'")
 
-    def _trigger(self, path: str, rule: Mapping[str, Any]) -> tuple[ZoneInfo | None, tuple[Interval, ...]]:
+    def _trigger(self, path: str, rule: Mapping[str, Any]) -> tuple[tzinfo | None, tuple[Interval, ...]]:
         trigger = as_object(rule.get("trigger")) or {}
         path = f"{path}.trigger"
         if trigger.get("objectType") != "ScheduleBasedTriggerContext":
@@ -148,12 +148,13 @@ class _Reader:
             return None, ()
         return self._schedule(f"{path}.schedule", schedule)
 
-    def _schedule(self, path: str, schedule: Mapping[str, Any]) -> tuple[ZoneInfo | None, tuple[Interval, ...]]:
+    def _schedule(self, path: str, schedule: Mapping[str, Any]) -> tuple[tzinfo | None, tuple[Interval, ...]]:
         zone = find_zone(str(schedule.get("timeZone") or ""))
         if zone is None:
             self.wrong(
                 f"{path}.timeZone",
-                f"'{schedule.get('timeZone')}' is no known time zone: give UTC or an IANA name, as Europe/Berlin",
+                f"'{schedule.get('timeZone')}' is no known time zone: give an IANA name such as "
+                "Europe/Berlin, the id or display name of a Windows zone, or an offset such as +05:30",
             )
         texts = as_list(schedule.get("repeatingTimeIntervals"))
         if not texts:

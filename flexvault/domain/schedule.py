@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from flexvault.domain.errors import InvalidInputError
 
@@ -14,7 +13,6 @@ _INTERVAL = re.compile(
 )
 _YEARS = range(1970, 3000)
 """Of an anchor: at the ends of the calendar a change of zone leaves it."""
-_UTC_NAMES = frozenset({"", "z", "utc", "+00:00", "coordinated universal time", "etc/utc"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,17 +54,7 @@ def _no_interval(message: str) -> InvalidInputError:
     return InvalidInputError(message, code="BMSUserErrorDPPBackupPolicyBackupFrequencyNotMatchingRule")
 
 
-def find_zone(name: str) -> ZoneInfo | None:
-    """Find a time zone by its IANA name or one of the names of UTC; empty means UTC."""
-    if name.strip().lower() in _UTC_NAMES:
-        return ZoneInfo("UTC")
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
-def due_slots(intervals: Iterable[Interval], zone: ZoneInfo, after: datetime, until: datetime) -> Sequence[datetime]:
+def due_slots(intervals: Iterable[Interval], zone: tzinfo, after: datetime, until: datetime) -> Sequence[datetime]:
     """Answer the due moments in (after, until], in order, each once, in UTC."""
     moments: set[datetime] = set()
     for interval in intervals:
@@ -81,7 +69,7 @@ def due_slots(intervals: Iterable[Interval], zone: ZoneInfo, after: datetime, un
     return sorted(moments)
 
 
-def next_slot(intervals: Iterable[Interval], zone: ZoneInfo, after: datetime) -> datetime | None:
+def next_slot(intervals: Iterable[Interval], zone: tzinfo, after: datetime) -> datetime | None:
     """Answer the first due moment after a moment."""
     intervals = tuple(intervals)
     if not intervals:
@@ -93,7 +81,7 @@ def next_slot(intervals: Iterable[Interval], zone: ZoneInfo, after: datetime) ->
     return slots[0] if slots else None
 
 
-def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+def _instant(wall: datetime, zone: tzinfo) -> datetime:
     """Answer the first instant of a wall time; one that a gap swallows becomes the first instant after the gap."""
     early = wall.replace(tzinfo=zone, fold=0)
     instant = early.astimezone(UTC)

@@ -16,8 +16,9 @@ from flexvault.domain.durations import expiry_of, find_duration_problem
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.json_values import as_list, as_object
 from flexvault.domain.mistakes import Mistakes
-from flexvault.domain.schedule import Interval, find_zone, parse_interval
+from flexvault.domain.schedule import Interval, parse_interval
 from flexvault.domain.tagging import DEFAULT_TAG, TagRule
+from flexvault.domain.zones import find_zone
 
 DATASOURCE_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
 POLICY_NAME = re.compile(r"[-A-Za-z0-9]{3,150}")
@@ -135,11 +136,13 @@ class _Reader:
         return zone, intervals, list(tags)
 
     def _schedule(self, path: str, schedule: Mapping[str, Any]) -> tuple[tzinfo, tuple[Interval, ...]]:
-        zone = find_zone(str(schedule.get("timeZone") or ""))
+        named = schedule.get("timeZone")
+        zone = find_zone(named or "") if isinstance(named, str | None) else None
         if zone is None:
             self._wrong(
                 f"{path}.timeZone",
-                f"'{schedule.get('timeZone')}' is no known time zone: give UTC or an IANA name, as Europe/Berlin",
+                f"'{named}' is no known time zone: give an IANA name such as Europe/Berlin, a Windows zone's id or "
+                "display name, or an offset such as +05:30; empty is UTC",
             )
         texts = as_list(schedule.get("repeatingTimeIntervals"))
         if not texts:

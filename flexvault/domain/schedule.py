@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flexvault.domain import names
 from flexvault.domain.errors import InvalidInputError
@@ -16,7 +15,6 @@ _LENGTH = re.compile(r"P(?:(?P<days>\d{1,2})D|(?P<weeks>\d{1,2})W|T(?P<hours>\d{
 _CALENDAR_LENGTH = re.compile(r"P\d+[MY]", re.ASCII)
 _YEARS = range(1970, 3000)
 """Of an anchor: at the ends of the calendar a change of zone leaves it."""
-_UTC_NAMES = frozenset({"", "z", "utc", "+00:00", "coordinated universal time", "etc/utc"})
 _LOOKED_AT = timedelta(days=400)
 """How far gaps between slots are looked for."""
 
@@ -81,16 +79,6 @@ def _explain_length(text: str, length: str) -> str:
 
 def _no_interval(message: str) -> InvalidInputError:
     return InvalidInputError(message, code="BMSUserErrorDPPBackupPolicyBackupFrequencyNotMatchingRule")
-
-
-def find_zone(name: str) -> tzinfo | None:
-    """Find a time zone by its IANA name or one of the names of UTC; empty means UTC."""
-    if name.strip().lower() in _UTC_NAMES:
-        return ZoneInfo("UTC")
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
 
 
 def due_slots(intervals: Iterable[Interval], zone: tzinfo, after: datetime, until: datetime) -> Sequence[datetime]:

@@ -10,6 +10,7 @@ from flexvault.domain.events import Rows
 from flexvault.domain.instance import StoredPolicy
 from flexvault.domain.policy import POLICY_NAME, Policy, parse_policy
 from flexvault.domain.rows import Row
+from flexvault.domain.zones import zone_name
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
 from flexvault.services.sizes import require_small
@@ -130,4 +131,4 @@ def _find_schedule(old: StoredPolicy) -> Any:
 
 
 def _schedule(policy: Policy) -> Any:
-    return (policy.intervals, str(policy.zone))
+    return (policy.intervals, zone_name(policy.zone))

@@ -136,7 +136,7 @@ def test_a_wrong_name_hides_no_other_mistake(door: Door) -> None:
         pytest.param({}, "properties", "BMSUserErrorInvalidInput", id="no properties"),
         pytest.param({"properties": []}, "properties", "BMSUserErrorInvalidInput", id="properties are a list"),
         pytest.param(changed("properties", "policyRules", value="x"), "properties.policyRules", "BMSUserErrorInvalidInput", id="rules are a text"),
-        pytest.param(changed(*SCHEDULE, "repeatingTimeIntervals", value=["R/2026-01-05T02:00:00Z/PT4H"]), "properties.policyRules[0].trigger.schedule.repeatingTimeIntervals[0]", "BMSUserErrorDPPBackupPolicyBackupFrequencyNotMatchingRule", id="every four hours"),
+        pytest.param(changed(*SCHEDULE, "repeatingTimeIntervals", value=["R/2026-01-05T02:00:00Z/PT30M"]), "properties.policyRules[0].trigger.schedule.repeatingTimeIntervals[0]", "BMSUserErrorDPPBackupPolicyBackupFrequencyNotMatchingRule", id="every half hour"),
         pytest.param(changed(*SCHEDULE, "repeatingTimeIntervals", value="R/PT4H"), "properties.policyRules[0].trigger.schedule.repeatingTimeIntervals", "BMSUserErrorInvalidInput", id="no list of intervals"),
         pytest.param(changed(*SCHEDULE, "timeZone", value="Mars/Olympus"), "properties.policyRules[0].trigger.schedule.timeZone", "BMSUserErrorInvalidInput", id="no time zone"),
         pytest.param(changed(*RULES, 1, "lifecycles", 0, "deleteAfter", "duration", value="P6D"), "properties.policyRules[1].lifecycles[0].deleteAfter.duration", "BMSUserErrorInvalidInput", id="kept too short"),

@@ -129,6 +129,8 @@ def with_unknown_members(policy: dict[str, Any]) -> None:
         pytest.param(set_zone(...), id="timeZone absent"),
         pytest.param(set_zone("Coordinated Universal Time"), id="timeZone by its display name"),
         pytest.param(set_zone("Europe/Berlin"), id="an IANA zone"),
+        pytest.param(set_zone("(UTC-05:00) Eastern Time (US & Canada)"), id="a Windows zone by its display name"),
+        pytest.param(set_zone("+05:30"), id="a fixed offset (the SDK's text)"),
         pytest.param(other_case, id="names in another case"),
         pytest.param(with_unknown_members, id="members that are not known"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexvault.domain.errors import InvalidInputError
-from flexvault.domain.schedule import Interval, due_slots, find_zone, next_slot, parse_interval
+from flexvault.domain.schedule import Interval, due_slots, next_slot, parse_interval
 from tests.domain.strategies import moments, zones
 
 
@@ -148,16 +148,6 @@ def test_the_next_slot_is_the_first_of_all_that_follow(interval: Interval, name:
 
 def test_without_an_interval_there_is_no_next_slot():
     assert next_slot([], ZoneInfo("UTC"), datetime(2024, 1, 1, tzinfo=UTC)) is None
-
-
-@pytest.mark.parametrize("name", ["", "  ", "UTC", "utc", "Etc/UTC", "Z", "Coordinated Universal Time", "+00:00"])
-def test_utc_has_many_names(name: str):
-    assert str(find_zone(name)) == "UTC"
-
-
-@pytest.mark.parametrize("name", ["Mars/Olympus", "../etc/passwd", "/etc/localtime", "Europe", "a\0b", "x" * 500])
-def test_a_name_that_is_no_zone_is_not_found(name: str):
-    assert find_zone(name) is None
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ def validate(user: User, server_id: str) -> dict[str, Any]:
 
 
 def test_a_policy_with_a_wrong_interval_names_the_interval(user: User, leaves_nothing_behind: None) -> None:
-    answer = user.send("PUT", "/backupPolicies/hourly", bodies.policy(period="PT4H"))
-    error = require_refusal(answer, 400, "BMSUserErrorInvalidInput", "repeatingTimeIntervals[0]", "PT4H", "P1D")
+    answer = user.send("PUT", "/backupPolicies/half-hourly", bodies.policy(period="PT30M"))
+    error = require_refusal(answer, 400, "BMSUserErrorInvalidInput", "repeatingTimeIntervals[0]", "PT30M", "P1D")
     (detail,) = error["details"]
     assert detail["code"] == "BMSUserErrorDPPBackupPolicyBackupFrequencyNotMatchingRule"
     assert detail["target"].endswith("schedule.repeatingTimeIntervals[0]")

@@ -18,6 +18,7 @@ from flexvault.services import catalog
 from flexvault.services.effects import run
 from flexvault.services.policies import put_policy
 from flexvault.services.protection import ProtectionRequest, request_protection
+from flexvault.services.retention_plan import store_plan
 from flexvault.services.vault import Vault
 from flexvault.settings import Settings
 
@@ -174,6 +175,14 @@ def request_of(opened: OpenJob) -> StepRequest:
 def run_one(world: World, opened: OpenJob) -> StepAnswer:
     """Run the present step of a job once."""
     return run(world.vault, request_of(opened))
+
+
+def let_pass(world: World, duration: timedelta) -> None:
+    """Let time pass with a plan a day, none of which is executed: a vault that stores none has slept."""
+    end = world.clock.storage_now() + duration
+    while world.clock.storage_now() < end:
+        store_plan(world.vault, world.clock.storage_now())
+        world.clock.advance_to(min(end, world.clock.storage_now() + timedelta(days=1)))
 
 
 def run_jobs(world: World, *, limit: int = 200) -> None:

@@ -102,6 +102,10 @@ _PROTECTION_STATUS: Mapping[ProtectionState, str] = {
     ProtectionState.FAILED: "ConfiguringProtectionFailed",
     # This member has no word for an update; a client that waits for ProtectionConfigured goes on waiting.
     ProtectionState.UPDATING: "ConfiguringProtection",
+    # Nor one for a suspension: Azure's own documents call it stopped with the data retained as per policy.
+    ProtectionState.SUSPENDED: "ProtectionStopped",
+    ProtectionState.STOPPED: "ProtectionStopped",
+    ProtectionState.DELETING: "SoftDeleting",
 }
 
 

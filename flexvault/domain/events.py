@@ -71,6 +71,11 @@ def _server(body: Mapping[str, Any]) -> Target:
     return _config(row_keys.server_row(body["server_id"]))
 
 
+def retention_target(stream: str) -> Target:
+    """Answer the row that says what holds for all points of an instance; it may not be there."""
+    return Target(table=row_keys.POINTS, partition=stream, key=row_keys.RETENTION)
+
+
 def _point(stream: str, body: Mapping[str, Any]) -> Target:
     return Target(table=row_keys.POINTS, partition=stream, key=body["point_id"])
 
@@ -284,6 +289,48 @@ def _point_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
     return (_batch(target, Merge(key=target.key, values=values, etag=row.etag)),)
 
 
+# The breaker --------------------------------------------------------------------------------------------------------
+
+
+def breaker_target() -> Target:
+    """Answer the row that says whether retention waits for a release."""
+    return _config(row_keys.BREAKER)
+
+
+def _breaker_tripped(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target = breaker_target()
+    row = rows[target]
+    if not _is_older(row, entry):
+        return ()
+    values: dict[str, Any] = {
+        "is_tripped": True,
+        "plan": entry.body["plan"],
+        "plan_hash": entry.body["plan_hash"],
+        "trips": json.dumps(entry.body["trips"][:_SHOWN_TRIPS]),
+        "tripped_at": entry.at,
+        "tripped_event_id": entry.event_id,
+        "journal_seq": entry.seq,
+    }
+    return (_batch(target, _put(target, row, values)),)
+
+
+_SHOWN_TRIPS = 50
+
+
+def _breaker_released(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target = breaker_target()
+    row = rows[target]
+    if row is None or not _is_older(row, entry):
+        return ()
+    values: dict[str, Any] = {
+        "is_tripped": False,
+        "released_at": entry.at,
+        "released_event_id": entry.event_id,
+        "journal_seq": entry.seq,
+    }
+    return (_batch(target, Merge(key=target.key, values=values, etag=row.etag)),)
+
+
 # Jobs ----------------------------------------------------------------------------------------------------------------
 
 
@@ -369,7 +416,7 @@ _TYPES = (
     EventType(
         name="Tombstoned",
         done_member="tombstone_event_id",
-        targets=lambda stream, body: (_point(stream, body),),
+        targets=lambda stream, body: (_point(stream, body), retention_target(stream)),
         project=_tombstoned,
     ),
     EventType(
@@ -377,6 +424,18 @@ _TYPES = (
         done_member="deleted_event_id",
         targets=lambda stream, body: (_point(stream, body),),
         project=_point_deleted,
+    ),
+    EventType(
+        name="BreakerTripped",
+        done_member="tripped_event_id",
+        targets=lambda _stream, _body: (breaker_target(),),
+        project=_breaker_tripped,
+    ),
+    EventType(
+        name="BreakerReleased",
+        done_member="released_event_id",
+        targets=lambda _stream, _body: (breaker_target(),),
+        project=_breaker_released,
     ),
     EventType(name="JobClosed", done_member="closed_event_id", targets=_closing_targets, project=_job_closed),
 )

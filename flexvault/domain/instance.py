@@ -19,6 +19,12 @@ class ProtectionState(StrEnum):
     """Rights are missing: grant them as the error says, then PUT the instance again."""
     UPDATING = "UpdatingProtection"
     """Another policy is being put in force: its slots count once that is recorded."""
+    SUSPENDED = "BackupSchedulesSuspended"
+    """No backups; recovery points expire as their policy says, but for the newest good one."""
+    STOPPED = "ProtectionStopped"
+    """No backups; every recovery point is retained for ever."""
+    DELETING = "SoftDeleting"
+    """An approved deletion of the instance with its data: it ends when the last recovery point is gone."""
 
 
 RUNS_BACKUPS = frozenset({ProtectionState.CONFIGURED, ProtectionState.UPDATING})
@@ -116,6 +122,14 @@ class RecoveryPoint:
     sealed_at: datetime
     tombstone_seq: int = 0
     """Number of its tombstone in the instance's stream; 0 while there is none."""
+    because: str = ""
+    """Why it has its tag; empty for a point of an older version."""
+    day: str = ""
+    """The local date by which it was tagged."""
+    judged_at: datetime | None = None
+    """Of a scheduled backup the moment by which "first of" counts it; nothing for one on demand."""
+    holds: tuple[str, ...] = ()
+    """Names of the legal holds that stand on this point alone."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RecoveryPoint":
@@ -136,4 +150,14 @@ class RecoveryPoint:
             readers=values["readers"],
             sealed_at=datetime.fromisoformat(values["sealed_at"]),
             tombstone_seq=values.get("tombstone_seq", 0),
+            because=values.get("because", ""),
+            day=values.get("day", ""),
+            judged_at=_read_judged_at(values),
+            holds=tuple(json.loads(values.get("holds", "[]"))),
         )
+
+
+def _read_judged_at(values: Mapping[str, Any]) -> datetime | None:
+    """A point of an older version counts as a scheduled one of its own time."""
+    judged_at = values.get("judged_at", values["recovery_point_time"])
+    return datetime.fromisoformat(judged_at) if judged_at else None

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from flexvault.domain import names
@@ -78,6 +78,8 @@ class Manifest:
     files: tuple[ManifestFile, ...]
     warnings: tuple[Mapping[str, Any], ...]
     immutability: str = "Disabled"
+    tagging: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why it has its tag: `because`, `day`, and `judgedAt` of a scheduled backup; empty in older manifests."""
 
     @property
     def size_bytes(self) -> int:
@@ -104,6 +106,7 @@ class Manifest:
                 "files": [file.to_json() for file in self.files],
                 "warnings": [dict(warning) for warning in self.warnings],
                 "immutability": self.immutability,
+                "tagging": dict(self.tagging),
             }
         )
 
@@ -139,6 +142,7 @@ class Manifest:
             files=tuple(ManifestFile.from_json(file) for file in stored["files"]),
             warnings=tuple(stored["warnings"]),
             immutability=stored.get("immutability", "Disabled"),
+            tagging=_read_tagging(stored.get("tagging", {})),
         )
 
 
@@ -150,6 +154,15 @@ def _require_usable(stored: Mapping[str, Any]) -> None:
         raise TypeError
     if any(datetime.fromisoformat(stored[name]).tzinfo is None for name in ("recoveryPointTime", "expiryTime")):
         raise ValueError
+
+
+def _read_tagging(stored: Mapping[str, Any]) -> Mapping[str, str]:
+    """Read why a point has its tag; raises ValueError or TypeError for what could not be explained or counted."""
+    if stored:
+        date.fromisoformat(stored["day"])
+    if stored.get("judgedAt") and datetime.fromisoformat(stored["judgedAt"]).tzinfo is None:
+        raise ValueError
+    return {name: str(value) for name, value in stored.items()}
 
 
 def block_size_bytes(size_bytes: int) -> int:

@@ -1,6 +1,6 @@
 """Which recovery points may go, and why each of the others stays: pure, so a plan can be explained and repeated."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +18,32 @@ class Decision(StrEnum):
     """It has expired, but may not be deleted now; the reason says why."""
 
 
+class Regime(StrEnum):
+    """What the protection state of an instance means for its recovery points."""
+
+    POLICY = "policy"
+    """Each is kept until its expiry."""
+    FOREVER = "forever"
+    """Protection was stopped and the data are retained: none expires."""
+    DELETE = "delete"
+    """An approved deletion of the data: none is wanted any more, not even the newest."""
+
+
+class Reason(StrEnum):
+    """Why a point is kept, goes or must stay; with the point's facts it is the whole reason."""
+
+    RETENTION_RULE = "RetentionRule"
+    PROTECTION_STOPPED = "ProtectionStopped"
+    NEWEST_GOOD_POINT = "NewestGoodPoint"
+    EXPIRED = "Expired"
+    DATA_DELETION_APPROVED = "DataDeletionApproved"
+    UNCERTAIN = "Uncertain"
+    """What the vault account says of it cannot be believed."""
+    LEGAL_HOLD = "LegalHold"
+    IMMUTABLE = "Immutable"
+    RESTORE_RUNNING = "RestoreRunning"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointFacts:
     """What a verdict is made of."""
@@ -28,8 +54,15 @@ class PointFacts:
     recovery_point_time: datetime
     expiry_time: datetime
     manifest_hash: str
+    tag: str = ""
+    because: str = ""
+    """Why it has that tag: a word of `flexvault.domain.tagging.Because`."""
+    day: str = ""
+    """The local date by which it was tagged, such as 2026-01-05."""
+    regime: Regime = Regime.POLICY
     is_good: bool = True
-    is_held: bool = False
+    holds: tuple[str, ...] = ()
+    """Names of the legal holds that stand on it or on its instance."""
     immutable_until: datetime | None = None
     readers: int = 0
     """Restores that read it now."""
@@ -43,23 +76,45 @@ class Verdict:
 
     point: PointFacts
     decision: Decision
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Write it for the plan."""
+        point = self.point
         return {
-            "instance": self.point.instance,
-            "pointId": self.point.point_id,
-            "manifestHash": self.point.manifest_hash,
-            "recoveryPointTime": self.point.recovery_point_time.isoformat(),
-            "expiryTime": self.point.expiry_time.isoformat(),
+            "instance": point.instance,
+            "pointId": point.point_id,
+            "manifestHash": point.manifest_hash,
+            "recoveryPointTime": point.recovery_point_time.isoformat(),
+            "expiryTime": point.expiry_time.isoformat(),
+            "tag": point.tag,
             "decision": self.decision.value,
-            "reasons": list(self.reasons),
+            "reasons": [describe_reason(reason, point) for reason in self.reasons],
         }
 
 
+def describe_reason(reason: Reason, point: PointFacts) -> dict[str, Any]:
+    """Write a reason with the facts that it rests on."""
+    described: dict[str, Any] = {"code": reason.value}
+    match reason:
+        case Reason.RETENTION_RULE | Reason.EXPIRED:
+            described |= {"expiryTime": point.expiry_time.isoformat(), "rule": point.tag}
+            described |= {"because": point.because, "day": point.day} if point.because else {}
+        case Reason.LEGAL_HOLD:
+            described["holds"] = list(point.holds)
+        case Reason.IMMUTABLE:
+            described["until"] = point.immutable_until.isoformat() if point.immutable_until else None
+        case Reason.RESTORE_RUNNING:
+            described["readers"] = point.readers
+        case Reason.UNCERTAIN:
+            described["problem"] = point.problem
+        case Reason.PROTECTION_STOPPED | Reason.NEWEST_GOOD_POINT | Reason.DATA_DELETION_APPROVED:
+            pass
+    return described
+
+
 def newest_good_points(points: Iterable[PointFacts]) -> Collection[str]:
-    """Answer the id of the newest good point of each chain: these are never deleted."""
+    """Answer the id of the newest good point of each chain: these are never deleted by a policy."""
     newest: dict[tuple[str, str], PointFacts] = {}
     for point in points:
         if not point.is_good:
@@ -78,75 +133,34 @@ def judge(points: Sequence[PointFacts], as_of: datetime) -> tuple[Verdict, ...]:
 
 
 def _judge_one(point: PointFacts, as_of: datetime, newest: Collection[str]) -> Verdict:
+    if point.regime is Regime.DELETE:
+        return _end(point, as_of, Reason.DATA_DELETION_APPROVED)
+    if point.regime is Regime.FOREVER:
+        return Verdict(point=point, decision=Decision.KEEP, reasons=(Reason.PROTECTION_STOPPED,))
     if point.expiry_time > as_of:
-        return Verdict(point=point, decision=Decision.KEEP, reasons=(f"expires {point.expiry_time.isoformat()}",))
+        return Verdict(point=point, decision=Decision.KEEP, reasons=_HELD_RULE if point.holds else _RULE)
     if point.point_id in newest:
-        reason = f"expired {point.expiry_time.isoformat()}, but it is the newest good point of its server"
-        return Verdict(point=point, decision=Decision.KEEP, reasons=(reason,))
-    blocks = [point.problem] if point.problem else []
-    if point.is_held:
-        blocks.append("a legal hold stands")
+        return Verdict(point=point, decision=Decision.KEEP, reasons=(Reason.EXPIRED, Reason.NEWEST_GOOD_POINT))
+    return _end(point, as_of, Reason.EXPIRED)
+
+
+_RULE = (Reason.RETENTION_RULE,)
+_HELD_RULE = (Reason.RETENTION_RULE, Reason.LEGAL_HOLD)
+
+
+def _end(point: PointFacts, as_of: datetime, why: Reason) -> Verdict:
+    """Let a point go, unless something forbids that now: every reason that does is named."""
+    blocks: list[Reason] = []
+    if point.problem:
+        blocks.append(Reason.UNCERTAIN)
+    if point.holds:
+        blocks.append(Reason.LEGAL_HOLD)
     if point.immutable_until is not None and point.immutable_until > as_of:
-        blocks.append(f"immutable until {point.immutable_until.isoformat()}")
+        blocks.append(Reason.IMMUTABLE)
     if point.readers > 0:
-        blocks.append(f"{point.readers} running restore(s) read it")
-    if blocks:
-        return Verdict(point=point, decision=Decision.BLOCKED, reasons=tuple(blocks))
-    return Verdict(point=point, decision=Decision.EXPIRE, reasons=(f"expired {point.expiry_time.isoformat()}",))
+        blocks.append(Reason.RESTORE_RUNNING)
+    return Verdict(point=point, decision=Decision.BLOCKED if blocks else Decision.EXPIRE, reasons=(why, *blocks))
 
 
 def _age_order(point: PointFacts) -> tuple[datetime, str, str]:
     return (point.recovery_point_time, point.instance, point.point_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnfinishedDeletion:
-    """A recovery point whose tombstone stands, but whose deletion was not finished."""
-
-    instance: str
-    point_id: str
-    tombstone_seq: int
-    """Number of the tombstone in the instance's stream."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Write it for the plan."""
-        return {"instance": self.instance, "pointId": self.point_id, "tombstoneSeq": self.tombstone_seq}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnsealedFile:
-    """A file in the vault account that no manifest names and no open job writes."""
-
-    path: str
-    version_id: str
-    last_modified: datetime
-
-    def to_json(self) -> dict[str, Any]:
-        """Write it for the plan."""
-        return {"path": self.path, "versionId": self.version_id, "lastModified": self.last_modified.isoformat()}
-
-
-def build_plan(
-    verdicts: Iterable[Verdict],
-    as_of: datetime,
-    unfinished: Iterable[UnfinishedDeletion] = (),
-    unsealed: Iterable[UnsealedFile] = (),
-    damaged: Mapping[str, str] | None = None,
-) -> Mapping[str, Any]:
-    """Build the plan that is stored before anything is deleted.
-
-    Args:
-        verdicts: One per recovery point.
-        as_of: The moment.
-        unfinished: Deletions to finish.
-        unsealed: Files to remove.
-        damaged: Path of each manifest that cannot be read -> why; points of its instance are not deleted.
-    """
-    return {
-        "version": 1,
-        "asOf": as_of.isoformat(),
-        "verdicts": [verdict.to_json() for verdict in verdicts],
-        "unfinished": [deletion.to_json() for deletion in unfinished],
-        "unsealed": [file.to_json() for file in unsealed],
-        "damaged": [{"path": path, "reason": reason} for path, reason in sorted((damaged or {}).items())],
-    }

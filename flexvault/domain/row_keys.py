@@ -66,6 +66,12 @@ def missed_row(instance: str, first_slot: datetime) -> str:
     return f"{MISSED}{instance}-{first_slot.astimezone(UTC):%Y%m%dT%H%M%S}"
 
 
+RETENTION = "retention"
+"""Key of the row, beside an instance's points, that says what holds for all of them."""
+BREAKER = "breaker"
+"""Key of the vault's row that says whether retention is stopped."""
+
+
 def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:
     """Key the checksums of 1,000 blocks of one file of one attempt; a key has room for 512 characters."""
     label = escape(file)

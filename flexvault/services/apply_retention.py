@@ -12,13 +12,21 @@ from flexvault.domain.events import Rows
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
 from flexvault.domain.retention import Decision, Verdict, judge
+from flexvault.domain.retention_texts import explain
 from flexvault.ports import Orchestrations, Ports
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_job
 from flexvault.services.copying import Budget
 from flexvault.services.journal import Draft, append, read_entry
 from flexvault.services.progress import warning
-from flexvault.services.retention_plan import find_unsealed, find_version, point_of, read_points, store_plan
+from flexvault.services.retention_plan import (
+    StoredPlan,
+    find_unsealed,
+    find_version,
+    point_of,
+    read_points,
+    store_plan,
+)
 from flexvault.services.starting import start_by_key
 from flexvault.services.steps import StepRun
 from flexvault.services.vault import Vault
@@ -60,8 +68,20 @@ def plan_retention(run: StepRun) -> Result:
         )
         differ = warning("ClocksDiffer", text, run.settings.vault_blob_endpoint)
         return closes_as(JobStatus.COMPLETED_WITH_WARNINGS, warnings=[differ])
-    path, plan_hash = store_plan(run.vault, now, run.record)
-    return Result(outcome=Outcome.DONE, state={"plan": path, "plan_hash": plan_hash, "done": 0})
+    stored = store_plan(run.vault, now, run.record)
+    if stored.trips:
+        return _hold_back(run, stored)
+    return Result(outcome=Outcome.DONE, state={"plan": stored.path, "plan_hash": stored.plan_hash, "done": 0})
+
+
+def _hold_back(run: StepRun, stored: StoredPlan) -> Result:
+    """Delete nothing of a plan that tripped, and say so where people look."""
+    for trip in stored.trips:
+        facts = {"plan": stored.path, "instance": trip.instance, "code": trip.code, "message": trip.message}
+        run.ports.telemetry.emit("RetentionBreakerTripped", facts)
+    hint = "nothing was deleted; look at the plan, then POST /api/vault/breaker/release"
+    warnings = [warning(trip.code, f"{trip.message}; {hint}", trip.instance or stored.path) for trip in stored.trips]
+    return closes_as(JobStatus.COMPLETED_WITH_WARNINGS, warnings=warnings[:SHOWN_BLOCKED])
 
 
 def execute_retention(run: StepRun) -> Result:
@@ -192,7 +212,7 @@ def _find_block(recheck: Recheck, verdict: Mapping[str, Any], row: RecoveryPoint
     if judged is None or judged.point.manifest_hash != verdict["manifestHash"]:
         return f"the manifest of recovery point {point_id} is not the one that the plan names"
     if judged.decision is not Decision.EXPIRE:
-        return f"recovery point {point_id}: {'; '.join(judged.reasons)}"
+        return f"recovery point {point_id}: {explain(judged)}"
     return ""
 
 
@@ -200,9 +220,13 @@ def _tombstone(run: StepRun, verdict: Mapping[str, Any]) -> Draft:
     point_id = str(verdict["pointId"])
 
     def check(rows: Rows) -> None:
-        row = next(iter(rows.values()))
+        row, common = rows.values()
         if row is None or int(str(row.values["readers"])) > 0:
             raise ConflictError(f"a restore reads recovery point {point_id}", code="PointIsRead", target=point_id)
+        holds = [name for found in (row, common) if found for name in json.loads(str(found.values.get("holds", "[]")))]
+        if holds:
+            text = f"a legal hold stands on recovery point {point_id}: {', '.join(holds)}"
+            raise ConflictError(text, code="PointIsHeld", target=point_id)
 
     body = {
         "point_id": point_id,

@@ -64,6 +64,11 @@ def find_instance_by_key(ports: Ports, key: str) -> Instance | None:
     return None if row is None else Instance.from_values(row.values)
 
 
+def find_instance_row(ports: Ports, key: str) -> Row | None:
+    """Find the row of a backup instance, also of one that was deleted."""
+    return ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.instance_row(key))
+
+
 def get_instance(ports: Ports, instance_id: str) -> Instance:
     """Read a backup instance.
 

@@ -18,6 +18,7 @@ from flexvault.services import catalog
 from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.progress import warning
 from flexvault.services.steps import StepRun
+from flexvault.services.tag_backup import tag_backup
 
 LAYOUT_WARNINGS = frozenset({"UnknownLayout", "SizeDiffers", "RolesIncomplete", "DatabaseMissing"})
 """What a check may find; those of a spoiled attempt are not the next one's."""
@@ -194,11 +195,13 @@ def _fix_point(run: StepRun, warnings: list[dict[str, Any]]) -> None:
     state = run.open.state
     policy = catalog.policy_as_of(run.ports, int(state["policy_seq"]))
     at = datetime.fromisoformat(state["start_requested_at"])
+    tagged = tag_backup(run.ports, run.open, policy, at)
     recovery = {
         "point_id": names.point_id(run.open.job_id),
         "recovery_point_time": at.isoformat(),
-        "expiry_time": policy.expiry(state["tag"], at).isoformat(),
-        "tag": state["tag"],
+        "expiry_time": policy.expiry(tagged.tag, at).isoformat(),
+        "tag": tagged.tag,
+        "tagging": tagged.to_json(),
     }
     others = [entry for entry in state.get("warnings", []) if entry["code"] not in LAYOUT_WARNINGS]
     changes = {"checked": True, "recovery": recovery, "warnings": [*others, *warnings]}

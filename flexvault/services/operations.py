@@ -144,8 +144,10 @@ def _ask_job(ports: Ports, job_id: str) -> tuple[str, datetime | None, Mapping[s
 def provisioning_state(state: ProtectionState) -> str:
     """Answer the ARM word for a protection state."""
     match state:
-        case ProtectionState.CONFIGURED:
+        case ProtectionState.CONFIGURED | ProtectionState.SUSPENDED | ProtectionState.STOPPED:
             return "Succeeded"
+        case ProtectionState.DELETING:
+            return "Deleting"
         case ProtectionState.FAILED:
             return "Failed"
         case ProtectionState.CONFIGURING:

@@ -11,6 +11,7 @@ from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, 
 from flexvault.domain.job import Operation
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.policy import parse_policy
+from flexvault.domain.tagging import DEFAULT_TAG
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_once, instance_facts
 from flexvault.services.restore_target import require_empty, require_inside, require_prefix
@@ -84,7 +85,7 @@ def _choose_tag(stored: StoredPolicy, rule_name: str, tag: str) -> str:
             target="backupRuleOptions.ruleName",
             hint=f"name one of these rules, such as '{policy.rule_name}'",
         )
-    wanted = tag or (rule_name if rule_name.lower() in tags else next(iter(policy.retention)))
+    wanted = tag or (rule_name if rule_name.lower() in tags else DEFAULT_TAG)
     if wanted.lower() not in tags:
         raise InvalidInputError(
             f"policy '{stored.name}' has no retention tag '{tag}'; it has {', '.join(policy.retention)}",

@@ -1,20 +1,24 @@
 """Make the retention plan of a moment from what the vault account holds, and store it before anything is deleted."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count as count_from
 
 from flexvault.domain import blob_names, names, row_keys
+from flexvault.domain.breaker import PointKey, Trip, find_trips
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, PermanentError
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import Operation
 from flexvault.domain.manifest import Manifest
-from flexvault.domain.retention import PointFacts, UnfinishedDeletion, UnsealedFile, build_plan, judge
+from flexvault.domain.retention import PointFacts, Verdict, judge
+from flexvault.domain.stored_plan import PlanParts, UnfinishedDeletion, UnsealedFile, build_plan
 from flexvault.ports import Ports
 from flexvault.services import catalog
+from flexvault.services.breaker import find_earlier_plan, read_breaker, read_released, trip_breaker
 from flexvault.services.journal import append, project, read_entry
+from flexvault.services.keeping import Keeping, read_keeping
 from flexvault.services.seal import sealed_draft
 from flexvault.services.vault import Vault
 
@@ -31,14 +35,26 @@ class Inventory:
     """`{instance}/{point}/` -> the files that its manifest names; nothing for one that cannot be read."""
     damaged: Mapping[str, str]
     """Path of each manifest that cannot be read -> why."""
+    regraded: frozenset[PointKey]
+    """Points whose expiry an approved re-evaluation changed."""
 
 
 def _nothing() -> None:
     """Do nothing."""
 
 
-def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _nothing) -> tuple[str, str]:
-    """Store the plan of a moment; answers its path and hash.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """A plan that was stored."""
+
+    path: str
+    plan_hash: str
+    trips: tuple[Trip, ...]
+    """Why it must not be executed."""
+
+
+def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _nothing) -> StoredPlan:
+    """Store the plan of a moment; one that trips the breaker stops retention until a person releases it.
 
     Args:
         vault: The vault.
@@ -49,15 +65,34 @@ def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _not
     if _journal_found(vault, inventory.points, as_of, renew):
         inventory = read_points(vault.ports, renew=renew)
     verdicts = judge(inventory.points, as_of)
-    unfinished = list(find_unfinished(vault.ports))
-    unsealed = list(find_unsealed(vault, as_of, known=inventory.files, renew=renew))
-    plan = build_plan(verdicts, as_of, unfinished, unsealed, inventory.damaged)
-    data = names.canonical_json(plan)
+    parts = PlanParts(
+        as_of=as_of,
+        verdicts=verdicts,
+        trips=_find_trips(vault.ports, verdicts, as_of, inventory.regraded),
+        unfinished=tuple(find_unfinished(vault.ports)),
+        unsealed=tuple(find_unsealed(vault, as_of, known=inventory.files, renew=renew)),
+        damaged=inventory.damaged,
+    )
+    data = names.canonical_json(build_plan(parts))
     plan_hash = names.sha256_hex(data)
     path = blob_names.plan_path(as_of, plan_hash)
     with suppress(AlreadyExistsError):  # the same moment and the same hash: the same plan
         vault.ports.vault_cleaner.create(blob_names.PLANS, path, data)
-    return path, plan_hash
+    if parts.trips:
+        trip_breaker(vault.ports, path, plan_hash, parts.trips)
+    return StoredPlan(path=path, plan_hash=plan_hash, trips=parts.trips)
+
+
+def _find_trips(
+    ports: Ports, verdicts: Sequence[Verdict], as_of: datetime, regraded: Collection[PointKey]
+) -> tuple[Trip, ...]:
+    state, earlier = read_breaker(ports), find_earlier_plan(ports, as_of)
+    released = read_released(ports, state, earlier, as_of)
+    trips = find_trips(verdicts, as_of, earlier, released=released, regraded=regraded)
+    if state.is_tripped and not trips:
+        text = f"the breaker was tripped by the plan '{state.plan}' and was not released since"
+        return (Trip(code="BreakerHolds", instance="", message=text),)
+    return trips
 
 
 def read_points(ports: Ports, *, within: str = "", renew: Callable[[], object] = _nothing) -> Inventory:
@@ -74,6 +109,7 @@ def read_points(ports: Ports, *, within: str = "", renew: Callable[[], object] =
     points: list[PointFacts] = []
     files: dict[str, frozenset[str] | None] = {}
     damaged: dict[str, str] = {}
+    keeping: dict[str, Keeping] = {}
     for count, (instance, point_id) in enumerate(_list_manifests(ports, within), start=1):
         if count % RENEW_EVERY == 0:
             renew()
@@ -88,9 +124,16 @@ def read_points(ports: Ports, *, within: str = "", renew: Callable[[], object] =
             damaged[path], files[point] = error.message, None
             continue
         files[point] = frozenset(file.path for file in manifest.files)
-        points.append(_facts(manifest, names.sha256_hex(data), row))
+        if instance not in keeping:
+            keeping[instance] = read_keeping(ports, instance)
+        points.append(_facts(manifest, names.sha256_hex(data), row, keeping[instance]))
     doubtful = {path.partition("/")[0]: path for path in damaged}
-    return Inventory(points=tuple(_doubt(point, doubtful) for point in points), files=files, damaged=damaged)
+    return Inventory(
+        points=tuple(_doubt(point, doubtful) for point in points),
+        files=files,
+        damaged=damaged,
+        regraded=frozenset((key, point_id) for key, found in keeping.items() for point_id in found.regrades),
+    )
 
 
 def find_unfinished(ports: Ports) -> Iterator[UnfinishedDeletion]:
@@ -235,19 +278,25 @@ def find_version(ports: Ports, container: str, path: str) -> str:
     return "" if blob is None else blob.version_id
 
 
-def _facts(manifest: Manifest, manifest_hash: str, row: RecoveryPoint | None) -> PointFacts:
-    problem = ""
+def _facts(manifest: Manifest, manifest_hash: str, row: RecoveryPoint | None, keeping: Keeping) -> PointFacts:
+    problem = keeping.problem
     if row is None:
         problem = NO_ENTRY
     elif row.manifest_hash != manifest_hash:
         problem = "its manifest is not the one that was sealed"
+    regrade = keeping.regrades.get(manifest.point_id)
     return PointFacts(
         instance=manifest.instance,
         point_id=manifest.point_id,
         chain=manifest.chain,
         recovery_point_time=manifest.recovery_point_time,
-        expiry_time=manifest.expiry_time,
+        expiry_time=regrade.expiry_time if regrade else manifest.expiry_time,
         manifest_hash=manifest_hash,
+        tag=regrade.tag if regrade else manifest.tag,
+        because=regrade.because if regrade else manifest.tagging.get("because", ""),
+        day=regrade.day if regrade else manifest.tagging.get("day", ""),
+        regime=keeping.regime,
+        holds=tuple(sorted({*keeping.holds, *(row.holds if row else ())})),
         is_good=not problem,
         readers=0 if row is None else row.readers,
         problem=problem,

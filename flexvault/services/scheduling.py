@@ -8,7 +8,7 @@ from flexvault.domain.errors import AlreadyExistsError, PermanentError, RowChang
 from flexvault.domain.instance import Instance, ProtectionState, StoredPolicy
 from flexvault.domain.job import Operation
 from flexvault.domain.open_job import OpenJob
-from flexvault.domain.policy import DEFAULT_TAG, Policy, parse_policy
+from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.rows import Change, Insert, Replace, Row
 from flexvault.domain.schedule import due_slots, next_slot
 from flexvault.ports import Orchestrations
@@ -91,7 +91,7 @@ def claim_newest_slot(
     job = backup_job(
         instance,
         stored,
-        DEFAULT_TAG,
+        "",
         job_id=names.slot_job_id(instance.key, slot),
         not_before=pace.next_start(subscription_of(instance), max(slot, now)),
         slot=slot,
@@ -116,10 +116,13 @@ def backup_job(
     not_before: datetime,
     slot: datetime | None = None,
 ) -> NewJob:
-    """Describe a backup job; without a slot it is one that a person asked for."""
+    """Describe a backup job; without a slot it is one that a person asked for, with its tag.
+
+    A slot's tag is known once the backup has succeeded.
+    """
     policy = parse_policy(stored.properties)
     follower = next_slot(policy.intervals, policy.zone, slot or not_before)
-    shown = {"slot": slot.isoformat()} if slot else {}
+    shown = {"slot": slot.isoformat()} if slot else {"tag": tag}
     return NewJob(
         job_id=job_id,
         operation=Operation.BACKUP,
@@ -127,7 +130,7 @@ def backup_job(
         instance=instance.key,
         not_before=not_before,
         is_user_triggered=slot is None,
-        facts=instance_facts(instance, stored, rule_name=policy.rule_name, tag=tag, **shown),
+        facts=instance_facts(instance, stored, rule_name=policy.rule_name, **shown),
         state={
             "subscription": subscription_of(instance),
             "policy_seq": stored.journal_seq,

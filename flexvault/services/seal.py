@@ -66,9 +66,17 @@ def sealed_draft(manifest: Manifest, stored: bytes, now: datetime) -> Draft:
         "size_bytes": manifest.size_bytes,
         "manifest_hash": names.sha256_hex(stored),
         "chain": manifest.chain,
+        **_tagging_of(manifest),
         "sealed_at": now.isoformat(),
     }
     return Draft(stream=manifest.instance, type="Sealed", key=manifest.point_id, body=body)
+
+
+def _tagging_of(manifest: Manifest) -> dict[str, str]:
+    if not manifest.tagging:
+        return {}
+    judged_at = manifest.tagging.get("judgedAt", "")
+    return {"because": manifest.tagging["because"], "day": manifest.tagging["day"], "judged_at": judged_at}
 
 
 def _create_or_read(run: StepRun, path: str) -> bytes:
@@ -105,6 +113,7 @@ def _build(run: StepRun) -> Manifest:
         policy={"name": state["policy_name"], "journalSeq": state["policy_seq"]},
         files=files,
         warnings=tuple(state.get("warnings", [])),
+        tagging=state["recovery"].get("tagging", {}),
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexvault.domain.retention import Decision, PointFacts, judge
+from flexvault.domain.retention_texts import explain
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OLD = PointFacts(
@@ -27,15 +28,15 @@ NEW = replace(OLD, point_id="new", recovery_point_time=NOW - timedelta(days=1), 
     [
         pytest.param(OLD, [NEW], Decision.EXPIRE, "expired", id="expired"),
         pytest.param(replace(OLD, expiry_time=NOW), [NEW], Decision.EXPIRE, "expired", id="expires at this moment"),
-        pytest.param(NEW, [], Decision.KEEP, "expires 2026-06-30", id="not yet expired"),
-        pytest.param(OLD, [], Decision.KEEP, "newest good point", id="expired, but the newest good one"),
+        pytest.param(NEW, [], Decision.KEEP, "kept until 2026-06-30", id="not yet expired"),
+        pytest.param(OLD, [], Decision.KEEP, "newest good", id="expired, but the newest good one"),
         pytest.param(OLD, [replace(NEW, is_good=False)], Decision.KEEP, "newest good", id="the newer one is not good"),
         pytest.param(OLD, [replace(NEW, chain="d")], Decision.KEEP, "newest good", id="the newer one is another chain"),
         pytest.param(
             OLD, [replace(NEW, instance="j")], Decision.KEEP, "newest good", id="the newer one is another instance's"
         ),
         pytest.param(replace(OLD, is_good=False), [NEW], Decision.EXPIRE, "expired", id="a bad one goes in its time"),
-        pytest.param(replace(OLD, is_held=True), [NEW], Decision.BLOCKED, "legal hold", id="held"),
+        pytest.param(replace(OLD, holds=("case-7",)), [NEW], Decision.BLOCKED, "legal hold", id="held"),
         pytest.param(replace(OLD, readers=2), [NEW], Decision.BLOCKED, "2 running restore", id="being read"),
         pytest.param(
             replace(OLD, immutable_until=NOW + timedelta(days=1)), [NEW], Decision.BLOCKED, "immutable", id="immutable"
@@ -48,12 +49,12 @@ NEW = replace(OLD, point_id="new", recovery_point_time=NOW - timedelta(days=1), 
 def test_a_verdict_has_its_reason(point: PointFacts, others: list[PointFacts], decision: Decision, reason: str):
     verdict = next(verdict for verdict in judge([point, *others], NOW) if verdict.point == point)
     assert verdict.decision is decision
-    assert reason in verdict.reasons[0]
+    assert reason in explain(verdict)
 
 
 def test_every_reason_that_blocks_is_named():
-    blocked = replace(OLD, is_held=True, readers=1, immutable_until=NOW + timedelta(days=1))
-    assert len(next(verdict for verdict in judge([blocked, NEW], NOW) if verdict.point == blocked).reasons) == 3
+    blocked = replace(OLD, holds=("case-7",), readers=1, immutable_until=NOW + timedelta(days=1))
+    assert len(next(verdict for verdict in judge([blocked, NEW], NOW) if verdict.point == blocked).reasons) == 4
 
 
 times = st.integers(-400, 400).map(lambda days: NOW + timedelta(days=days))
@@ -66,7 +67,7 @@ facts = st.builds(
     expiry_time=times,
     manifest_hash=st.just("h"),
     is_good=st.booleans(),
-    is_held=st.booleans(),
+    holds=st.sampled_from([(), (), ("case-7",)]),
     immutable_until=st.none() | times,
     readers=st.integers(0, 2),
 )
@@ -90,7 +91,7 @@ def test_the_newest_good_point_of_every_chain_is_never_expired(points: list[Poin
 def test_a_hold_a_reader_and_immutability_always_win(points: list[PointFacts]):
     gone = expired(points)
     for point in points:
-        if point.is_held or point.readers or (point.immutable_until and point.immutable_until > NOW):
+        if point.holds or point.readers or (point.immutable_until and point.immutable_until > NOW):
             assert point.point_id not in gone
 
 

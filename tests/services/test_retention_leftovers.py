@@ -13,7 +13,7 @@ from flexvault.domain.manifest import Manifest
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.scheduling import tick
-from tests.builders import MONDAY, World, protect, run_jobs, world
+from tests.builders import MONDAY, World, let_pass, protect, run_jobs, world
 
 
 def back_up(vault: World, days: int) -> None:
@@ -50,7 +50,7 @@ def protected() -> World:
 def test_a_deletion_that_stopped_midway_is_finished_by_the_next_plan(protected: World):
     back_up(protected, 0)
     back_up(protected, 1)
-    protected.clock.advance(timedelta(days=40))
+    let_pass(protected, timedelta(days=40))
     protected.memory.faults.fail_next("vault_cleaner.delete", PermanentError("the account is read-only"))
     assert retain(protected) is JobStatus.FAILED
     instance = protected.instance().key
@@ -80,7 +80,7 @@ def test_files_of_a_failed_attempt_go_after_they_were_kept_long_enough(protected
 def test_a_refusal_to_read_a_manifest_deletes_nothing(protected: World):
     back_up(protected, 0)
     before = files(protected)
-    protected.clock.advance(timedelta(days=40))
+    let_pass(protected, timedelta(days=40))
     protected.memory.faults.fail_next("vault_reader.read", TransientError("storage refuses"))
 
     begin_retention(protected.vault, protected.memory.orchestrations)
@@ -97,7 +97,7 @@ def test_no_version_of_a_deleted_point_stays_behind_its_base_name(dies_after: in
     back_up(vault, 0)
     back_up(vault, 1)
     kept = all_versions(vault)
-    vault.clock.advance(timedelta(days=40))
+    let_pass(vault, timedelta(days=40))
     if dies_after is not None:
         for _ in range(dies_after):
             vault.memory.faults.run_next("vault_cleaner.delete", lambda: None)

@@ -14,7 +14,7 @@ from flexvault.domain.rows import Delete
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
 from flexvault.services.retention_plan import find_unsealed
-from tests.builders import World, protect, world
+from tests.builders import World, let_pass, protect, world
 from tests.services.invariants import entries
 from tests.services.test_retention_leftovers import back_up, files, retain
 
@@ -48,7 +48,7 @@ def put_manifest(vault: World, instance: str, stored: dict[str, Any]) -> None:
 
 
 def test_a_lost_row_does_not_bring_a_deleted_point_back(vault: World):
-    vault.clock.advance(timedelta(days=60))
+    let_pass(vault, timedelta(days=60))
     for _ in range(len(files(vault)) // 3):
         vault.memory.faults.run_next("vault_cleaner.delete", lambda: None)
     vault.memory.faults.fail_next("vault_cleaner.delete", PermanentError("no"))
@@ -66,7 +66,7 @@ def test_a_lost_row_does_not_bring_a_deleted_point_back(vault: World):
 
 
 def test_a_lost_row_does_not_forget_who_reads_a_point(vault: World):
-    vault.clock.advance(timedelta(days=60))
+    let_pass(vault, timedelta(days=60))
     instance = vault.instance().key
     point = catalog.list_points(vault.vault.ports, instance)[-1]
     body = {"job_id": point.job_id, "point_id": point.point_id, "instance": instance}
@@ -112,7 +112,7 @@ def test_a_copied_manifest_of_a_deleted_point_stops_nothing(vault: World):
     oldest = catalog.list_points(vault.vault.ports, instance)[-1]
     path = blob_names.manifest_path(instance, oldest.point_id)
     put_manifest(vault, instance, json.loads(vault.memory.storage.read(VAULT, blob_names.MANIFESTS, path)))
-    vault.clock.advance(timedelta(days=60))
+    let_pass(vault, timedelta(days=60))
 
     assert [retain(vault) for _ in range(3)] == [JobStatus.COMPLETED_WITH_WARNINGS] * 3
 
@@ -124,6 +124,6 @@ def test_files_below_another_points_manifest_are_never_taken_for_unsealed(vault:
     point = blob_names.point_prefix(instance, "0" * 32)
     path = files(vault, newest)[0].replace(newest, point)
     vault.memory.storage.put(VAULT, blob_names.POINTS, path, b"x")
-    vault.clock.advance(timedelta(days=60))
+    let_pass(vault, timedelta(days=60))
 
     assert list(find_unsealed(vault.vault, vault.clock.storage_now(), within=point)) == []

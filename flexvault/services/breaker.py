@@ -1,0 +1,89 @@
+"""The breaker's memory: what earlier plans announced, and whether retention waits for a release."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flexvault.domain import blob_names, names, row_keys
+from flexvault.domain.breaker import EarlierPlan, PointKey, Trip, read_earlier, read_known
+from flexvault.domain.errors import IntegrityError, NotFoundError
+from flexvault.ports import Ports
+from flexvault.services.journal import Draft, append
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerState:
+    """Whether retention waits for a release."""
+
+    is_tripped: bool = False
+    plan: str = ""
+    """Path of the plan that tripped it."""
+    plan_hash: str = ""
+    tripped_at: datetime | None = None
+    trips: tuple[Mapping[str, str], ...] = ()
+    released_at: datetime | None = None
+    journal_seq: int = 0
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "BreakerState":
+        """Read the row."""
+        return cls(
+            is_tripped=values["is_tripped"],
+            plan=values["plan"],
+            plan_hash=values["plan_hash"],
+            tripped_at=values["tripped_at"],
+            trips=tuple(json.loads(values["trips"])),
+            released_at=values.get("released_at"),
+            journal_seq=values["journal_seq"],
+        )
+
+
+def read_breaker(ports: Ports) -> BreakerState:
+    """Answer how the breaker stands; one that never tripped has no row."""
+    row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.BREAKER)
+    return BreakerState() if row is None else BreakerState.from_values(row.values)
+
+
+def find_earlier_plan(ports: Ports, as_of: datetime) -> EarlierPlan | None:
+    """Answer the newest plan before a moment that did not trip, or nothing when there is none."""
+    paths = sorted((blob.name for blob in ports.vault_reader.list_blobs(blob_names.PLANS, "")), reverse=True)
+    for path in paths:
+        plan = _read_plan(ports, path)
+        if plan.get("version") == 1 or plan["trips"] or datetime.fromisoformat(plan["asOf"]) >= as_of:
+            continue
+        return read_earlier(plan)
+    return None
+
+
+def read_released(
+    ports: Ports, state: BreakerState, earlier: EarlierPlan | None, as_of: datetime
+) -> Collection[PointKey]:
+    """Answer what a person allowed to delete by releasing the breaker, until a plan after it did not trip.
+
+    Raises:
+        IntegrityError: The released plan is not the one that tripped.
+    """
+    if state.is_tripped or state.released_at is None or (earlier and earlier.as_of >= state.released_at):
+        return frozenset()
+    data = ports.vault_reader.read(blob_names.PLANS, state.plan)
+    if names.sha256_hex(data) != state.plan_hash:
+        raise IntegrityError("the released retention plan is not the one that was stored", target=state.plan)
+    return read_known(json.loads(data), as_of)
+
+
+def trip_breaker(ports: Ports, path: str, plan_hash: str, trips: Collection[Trip]) -> None:
+    """Stop retention until a person releases it; a plan that meets a tripped breaker changes nothing."""
+    if read_breaker(ports).is_tripped:
+        return
+    body = {"plan": path, "plan_hash": plan_hash, "trips": [trip.to_json() for trip in trips]}
+    draft = Draft(stream=blob_names.VAULT_STREAM, type="BreakerTripped", key=plan_hash, body=body)
+    append(ports, draft, by_retention=True)
+
+
+def _read_plan(ports: Ports, path: str) -> Mapping[str, Any]:
+    try:
+        return json.loads(ports.vault_reader.read(blob_names.PLANS, path))
+    except (NotFoundError, ValueError):
+        return {"version": 1}  # no plan that can tell anything: the next older one does

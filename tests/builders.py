@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,6 +87,27 @@ def policy_properties(
             },
         ],
     }
+
+
+def add_tag(properties: dict[str, Any], name: str, priority: int, keep_for: str, **criterion: Any) -> dict[str, Any]:
+    """The same policy with one more tag, of one criterion, and its retention rule; without a criterion only the rule."""
+    added = deepcopy(properties)
+    backup, *_ = added["policyRules"]
+    if criterion:
+        backup["trigger"]["taggingCriteria"].append(
+            {
+                "isDefault": False,
+                "taggingPriority": priority,
+                "tagInfo": {"tagName": name},
+                "criteria": [{"objectType": "ScheduleBasedBackupCriteria", **criterion}],
+            }
+        )
+    lifecycle = deepcopy(added["policyRules"][1]["lifecycles"][0])
+    lifecycle["deleteAfter"]["duration"] = keep_for
+    added["policyRules"].append(
+        {"name": name, "objectType": "AzureRetentionRule", "isDefault": False, "lifecycles": [lifecycle]}
+    )
+    return added
 
 
 def tiny_archive(database: str = "orders", rows: bytes = b"1\tone\n2\ttwo\n", tables: Sequence[str] = ()) -> bytes:

@@ -86,3 +86,14 @@ RESTORE: Shape = {
     },
 }
 VALIDATE_RESTORE: Shape = {"restoreRequestObject": RESTORE}
+
+SIMULATE_POLICY: Shape = {
+    "policy": None,
+    "from": None,
+    "until": None,
+    "years": None,
+    "failures": None,
+    "serverSizeBytes": None,
+    "growthPerYear": None,
+}
+RETENTION_PREVIEW: Shape = {"backupInstance": None, "policy": None, "until": None}

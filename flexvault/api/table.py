@@ -17,6 +17,7 @@ from flexvault.api.policies import delete_policy, get_policy, list_policies, put
 from flexvault.api.resource_ids import PROVIDER
 from flexvault.api.restores import restore, validate_restore
 from flexvault.api.roles import Role
+from flexvault.api.simulations import simulate_policy
 from flexvault.api.vaults import get_alive, get_vault
 
 SUB = f"/subscriptions/{{subscription}}/providers/{PROVIDER}"
@@ -61,6 +62,7 @@ def _row(
 
 OPERATIONS: tuple[ApiOperation, ...] = (
     _row("GET", "/vault/alive", "alive/read", None, get_alive, 200),
+    _row("POST", "/vault/simulatePolicy", "vault/simulatePolicy/action", READER, simulate_policy, 200),
     _row("GET", V, f"{BV}/read", READER, get_vault, 200),
     _row("GET", POLICIES, f"{BP}/read", READER, list_policies, 200),
     _row("GET", POLICIES + "/{policy}", f"{BP}/read", READER, get_policy, 200),

@@ -11,6 +11,11 @@ def wire_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}0Z"
 
 
+def plain_time(moment: datetime) -> str:
+    """Write a time in UTC as RFC 3339, with a fraction only where there is one."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def wire_duration(duration: timedelta) -> str:
     """Write an ISO 8601 duration of hours, minutes and seconds, such as `PT2M5.65S`."""
     seconds = max(duration, timedelta()).total_seconds()

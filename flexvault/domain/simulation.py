@@ -11,7 +11,7 @@ from flexvault.domain.policy import Policy
 from flexvault.domain.schedule import due_slots, instant_of
 from flexvault.domain.tagging import Because, Occasion, match_tags
 
-MOST_POINTS = 200_000
+MOST_POINTS = 100_000
 _LOOK_BACK = timedelta(days=400)
 _YEAR = timedelta(days=365.2425)
 _TICK = timedelta(microseconds=1)

@@ -20,6 +20,8 @@ ONE_INSTANT_IS_ONE_SLOT = True
 """Two intervals that are due at one instant are one slot."""
 MOVED_SLOT_IS_JUDGED_WHERE_IT_RUNS = True
 """By the local date of its instant, not by the wall time that was meant."""
+SCHEDULE_TIMES_ARE_WHAT_THE_CLOCK_SHOWS = True
+"""When the slot runs; a time that the clocks swallowed on that day is the gap's end."""
 HOURS_ARE_ELAPSED = True
 """An interval of hours counts elapsed time from its anchor."""
 REFUSED_UNITS = ("M", "Y", "TM", "TS")

@@ -72,4 +72,5 @@ def _find_shorter_kept(old: Policy, new: Policy) -> Sequence[str]:
 
 
 def _judge(policy: Policy, slot: datetime, last: datetime | None) -> TagMatch:
-    return match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_at=last))[0]
+    last_on = last.astimezone(policy.zone).date() if last else None
+    return match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_on=last_on))[0]

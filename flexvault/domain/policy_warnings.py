@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from flexvault.domain.policy import Policy
 from flexvault.domain.schedule import due_slots
@@ -48,13 +48,13 @@ def _try_out(policy: Policy) -> tuple[set[str], set[str]]:
     begin = max(anchor, datetime(leap_year, 1, 1, tzinfo=UTC) if anchor.year != leap_year else anchor)
     matching: set[str] = set()
     chosen: set[str] = set()
-    last: datetime | None = None
+    last: date | None = None
     slots = due_slots(policy.intervals, policy.zone, begin - timedelta(microseconds=1), begin + SPAN)
     for slot in slots[:MOST_SLOTS]:
-        found = match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_at=last))
+        found = match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_on=last))
         matching.update(match.tag for match in found)
         chosen.add(found[0].tag)
-        last = slot
+        last = found[0].day
         if len(chosen) == len(policy.tags):
             break
     return matching, chosen

@@ -65,7 +65,7 @@ def simulate(
     last = _last_success_before(policy, begin, failures)
     created: list[SimulatedPoint] = []
     for slot in _successes(policy, begin, end, failures):
-        matches = match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_at=last))
+        matches = match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_on=last))
         chosen = matches[0]
         created.append(
             SimulatedPoint(
@@ -78,7 +78,7 @@ def simulate(
                 deleted_at=None,
             )
         )
-        last = slot
+        last = chosen.day if last is None else max(last, chosen.day)
     return tuple(_with_ends(created, end))
 
 
@@ -127,18 +127,16 @@ def _successes(policy: Policy, begin: datetime, end: datetime, failures: Collect
             yield slot
 
 
-def _last_success_before(policy: Policy, begin: datetime, failures: Collection[date]) -> datetime | None:
+def _last_success_before(policy: Policy, begin: datetime, failures: Collection[date]) -> date | None:
     first = min(interval.anchor for interval in policy.intervals)
     back = _LOOK_BACK
     while True:
         since = max(first, begin - back) if begin.toordinal() > back.days else first
         if since >= begin:
             return None
-        found = list(_successes(policy, since, begin, failures))
-        if found:
-            return found[-1]
-        if since == first:
-            return None
+        found = [slot.astimezone(policy.zone).date() for slot in _successes(policy, since, begin, failures)]
+        if found or since == first:
+            return max(found, default=None)
         back *= 4
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 from flexvault.domain.schedule import instant_of
@@ -88,8 +88,8 @@ class Occasion:
     judged_at: datetime
     """Aware; its slot, or when it ran if it ran late."""
     slot: datetime
-    last_success_at: datetime | None
-    """Where the newest earlier successful scheduled backup of the same server was judged; nothing for the first."""
+    last_success_on: date | None
+    """The latest local date by which an earlier successful scheduled backup of the same server was judged, if any."""
 
 
 def match_tags(rules: Sequence[TagRule], zone: tzinfo, occasion: Occasion) -> tuple[TagMatch, ...]:
@@ -101,7 +101,7 @@ def match_tags(rules: Sequence[TagRule], zone: tzinfo, occasion: Occasion) -> tu
         occasion: The backup.
     """
     day = occasion.judged_at.astimezone(zone).date()
-    last = occasion.last_success_at.astimezone(zone).date() if occasion.last_success_at else None
+    last = occasion.last_success_on
     found: list[TagMatch] = []
     for rule in rules:
         because = _match_rule(rule, zone, occasion, day, last)
@@ -138,7 +138,7 @@ def _is_first(kind: Because, day: date, last: date | None) -> bool:
     if kind is Because.ALL_BACKUP:
         return True
     period = _PERIODS[kind]
-    # Periods follow each other, so the newest earlier success tells of all of them.
+    # Periods follow each other, so the latest date of an earlier success tells of all of them.
     return last is None or period(last) < period(day)
 
 
@@ -164,6 +164,13 @@ def is_last_day(day: date, zone: tzinfo) -> bool:
 
 
 def _is_named_time(criterion: Criterion, slot: datetime, zone: tzinfo) -> bool:
-    """A wall time that the clocks moved on the slot's date is the moment to which it was moved."""
-    day = slot.astimezone(zone).date()
-    return any(instant_of(datetime.combine(day, moment), zone) == slot for moment in criterion.times)
+    """A slot is at the time that the clock shows, and at one that the clocks swallowed if it is the gap's end."""
+    wall = slot.astimezone(zone)
+    if wall.time() in criterion.times:
+        return True
+    return any(_is_gaps_end(datetime.combine(wall.date(), moment), slot, zone) for moment in criterion.times)
+
+
+def _is_gaps_end(wall: datetime, slot: datetime, zone: tzinfo) -> bool:
+    is_swallowed = wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall
+    return is_swallowed and instant_of(wall, zone) == slot

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 from flexvault.domain.decisions import CATCH_UP_AFTER
@@ -50,12 +50,12 @@ def tag_backup(ports: Ports, opened: OpenJob, policy: Policy, ran_at: datetime) 
     due_at = datetime.fromisoformat(slot)
     judged_at = ran_at if ran_at - due_at > CATCH_UP_AFTER else due_at
     points = catalog.list_all_points(ports, opened.instance)
-    last = find_last_success(points, str(opened.state["server"]["chain"]))
-    occasion = Occasion(judged_at=judged_at, slot=due_at, last_success_at=last)
+    last = find_last_success(points, str(opened.state["server"]["chain"]), policy.zone)
+    occasion = Occasion(judged_at=judged_at, slot=due_at, last_success_on=last)
     return Tagged(match=match_tags(policy.tags, policy.zone, occasion)[0], judged_at=judged_at)
 
 
-def find_last_success(points: Iterable[RecoveryPoint], chain: str) -> datetime | None:
-    """Answer by which moment the newest scheduled point of a chain counts, also one that was deleted since."""
+def find_last_success(points: Iterable[RecoveryPoint], chain: str, zone: tzinfo) -> date | None:
+    """Answer the latest date by which a scheduled point of a chain was judged, also of one that was deleted since."""
     moments = [point.judged_at for point in points if point.chain == chain and point.judged_at is not None]
-    return max(moments, default=None)
+    return max((moment.astimezone(zone).date() for moment in moments), default=None)

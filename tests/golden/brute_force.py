@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tests.golden.clocks import Stretches, find_zone, instant_of, stretches, wall_time
@@ -212,13 +213,24 @@ def _matches(criterion: Json, slot: Slot, firsts: Mapping[str, set[datetime]], z
     if values := criterion.get("daysOfMonth"):
         verdicts.append(any(day.number == (last if value.get("isLast") else value["date"]) for value in values))
     if values := criterion.get("scheduleTimes"):
-        verdicts.append(any(slot.clock == _clock_of(value, zone) for value in values))
+        clocks = [_clock_of(value, zone) for value in values]
+        verdicts.append(any(slot.clock == clock or _is_swallowed(clock, slot, zone) for clock in clocks))
     return all(verdicts)
 
 
 def _clock_of(text: str, zone: str | None) -> time:
     """The time of day that an instant has in the zone on its own date."""
     return read_instant(text).replace(tzinfo=UTC).astimezone(find_zone(zone)).time()
+
+
+def _is_swallowed(clock: time, slot: Slot, zone: str | None) -> bool:
+    """SCHEDULE_TIMES_ARE_WHAT_THE_CLOCK_SHOWS: a time of the slot's day that a gap took is the gap's end."""
+    wall = datetime.combine(date(slot.day.year, slot.day.month, slot.day.number), clock)
+    seen = stretches(zone, slot.instant.year - 1, slot.instant.year + 1)
+    return any(
+        later.begin == slot.instant and earlier.end + earlier.offset <= wall < later.begin + later.offset
+        for earlier, later in pairwise(seen)
+    )
 
 
 # --- The end ---------------------------------------------------------------------------------------------------------

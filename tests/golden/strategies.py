@@ -13,8 +13,6 @@ from tests.golden.writing import policy_json, tag
 
 MORE_ZONES = ("America/Nuuk", "Asia/Gaza", "Atlantic/Azores", "+05:45", "")
 """A gap at the end of a day, four changes a year, a doubled midnight, an offset, and no zone."""
-STEADY_ZONES = ("UTC", "Asia/Kathmandu", "+05:45", "")
-"""Only here a time of day is asked for: of a moved or a doubled slot docs/policies.md does not say it."""
 NAMES = ("Yearly", "Monthly", "Weekly", "Daily")
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -71,7 +69,7 @@ def _some(*values: Any) -> st.SearchStrategy[list[Any]]:
     return st.lists(st.sampled_from(values), min_size=1, max_size=3, unique_by=str)
 
 
-def _criteria(times: list[str], *, is_steady: bool) -> st.SearchStrategy[dict[str, Any]]:
+def _criteria(times: list[str]) -> st.SearchStrategy[dict[str, Any]]:
     members: dict[str, st.SearchStrategy[Any]] = {
         "absoluteCriteria": _some("AllBackup", "FirstOfDay", "FirstOfWeek", "FirstOfMonth", "FirstOfYear"),
         "daysOfTheWeek": _some(*WEEKDAYS),
@@ -86,8 +84,6 @@ def _criteria(times: list[str], *, is_steady: bool) -> st.SearchStrategy[dict[st
         "scheduleTimes": _some(*times),
     }
     empty = st.sampled_from([{}, {"daysOfTheWeek": None}, {"monthsOfYear": []}])
-    if not is_steady:
-        del members["scheduleTimes"]
     chosen = st.lists(st.sampled_from([*members, "absoluteCriteria"]), min_size=1, max_size=3, unique=True)
     given = chosen.flatmap(lambda names: st.fixed_dictionaries({name: members[name] for name in names}))
     return st.builds(lambda more, found: {**more, **found}, empty, given)
@@ -104,7 +100,7 @@ def cases(draw: st.DrawFn) -> Case:
     schedule = draw(st.lists(intervals(zone, pivot), min_size=1, max_size=3, unique=True))
     times = [text.split("/")[1] for text in schedule] + ["2024-07-01T02:00:00Z"]
     names = draw(st.lists(st.sampled_from(NAMES), max_size=4, unique=True))
-    criteria = st.lists(_criteria(times, is_steady=zone in STEADY_ZONES), min_size=1, max_size=2)
+    criteria = st.lists(_criteria(times), min_size=1, max_size=2)
     tags = [tag(name, draw(st.integers(1, 4)), *draw(criteria)) for name in names]
     tags.insert(draw(st.integers(0, len(tags))), tag("Default", draw(st.sampled_from([3, 99])), is_default=True))
     properties = policy_json(zone, schedule, tags, {name: draw(DURATIONS) for name in ["Default", *names]})

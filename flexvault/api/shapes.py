@@ -86,3 +86,5 @@ RESTORE: Shape = {
     },
 }
 VALIDATE_RESTORE: Shape = {"restoreRequestObject": RESTORE}
+
+DECISION: Shape = {"reason": None}

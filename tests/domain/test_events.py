@@ -66,6 +66,24 @@ CLOSED: Mapping[str, Any] = {
     "warnings": [],
 }
 POLICY = {"name": "daily", "properties": {"objectType": "BackupPolicy"}, "schedule_changed": True}
+ASKED: Mapping[str, Any] = {
+    "approval_id": f"{'a' * 32}-0000",
+    "operation": "policy/write",
+    "path": "/vault/daily",
+    "author": {"oid": "author"},
+    "reasons": ["it keeps less"],
+    "before": {},
+    "after": {},
+    "target": {"table": "config", "partition": "vault", "key": "policy-daily"},
+    "target_seq": 10,
+    "expires_at": (AT + timedelta(hours=72)).isoformat(),
+}
+DECIDED: Mapping[str, Any] = {
+    "approval_id": ASKED["approval_id"],
+    "decision": "approved",
+    "reason": "",
+    "expires_at": (AT + timedelta(hours=24)).isoformat(),
+}
 
 
 def entry(kind: str, body: Mapping[str, Any], seq: int = 1, key: str = "") -> Entry:
@@ -131,7 +149,12 @@ def find(rows: MemoryRows, target: Target) -> Row:
 
 
 def picture(rows: MemoryRows) -> dict[str, dict[str, Any]]:
-    places = [(row_keys.CONFIG, "vault"), (row_keys.JOBS, "jobs"), (row_keys.POINTS, INSTANCE)]
+    places = [
+        (row_keys.CONFIG, "vault"),
+        (row_keys.JOBS, "jobs"),
+        (row_keys.POINTS, INSTANCE),
+        (row_keys.APPROVALS, "vault"),
+    ]
     return {
         f"{table}/{row.key}": dict(row.values)
         for table, partition in places
@@ -167,7 +190,13 @@ LIFE = [
     entry("PointDeleted", POINT, 9),
     entry("PolicyDeleted", {"name": "daily"}, 10),
 ]
-SEVERAL = [*LIFE, entry("ProtectionFailed", {**CONFIGURED, "error": {"code": "C"}}, 11)]
+SEVERAL = [
+    *LIFE,
+    entry("ProtectionFailed", {**CONFIGURED, "error": {"code": "C"}}, 11),
+    entry("ApprovalRequested", ASKED, 12),
+    entry("ApprovalDecided", DECIDED, 13),
+    entry("PolicyChanged", {**POLICY, "approval_id": ASKED["approval_id"]}, 14, key="approved"),
+]
 
 
 def test_every_kind_of_event_is_tried_here():

@@ -13,26 +13,18 @@ from flexvault.domain.errors import (
     NotAuthorizedError,
     NotFoundError,
     PermanentError,
-    TransientError,
 )
 from flexvault.domain.instance import ProtectionState
-from flexvault.domain.job import JobStatus
-from flexvault.domain.journal import Entry
 from flexvault.domain.rows import Merge
 from flexvault.services import catalog
 from flexvault.services.approvals import decide, get_approval, list_approvals
 from flexvault.services.policies import delete_policy, put_policy
-from flexvault.services.protection import ProtectionRequest, request_protection
 from flexvault.services.vault import Vault
-from tests.builders import ACTOR, INSTANCE_ID, SERVER_ID, World, policy_properties, protect, run_jobs
+from tests.builders import ACTOR, World, policy_properties, protect
+from tests.services.approving import APPROVER, LONG, OTHER, SHORT, approve, move, of_type, require_used_once, state
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
-from tests.services.invariants import entries, require_rest, require_whole_journal
-from tests.services.running import newest_job, protected, quietly, step
-
-APPROVER = {"oid": "oid-approver", "name": "Anna", "correlation_id": "c-2", "from": "203.0.113.9"}
-OTHER = {"oid": "oid-other", "name": "Otto", "correlation_id": "c-3"}
-SHORT = policy_properties(keep_for="P7D")
-LONG = policy_properties(keep_for="P2M")
+from tests.services.invariants import require_whole_journal
+from tests.services.running import protected, quietly
 
 
 def change(vault: Vault, properties: dict[str, Any] = SHORT, actor: dict[str, str] = ACTOR) -> None:
@@ -46,36 +38,8 @@ def ask(world: World, properties: dict[str, Any] = SHORT, actor: dict[str, str] 
     return refused.value.target
 
 
-def approve(world: World, approval_id: str) -> None:
-    assert decide(world.vault, approval_id, APPROVER, approve=True)[1] is ApprovalState.APPROVED
-
-
-def state(world: World, approval_id: str) -> ApprovalState:
-    return get_approval(world.vault, approval_id)[1]
-
-
 def stored(world: World) -> Any:
     return catalog.get_policy(world.vault.ports, "daily").properties
-
-
-def of_type(world: World, kind: str) -> list[Entry]:
-    return [entry for entry in entries(world, "vault") if entry.type == kind]
-
-
-def require_used_once(world: World, approval_id: str) -> None:
-    uses = [entry for entry in entries(world, "vault") if entry.type not in ASKING and names(entry, approval_id)]
-    assert len(uses) == 1
-    approval, now = get_approval(world.vault, approval_id)
-    assert now is ApprovalState.USED
-    assert (approval.used_event_id, approval.used_at) == (uses[0].event_id, uses[0].at)
-    assert (approval.used_by_stream, approval.used_by_seq) == ("vault", uses[0].seq)
-
-
-ASKING = {"ApprovalRequested", "ApprovalDecided"}
-
-
-def names(entry: Entry, approval_id: str) -> bool:
-    return entry.body.get("approval_id") == approval_id
 
 
 def test_a_weaker_policy_waits_for_a_second_person_and_then_succeeds_once():
@@ -363,112 +327,3 @@ def test_a_process_may_die_at_any_call_and_the_approval_is_used_once(after: bool
         assert len(of_type(world, "ApprovalRequested")) == 1, (call, name)
         assert len(of_type(world, "ApprovalDecided")) == 1, (call, name)
         require_whole_journal(world)
-
-
-# Another policy ------------------------------------------------------------------------------------------------------
-
-
-def move(vault: Vault, policy: str, key: str = "move", actor: dict[str, str] = ACTOR) -> None:
-    request = ProtectionRequest(
-        instance_id=INSTANCE_ID,
-        name="pg-orders",
-        server_id=SERVER_ID,
-        policy_name=policy,
-        properties={"friendlyName": "pg-orders"},
-    )
-    request_protection(vault, request, actor, key)
-
-
-def ask_to_move(world: World, policy: str = "short") -> str:
-    with pytest.raises(ApprovalRequiredError) as refused:
-        move(world.vault, policy)
-    return refused.value.target
-
-
-def with_short() -> World:
-    world = protected()
-    put_policy(world.vault, "short", SHORT, ACTOR)
-    return world
-
-
-def test_a_protected_instance_is_put_under_a_weaker_policy_only_with_an_approval():
-    world = with_short()
-    approval_id = ask_to_move(world)
-    assert world.open_jobs() == []
-    approve(world, approval_id)
-    move(world.vault, "short")
-    move(world.vault, "short")  # the client sends it again
-    run_jobs(world)
-    assert (world.instance().policy_name, world.instance().state) == ("short", ProtectionState.CONFIGURED)
-    require_used_once(world, approval_id)
-    require_rest(world)
-
-
-def test_an_instance_is_put_under_a_stronger_policy_by_one_person():
-    world = protected()
-    put_policy(world.vault, "long", LONG, ACTOR)
-    move(world.vault, "long")
-    run_jobs(world)
-    assert world.instance().policy_name == "long"
-    assert list_approvals(world.vault) == []
-
-
-def test_a_first_protection_needs_no_approval():
-    assert list_approvals(protected().vault) == []
-
-
-def test_an_approval_is_of_the_policy_as_the_approver_saw_it():
-    world = with_short()
-    approval_id = ask_to_move(world)
-    approve(world, approval_id)
-    put_policy(world.vault, "short", policy_properties(keep_for="P8D"), ACTOR)  # nobody follows it yet
-    assert ask_to_move(world) != approval_id
-
-
-def test_a_policy_that_is_weakened_while_an_instance_is_put_under_it_needs_an_approval():
-    world = protected()
-    put_policy(world.vault, "same", policy_properties(), ACTOR)
-    world.memory.faults.run_next("vault_writer.create", quietly(lambda: put_policy(world.vault, "same", SHORT, ACTOR)))
-    with pytest.raises(ConflictError, match="was changed while it was put under"):
-        move(world.vault, "same")
-    run_jobs(world)
-    assert (newest_job(world).status, world.instance().policy_name) == (JobStatus.FAILED, "daily")
-    assert world.instance().state is ProtectionState.CONFIGURED
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_process_may_die_at_any_call_of_an_approved_move(after: bool):
-    counted = Interruption()
-    quiet = with_short()
-    approve(quiet, ask_to_move(quiet))
-    move(interrupted(quiet.vault, counted), "short")
-    assert len(counted.calls) > 10
-    for call, name in enumerate(counted.calls):
-        world = with_short()
-        approval_id = ask_to_move(world)
-        approve(world, approval_id)
-        with pytest.raises(CrashError):
-            move(interrupted(world.vault, crash_at(call, after=after)), "short")
-        if world.open_jobs():
-            run_jobs(world)  # nobody sends it again: the job goes on alone
-        else:
-            move(world.vault, "short")
-            run_jobs(world)
-        assert world.instance().policy_name == "short", (call, name)
-        require_used_once(world, approval_id)
-        require_rest(world)
-
-
-def test_a_job_whose_approval_expired_before_it_could_use_it_fails_and_changes_nothing():
-    world = with_short()
-    approval_id = ask_to_move(world)
-    approve(world, approval_id)
-    world.memory.faults.fail_next("vault_writer.create", TransientError("503"))
-    with pytest.raises(TransientError):
-        move(world.vault, "short")
-    world.clock.advance(USABLE_FOR)
-    step(world)
-    run_jobs(world)
-    assert (newest_job(world).status, world.instance().policy_name) == (JobStatus.FAILED, "daily")
-    assert (newest_job(world).error or {})["code"] == "ApprovalRequired"
-    assert state(world, approval_id) is ApprovalState.EXPIRED

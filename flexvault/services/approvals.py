@@ -1,8 +1,8 @@
 """Critical changes: ask for a second person's approval, decide on it, use it once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -218,7 +218,7 @@ def decide(
 def _require_pending(approval: Approval, state: ApprovalState) -> None:
     if state is ApprovalState.PENDING:
         return
-    by = (approval.decider or {}).get("name", "somebody")
+    by = _decider(approval)
     text, hint = {
         ApprovalState.APPROVED: (f"was approved by {by}", "its author can send the request again now"),
         ApprovalState.REJECTED: (f"was rejected by {by}", f"have the author {_ASK_AGAIN}"),
@@ -233,11 +233,11 @@ def _needs_approval(approval: Approval, earlier: Approval | None) -> ApprovalReq
     history = "" if earlier is None else f" ({_tell_end(earlier)})"
     return ApprovalRequiredError(
         f"'{approval.operation}' on '{approval.path}' needs a second person, because "
-        f"{_join(approval.reasons)}; it waits as approval '{approval.id}'{history}",
+        f"{'; '.join(approval.reasons)}; it waits as approval '{approval.id}'{history}",
         target=approval.id,
         hint=f"have a person with the role Backup.Approver who is not the author approve it until "
         f"{approval.expires_at.isoformat()} with POST /api/vault/approvals/{approval.id}/approve, "
-        f"then send the same request again within {_hours(USABLE_FOR.total_seconds())} hours",
+        f"then send the same request again within {USABLE_FOR // timedelta(hours=1)} hours",
     )
 
 
@@ -245,19 +245,15 @@ def _tell_end(earlier: Approval) -> str:
     if earlier.used_event_id:
         return f"the one before, '{earlier.id}', was used"
     if earlier.decision == REJECTED:
-        by = (earlier.decider or {}).get("name", "somebody")
         why = f": {earlier.decision_reason}" if earlier.decision_reason else ""
-        return f"the one before, '{earlier.id}', was rejected by {by}{why}"
+        return f"the one before, '{earlier.id}', was rejected by {_decider(earlier)}{why}"
     unused = "nobody used" if earlier.decision == APPROVED else "nobody decided on"
     return f"the one before, '{earlier.id}', expired: {unused} it in time"
 
 
-def _join(reasons: Sequence[str]) -> str:
-    return "; ".join(reasons)
-
-
-def _hours(seconds: float) -> int:
-    return int(seconds // 3600)
+def _decider(approval: Approval) -> str:
+    decider = approval.decider or {}
+    return decider.get("name") or decider.get("oid") or "somebody"
 
 
 def _oid(actor: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from flexvault.adapters.memory.rows import MemoryRows
 from flexvault.domain import names, row_keys
+from flexvault.domain.approval_events import approval_target
 from flexvault.domain.events import EVENT_TYPES, Target
 from flexvault.domain.job import JobStatus, Operation, Step
 from flexvault.domain.journal import Entry
@@ -307,3 +308,14 @@ def test_slots_count_anew_only_if_the_schedule_restarts(restarts: bool, moved: b
     )
     assert schedule(rows)["slots_from"] == (AT + timedelta(days=9) if moved else AT)
     assert schedule(rows)["last_slot"] == AT
+
+
+def test_a_use_by_another_stream_marks_the_approval_once_and_leaves_its_number_alone():
+    rows = with_job()
+    project(rows, *SEVERAL[:-1])
+    use = {**POLICY, "approval_id": ASKED["approval_id"]}
+    project(rows, entry("PolicyChanged", use, 1), entry("PolicyChanged", use, 2, key="another"))
+    target = approval_target(ASKED["approval_id"])
+    assert EVENT_TYPES["PolicyChanged"].targets(INSTANCE, use)[-1] == target
+    values = find(rows, target).values
+    assert (values["used_by_stream"], values["used_by_seq"], values["journal_seq"]) == (INSTANCE, 1, 13)

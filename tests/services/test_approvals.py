@@ -282,6 +282,29 @@ def test_of_two_uses_at_once_one_counts():
     require_whole_journal(world)
 
 
+def test_an_approval_that_expires_while_it_is_being_used_is_not_used():
+    world = protected()
+    approval_id = ask(world)
+    approve(world, approval_id)
+
+    def let_it_expire_and_take_the_number() -> None:
+        world.clock.advance(USABLE_FOR)
+        put_policy(world.vault, "other", policy_properties(), ACTOR)
+
+    world.memory.faults.run_next("vault_writer.create", let_it_expire_and_take_the_number)
+    with pytest.raises(ApprovalRequiredError, match="Expired"):
+        change(world.vault)
+    assert (stored(world), state(world, approval_id)) == (policy_properties(), ApprovalState.EXPIRED)
+
+
+def test_an_approval_is_not_asked_for_by_what_was_changed_before_it_was_written():
+    world = protected()
+    world.memory.faults.run_next("vault_writer.create", quietly(lambda: change(world.vault, LONG)))
+    with pytest.raises(ConflictError, match="changed by somebody else"):
+        change(world.vault)
+    assert list_approvals(world.vault) == []
+
+
 def test_a_policy_that_an_instance_would_go_back_to_counts_as_used():
     world = protected()
     put_policy(world.vault, "long", LONG, ACTOR)

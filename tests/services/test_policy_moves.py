@@ -61,6 +61,20 @@ def test_an_approval_is_of_the_policy_as_the_approver_saw_it():
     assert ask_to_move(world) != approval_id
 
 
+def test_an_approved_move_to_a_policy_that_is_changed_at_that_moment_is_refused():
+    world = with_short()
+    approval_id = ask_to_move(world)
+    approve(world, approval_id)
+    shorter = policy_properties(keep_for="P7D", interval="R/2026-01-05T02:00:00+00:00/P1W")
+    world.memory.faults.run_next(
+        "vault_writer.create", quietly(lambda: put_policy(world.vault, "short", shorter, ACTOR))
+    )
+    with pytest.raises(ConflictError, match="was changed while it was put under"):
+        move(world.vault, "short")
+    run_jobs(world)
+    assert (newest_job(world).status, world.instance().policy_name) == (JobStatus.FAILED, "daily")
+
+
 def test_a_policy_that_is_weakened_while_an_instance_is_put_under_it_needs_an_approval():
     world = protected()
     put_policy(world.vault, "same", policy_properties(), ACTOR)

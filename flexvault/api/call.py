@@ -52,7 +52,9 @@ class Links:
 
     def to(self, path: str, **query: str) -> str:
         """Answer the URL of a resource path; header values must be ASCII, so everything else is escaped."""
-        pairs = {"api-version": self.api_version, **{f"${name}": value for name, value in query.items()}}
+        # The vault's own operations have no api-version.
+        version = {"api-version": self.api_version} if self.api_version else {}
+        pairs = {**version, **{f"${name}": value for name, value in query.items()}}
         return f"{self.origin}{quote(path)}?{urlencode(pairs, safe='$')}"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flexvault.domain.errors import (
     AlreadyExistsError,
+    ApprovalRequiredError,
     ConflictError,
     IntegrityError,
     InvalidInputError,
@@ -54,6 +55,7 @@ _STATUSES: tuple[tuple[type[VaultError], HTTPStatus], ...] = (
     # Not 500: SDKs repeat a 500 for minutes, and a point that was tampered with stays so.
     (IntegrityError, HTTPStatus.CONFLICT),
     (NotAuthorizedError, HTTPStatus.FORBIDDEN),
+    (ApprovalRequiredError, HTTPStatus.FORBIDDEN),
     (ThrottledError, HTTPStatus.TOO_MANY_REQUESTS),
     (TransientError, HTTPStatus.SERVICE_UNAVAILABLE),
     (PermanentError, HTTPStatus.BAD_REQUEST),

@@ -97,3 +97,4 @@ SIMULATE_POLICY: Shape = {
     "growthPerYear": None,
 }
 RETENTION_PREVIEW: Shape = {"backupInstance": None, "policy": None, "until": None}
+DECISION: Shape = {"reason": None}

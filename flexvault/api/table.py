@@ -7,6 +7,7 @@ HEAD and OPTIONS belong to no operation: they are answered with 405.
 from collections.abc import Callable
 from http import HTTPStatus
 
+from flexvault.api.approvals import approve, get_approval, list_approvals, reject
 from flexvault.api.backups import back_up
 from flexvault.api.call import Answer, ApiOperation, Call, LongRunning
 from flexvault.api.instances import get_instance, list_instances, put_instance, validate_for_backup
@@ -28,9 +29,10 @@ INSTANCES = V + "/backupInstances"
 ONE = INSTANCES + "/{instance}"
 STATUS, RESULTS = "/operationStatus/{operation}", "/operationResults/{operation}"
 AT = "/locations/{location}"
+APPROVALS = "/vault/approvals"
 
 BV, BI, BP = "backupVaults", "backupVaults/backupInstances", "backupVaults/backupPolicies"
-READER, OPERATOR, CONTRIBUTOR = Role.READER, Role.OPERATOR, Role.CONTRIBUTOR
+READER, OPERATOR, CONTRIBUTOR, APPROVER = Role.READER, Role.OPERATOR, Role.CONTRIBUTOR, Role.APPROVER
 # How the end is learnt, and how many seconds a client should wait before it looks (the real service's own numbers).
 SYNC = (LongRunning.NO, 0)
 POLL = (LongRunning.NO, 10)
@@ -63,6 +65,10 @@ def _row(
 OPERATIONS: tuple[ApiOperation, ...] = (
     _row("GET", "/vault/alive", "alive/read", None, get_alive, 200),
     _row("POST", "/vault/simulatePolicy", "vault/simulatePolicy/action", READER, simulate_policy, 200),
+    _row("GET", APPROVALS, "approvals/read", READER, list_approvals, 200),
+    _row("GET", APPROVALS + "/{approval}", "approvals/read", READER, get_approval, 200),
+    _row("POST", APPROVALS + "/{approval}/approve", "approvals/approve/action", APPROVER, approve, 200),
+    _row("POST", APPROVALS + "/{approval}/reject", "approvals/reject/action", APPROVER, reject, 200),
     _row("GET", V, f"{BV}/read", READER, get_vault, 200),
     _row("GET", POLICIES, f"{BP}/read", READER, list_policies, 200),
     _row("GET", POLICIES + "/{policy}", f"{BP}/read", READER, get_policy, 200),

@@ -100,6 +100,12 @@ class NotAuthorizedError(PermanentError):
     default_code = "AuthorizationFailed"
 
 
+class ApprovalRequiredError(PermanentError):
+    """A second person must approve the change first (403); `target` is the id of the approval that waits."""
+
+    default_code = "ApprovalRequired"
+
+
 class IntegrityError(PermanentError):
     """Stored bytes are not what was recorded."""
 

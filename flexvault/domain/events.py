@@ -4,47 +4,15 @@ A projection gets the rows as they are and answers changes by their ETags; it an
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from flexvault.domain import blob_names, row_keys
+from flexvault.domain.approval_events import APPROVAL_EVENTS, usable_with_approval
+from flexvault.domain.event_type import Batch, EventType, Rows, Target
 from flexvault.domain.journal import Entry
 from flexvault.domain.rows import Change, Delete, Insert, Merge, Replace, Row
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A row that an event reads or changes."""
-
-    table: str
-    partition: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """Changes of one partition, carried out together."""
-
-    table: str
-    partition: str
-    changes: tuple[Change, ...]
-
-
-type Rows = Mapping[Target, Row | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventType:
-    """One kind of event."""
-
-    name: str
-    done_member: str
-    """The member of the first target row that holds the id of this event once it is projected."""
-    targets: Callable[[str, Mapping[str, Any]], tuple[Target, ...]]
-    """(stream, body) -> rows; the first one tells whether the event is done."""
-    project: Callable[[Entry, Rows], Sequence[Batch]]
 
 
 def _job(body: Mapping[str, Any]) -> Target:
@@ -225,6 +193,11 @@ def policy_target(name: str) -> Target:
     return _config(row_keys.policy_row(name))
 
 
+def instance_target(instance: str) -> Target:
+    """Answer the row of a backup instance."""
+    return _config(row_keys.instance_row(instance))
+
+
 def _requested_targets(stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
     return (*_protection_targets(stream, body), policy_target(body["policy_name"]))
 
@@ -365,11 +338,13 @@ def _closing_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...
 
 
 _TYPES = (
-    EventType(
-        name="PolicyChanged",
-        done_member="change_event_id",
-        targets=lambda _stream, body: (_config(row_keys.policy_row(body["name"])),),
-        project=_policy_changed,
+    usable_with_approval(
+        EventType(
+            name="PolicyChanged",
+            done_member="change_event_id",
+            targets=lambda _stream, body: (_config(row_keys.policy_row(body["name"])),),
+            project=_policy_changed,
+        )
     ),
     EventType(
         name="PolicyDeleted",
@@ -377,11 +352,13 @@ _TYPES = (
         targets=lambda _stream, body: (_config(row_keys.policy_row(body["name"])),),
         project=_policy_deleted,
     ),
-    EventType(
-        name="ProtectionRequested",
-        done_member="requested_event_id",
-        targets=_requested_targets,
-        project=_protection_requested,
+    usable_with_approval(
+        EventType(
+            name="ProtectionRequested",
+            done_member="requested_event_id",
+            targets=_requested_targets,
+            project=_protection_requested,
+        )
     ),
     EventType(
         name="ProtectionConfigured",
@@ -438,6 +415,7 @@ _TYPES = (
         project=_breaker_released,
     ),
     EventType(name="JobClosed", done_member="closed_event_id", targets=_closing_targets, project=_job_closed),
+    *APPROVAL_EVENTS,
 )
 EVENT_TYPES: Mapping[str, EventType] = {event.name: event for event in _TYPES}
 

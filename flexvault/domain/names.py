@@ -6,7 +6,7 @@ A repeated step finds what its first run did because no name is ever drawn at ra
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -99,6 +99,16 @@ def event_id(stream: str, kind: str, key: str) -> str:
 def request_key(operation: str, path: str, body: Any, client_request_id: str) -> str:
     """Name a client's request, so that its repetition meets the first one's answer."""
     return sha256_hex(canonical_json([operation, path.lower(), body, client_request_id]))[:40]
+
+
+def approval_key(oid: str, operation: str, path: str, body: Any, target: Sequence[str | int]) -> str:
+    """Name what an approval covers: who asks for what, and the state of the row that it would change."""
+    return sha256_hex(canonical_json([oid, operation, path.lower(), body, list(target)]))[:32]
+
+
+def approval_id(key: str, earlier: int) -> str:
+    """Name one approval of a request, counted by the earlier ones that have ended."""
+    return f"{key}-{earlier:04d}"
 
 
 def operation_id(operation: str, key: str) -> str:

@@ -4,11 +4,13 @@ Both policies are judged on the slots of both, so a weaker tag, a removed one, a
 found the same way: by a backup that would be kept less long.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flexvault.domain.durations import is_sometimes_shorter
-from flexvault.domain.policy import Policy
+from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.schedule import due_slots, gaps_between_slots
 from flexvault.domain.tagging import Occasion, TagMatch, match_tags
 
@@ -25,6 +27,19 @@ def find_weakenings(old: Policy, new: Policy) -> tuple[str, ...]:
     What neither is surely longer, as P1M and P30D, counts as weaker: a person looks at it.
     """
     return (*_find_rarer_backups(old, new), *_find_shorter_rules(old, new), *_find_shorter_kept(old, new))
+
+
+def find_weakenings_of(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> tuple[str, ...]:
+    """Compare the properties of two stored policies; what this version cannot read may keep less in any way."""
+    try:
+        before = parse_policy(old)
+    except InvalidInputError:
+        return ("this version cannot read the present policy, so it cannot say that the new one keeps as much",)
+    try:
+        after = parse_policy(new)
+    except InvalidInputError:
+        return ("this version cannot read the new policy, so it cannot say that it keeps as much",)
+    return find_weakenings(before, after)
 
 
 def _find_rarer_backups(old: Policy, new: Policy) -> Iterator[str]:

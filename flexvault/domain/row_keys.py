@@ -14,6 +14,7 @@ TABLES = (CONFIG, JOBS, POINTS, OPERATIONS, APPROVALS, BLOCKS)
 VAULT_PARTITION = "vault"
 HEADS_PARTITION = "heads"
 JOBS_PARTITION = "jobs"
+APPROVALS_PARTITION = "vault"
 
 POLICY, INSTANCE, SERVER = "policy-", "instance-", "server-"
 OPEN, SCHEDULE, REQUEST, MISSED = "open-", "schedule-", "req-", "missed-"

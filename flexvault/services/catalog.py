@@ -94,6 +94,18 @@ def list_instances(ports: Ports) -> Iterator[Instance]:
         yield Instance.from_values(row.values)
 
 
+def list_policy_users(ports: Ports, policy_name: str) -> list[str]:
+    """Answer the names of the instances under a policy, also of those that go back to it should their change fail."""
+    end = row_keys.prefix_end(row_keys.INSTANCE)
+    users: list[str] = []
+    for row in ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.INSTANCE, end=end):
+        before: dict[str, str] = json.loads(str(row.values.get("before_change") or "{}"))
+        followed = {str(row.values["policy_name"]).lower(), before.get("policy_name", "").lower()}
+        if policy_name.lower() in followed:
+            users.append(str(row.values["instance_name"]))
+    return users
+
+
 def find_server_claim(ports: Ports, server_id: str) -> str | None:
     """Answer the key of the instance that protects a server."""
     row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.server_row(server_id))

@@ -36,6 +36,11 @@ class Draft:
     check: Callable[[Rows], None] = _accept
     """Raises when the rows as of the head forbid the event; read again after every lost race."""
 
+    @property
+    def event_id(self) -> str:
+        """Answer the id of the event."""
+        return names.event_id(self.stream, self.type, self.key)
+
 
 def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
     """Append an event once, however often and by however many it is tried; answers whether this call appended it.
@@ -51,7 +56,7 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
         TransientError: Too many others append at the same time.
     """
     event = EVENT_TYPES[draft.type]
-    event_id = names.event_id(draft.stream, draft.type, draft.key)
+    event_id = draft.event_id
     targets = event.targets(draft.stream, draft.body)
     for _ in range(MAX_TRIES):
         head = _find(ports, head_target(draft.stream))

@@ -5,18 +5,22 @@ from dataclasses import replace
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
+from flexvault.domain.approval import Approval
 from flexvault.domain.errors import ConflictError, InvalidInputError, PreconditionFailedError
-from flexvault.domain.events import Rows
+from flexvault.domain.events import Rows, policy_target
 from flexvault.domain.instance import StoredPolicy
 from flexvault.domain.policy import POLICY_NAME, Policy, parse_policy
+from flexvault.domain.policy_change import find_weakenings_of
 from flexvault.domain.rows import Row
 from flexvault.domain.zones import zone_name
 from flexvault.services import catalog
+from flexvault.services.approvals import CriticalChange, check_unused, require_approval
 from flexvault.services.journal import Draft, append
 from flexvault.services.sizes import require_small
 from flexvault.services.vault import Vault
 
 LARGEST_POLICY = 24_000
+POLICY_WRITE = "Microsoft.DataProtection/backupVaults/backupPolicies/write"
 
 
 def put_policy(
@@ -27,6 +31,8 @@ def put_policy(
     Raises:
         InvalidInputError: The name or the policy is wrong; every mistake is a detail.
         PreconditionFailedError: The policy is not the one that `if_match` names.
+        ApprovalRequiredError: A backup instance follows the policy and the change weakens it.
+        ConflictError: Somebody else changed it, or put an instance under it, meanwhile.
     """
     require_small(properties, "policy", name, LARGEST_POLICY)
     policy = _read_policy(name, properties)
@@ -40,13 +46,54 @@ def put_policy(
         )
     if old is not None and old.properties == properties:
         return old
+    weakenings = () if old is None else find_weakenings_of(old.properties, properties)
+    approval = _find_approval(vault, old, properties, actor, weakenings) if old and weakenings else None
     body = {
         "name": old.name if old else name,
         "properties": properties,
         "schedule_changed": old is None or _find_schedule(old) != _schedule(policy),
+        "before": None if old is None else old.properties,
+        **({"approval_id": approval.id} if approval else {}),
     }
-    append(vault.ports, _draft("PolicyChanged", row, body, actor))
+    draft = _draft("PolicyChanged", row, body, actor)
+
+    def check(rows: Rows) -> None:
+        # After the head: an instance that came since then has an entry of its own, and this one is decided anew.
+        draft.check(rows)
+        if approval is not None:
+            check_unused(rows, approval.id, draft.event_id, vault.ports.clock.storage_now())
+        elif weakenings and catalog.list_policy_users(vault.ports, name):
+            text = f"the policy '{name}' came into use meanwhile, and the change weakens it"
+            raise ConflictError(text, target=name, hint="send it again: a second person must approve it")
+
+    append(vault.ports, replace(draft, check=check))
     return catalog.get_policy(vault.ports, name)
+
+
+def _find_approval(
+    vault: Vault, old: StoredPolicy, properties: Any, actor: Mapping[str, str], weakenings: tuple[str, ...]
+) -> Approval | None:
+    """Answer the approval of a change that weakens a policy; nothing when no instance follows it.
+
+    Raises:
+        ApprovalRequiredError: It must be approved first.
+    """
+    users = catalog.list_policy_users(vault.ports, old.name)
+    if not users:
+        return None
+    in_force = f"the policy is in force for {len(users)} backup instance(s): {', '.join(users[:5])}"
+    change = CriticalChange(
+        operation=POLICY_WRITE,
+        path=f"{vault.settings.vault_resource_id}/backupPolicies/{old.name}".lower(),
+        body=properties,
+        actor=actor,
+        target=policy_target(old.name),
+        target_seq=old.journal_seq,
+        reasons=(*weakenings, in_force),
+        before=old.properties,
+        after=properties,
+    )
+    return require_approval(vault, change)
 
 
 def _read_policy(name: str, properties: Any) -> Policy:
@@ -86,11 +133,7 @@ def delete_policy(vault: Vault, name: str, actor: Mapping[str, str]) -> bool:
 
 
 def _require_unused(vault: Vault, name: str) -> None:
-    users = [
-        instance.name
-        for instance in catalog.list_instances(vault.ports)
-        if instance.policy_name.lower() == name.lower()
-    ]
+    users = catalog.list_policy_users(vault.ports, name)
     if users:
         raise InvalidInputError(
             f"the policy '{name}' is used by {len(users)} backup instance(s): {', '.join(users[:5])}",

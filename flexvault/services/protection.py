@@ -18,6 +18,7 @@ from flexvault.ports import Server
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_once
 from flexvault.services.journal import Draft, append
+from flexvault.services.policy_moves import find_approval_id, require_still_allowed
 from flexvault.services.sizes import require_small
 from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
 from flexvault.services.steps import StepRun
@@ -110,16 +111,19 @@ def request_protection(
     Raises:
         ConflictError: code OperationInProgress: another configuration of this instance runs.
         InvalidInputError: The properties are too large to keep.
+        ApprovalRequiredError: The instance is protected, and the policy keeps less than its present one.
     """
     require_small(request.properties, "backup instance", request.name, LARGEST_INSTANCE)
     now = vault.ports.clock.storage_now()
     key = names.instance_key(request.instance_id)
     validated = validate_for_backup(vault, request.server_id, request.policy_name, key)
     before = catalog.find_instance_by_key(vault.ports, key)
+    approval_id = find_approval_id(vault, before, validated.policy, request.properties, actor)
     request_key = _key_anew(vault, request, request_key, before, now)
     job = _configure_job(request, validated, actor, names.request_job_id(request_key, now), now)
     keeps_policy = before is not None and before.policy_name.lower() == validated.policy.name.lower()
-    job = replace(job, state={**job.state, "changes_policy": not keeps_policy})
+    wanted = {**job.state["request"], **({"approval_id": approval_id} if approval_id else {})}
+    job = replace(job, state={**job.state, "request": wanted, "changes_policy": not keeps_policy})
     try:
         claimed = claim_once(vault.ports, request_key, job, now)
     except AlreadyExistsError:
@@ -246,6 +250,7 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
             raise InvalidInputError(
                 f"the policy '{name}' was deleted meanwhile", target=name, hint="choose another one"
             )
+        require_still_allowed(vault, rows, request, draft.event_id)
 
     body = {**request, "job_id": opened.job_id, "state": state.value}
     draft = Draft(

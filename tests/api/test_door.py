@@ -48,6 +48,7 @@ def path_of(operation: ApiOperation) -> str:
         "instance": "pg-orders",
         "point": "0" * 32,
         "job": "00000000-0000-4000-8000-000000000000",
+        "approval": f"{'0' * 32}-0000",
         "location": "eastus",
         "operation": "00000000-0000-4000-8000-000000000000",
     }
@@ -68,7 +69,7 @@ INCLUDED = {
     "reader": {Role.READER},
     "operator": {Role.READER, Role.OPERATOR},
     "contributor": {Role.READER, Role.OPERATOR, Role.CONTRIBUTOR},
-    "approver": {Role.READER},
+    "approver": {Role.READER, Role.APPROVER},
     "nobody": set[Role](),
     "Backup.Owner": set[Role](),
     "backup.contributor": set[Role](),
@@ -416,6 +417,7 @@ def test_whatever_changes_something_needs_more_than_reader() -> None:
     assert {operation.role for operation in OPERATIONS if operation.method != "GET"} == {
         Role.OPERATOR,
         Role.CONTRIBUTOR,
+        Role.APPROVER,
     }
     assert {operation.role for operation in OPERATIONS if operation.method in {"PUT", "DELETE"}} == {Role.CONTRIBUTOR}
 

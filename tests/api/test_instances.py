@@ -84,14 +84,14 @@ def test_a_faster_twin_of_the_same_request_wins_and_both_get_its_operation(door:
 def test_another_policy_is_put_in_force_by_an_update(door: Door) -> None:
     door.send("PUT", INSTANCE, instance_body())
     door.run_jobs()
-    weekly = f"{VAULT_ID}/backupPolicies/weekly"
-    door.send("PUT", weekly, policy_body(interval="R/2026-01-05T02:00:00+00:00/P1W"))
-    changed = door.send("PUT", INSTANCE, instance_body(policyInfo={"policyId": weekly}))
+    longer = f"{VAULT_ID}/backupPolicies/longer"
+    door.send("PUT", longer, policy_body(keep_for="P2M"))
+    changed = door.send("PUT", INSTANCE, instance_body(policyInfo={"policyId": longer}))
     assert changed.status == 201
     assert changed.json["properties"]["currentProtectionState"] == "UpdatingProtection"
     assert changed.json["properties"]["provisioningState"] == "Updating"
     door.run_jobs()
-    assert door.send("GET", INSTANCE).json["properties"]["policyInfo"]["policyId"] == weekly
+    assert door.send("GET", INSTANCE).json["properties"]["policyInfo"]["policyId"] == longer
 
 
 def test_a_stale_if_match_is_412_and_changes_nothing(door: Door) -> None:

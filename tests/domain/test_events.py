@@ -9,6 +9,7 @@ import pytest
 
 from flexvault.adapters.memory.rows import MemoryRows
 from flexvault.domain import names, row_keys
+from flexvault.domain.approval_events import approval_target
 from flexvault.domain.events import EVENT_TYPES, Target
 from flexvault.domain.job import JobStatus, Operation, Step
 from flexvault.domain.journal import Entry
@@ -66,6 +67,24 @@ CLOSED: Mapping[str, Any] = {
     "warnings": [],
 }
 POLICY = {"name": "daily", "properties": {"objectType": "BackupPolicy"}, "schedule_changed": True}
+ASKED: Mapping[str, Any] = {
+    "approval_id": f"{'a' * 32}-0000",
+    "operation": "policy/write",
+    "path": "/vault/daily",
+    "author": {"oid": "author"},
+    "reasons": ["it keeps less"],
+    "before": {},
+    "after": {},
+    "target": {"table": "config", "partition": "vault", "key": "policy-daily"},
+    "target_seq": 10,
+    "expires_at": (AT + timedelta(hours=72)).isoformat(),
+}
+DECIDED: Mapping[str, Any] = {
+    "approval_id": ASKED["approval_id"],
+    "decision": "approved",
+    "reason": "",
+    "expires_at": (AT + timedelta(hours=24)).isoformat(),
+}
 
 
 def entry(kind: str, body: Mapping[str, Any], seq: int = 1, key: str = "") -> Entry:
@@ -131,7 +150,12 @@ def find(rows: MemoryRows, target: Target) -> Row:
 
 
 def picture(rows: MemoryRows) -> dict[str, dict[str, Any]]:
-    places = [(row_keys.CONFIG, "vault"), (row_keys.JOBS, "jobs"), (row_keys.POINTS, INSTANCE)]
+    places = [
+        (row_keys.CONFIG, "vault"),
+        (row_keys.JOBS, "jobs"),
+        (row_keys.POINTS, INSTANCE),
+        (row_keys.APPROVALS, "vault"),
+    ]
     return {
         f"{table}/{row.key}": dict(row.values)
         for table, partition in places
@@ -167,7 +191,13 @@ LIFE = [
     entry("PointDeleted", POINT, 9),
     entry("PolicyDeleted", {"name": "daily"}, 10),
 ]
-SEVERAL = [*LIFE, entry("ProtectionFailed", {**CONFIGURED, "error": {"code": "C"}}, 11)]
+SEVERAL = [
+    *LIFE,
+    entry("ProtectionFailed", {**CONFIGURED, "error": {"code": "C"}}, 11),
+    entry("ApprovalRequested", ASKED, 12),
+    entry("ApprovalDecided", DECIDED, 13),
+    entry("PolicyChanged", {**POLICY, "approval_id": ASKED["approval_id"]}, 14, key="approved"),
+]
 
 
 def test_every_kind_of_event_is_tried_here():
@@ -278,3 +308,14 @@ def test_slots_count_anew_only_if_the_schedule_restarts(restarts: bool, moved: b
     )
     assert schedule(rows)["slots_from"] == (AT + timedelta(days=9) if moved else AT)
     assert schedule(rows)["last_slot"] == AT
+
+
+def test_a_use_by_another_stream_marks_the_approval_once_and_leaves_its_number_alone():
+    rows = with_job()
+    project(rows, *SEVERAL[:-1])
+    use = {**POLICY, "approval_id": ASKED["approval_id"]}
+    project(rows, entry("PolicyChanged", use, 1), entry("PolicyChanged", use, 2, key="another"))
+    target = approval_target(ASKED["approval_id"])
+    assert EVENT_TYPES["PolicyChanged"].targets(INSTANCE, use)[-1] == target
+    values = find(rows, target).values
+    assert (values["used_by_stream"], values["used_by_seq"], values["journal_seq"]) == (INSTANCE, 1, 13)

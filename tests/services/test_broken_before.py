@@ -153,7 +153,7 @@ def test_a_request_id_used_again_after_a_day_is_a_new_request():
 
 def test_the_same_put_after_another_one_is_a_change_again():
     vault = protected()
-    put_policy(vault.vault, "other", policy_properties(keep_for="P2M"), ACTOR)
+    put_policy(vault.vault, "other", policy_properties("R/2026-01-05T04:00:00+00:00/P1D"), ACTOR)
     for policy in ("other", "daily", "other"):
         protect(vault, request_key=f"constant-{policy}", policy=policy)
     assert vault.instance().policy_name == "other"
@@ -211,7 +211,7 @@ def test_a_database_that_is_gone_is_warned_of_while_a_point_still_holds_it():
 
 def test_a_change_of_policy_that_fails_leaves_the_old_one_in_force():
     vault = protected()
-    put_policy(vault.vault, "other", policy_properties(keep_for="P7D"), ACTOR)
+    put_policy(vault.vault, "other", policy_properties(keep_for="P2M"), ACTOR)
     vault.memory.faults.fail_next("roles.find_missing", NotAuthorizedError("no"))
     protect(vault, request_key="again", policy="other")
     assert vault.instance().policy_name == "daily"

@@ -44,7 +44,7 @@ def reject(call: Call) -> Answer:
 
 
 def _decide(call: Call, *, is_approval: bool) -> Answer:
-    approval_id, reason = _read_id(call), _read_reason(call)
+    approval_id, reason = _read_id(call), read_reason(call)
     decided = approvals.decide(call.vault, approval_id, call.actor(), approve=is_approval, reason=reason)
     return Answer(body=show_approval(*decided))
 
@@ -65,7 +65,12 @@ def _read_id(call: Call) -> str:
     return approval_id
 
 
-def _read_reason(call: Call) -> str:
+def read_reason(call: Call) -> str:
+    """Read `{"reason": "..."}`; no body is no reason.
+
+    Raises:
+        InvalidInputError: It is no text, or too long.
+    """
     if not call.request.body.strip():
         return ""
     reason = call.body(shapes.DECISION).get("reason", "")

@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from flexvault.api.approvals import approve, get_approval, list_approvals, reject
 from flexvault.api.backups import back_up
+from flexvault.api.breaker import get_breaker, release
 from flexvault.api.call import Answer, ApiOperation, Call, LongRunning
 from flexvault.api.instances import get_instance, list_instances, put_instance, validate_for_backup
 from flexvault.api.jobs import get_job, list_jobs
@@ -69,6 +70,8 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     _row("GET", APPROVALS + "/{approval}", "approvals/read", READER, get_approval, 200),
     _row("POST", APPROVALS + "/{approval}/approve", "approvals/approve/action", APPROVER, approve, 200),
     _row("POST", APPROVALS + "/{approval}/reject", "approvals/reject/action", APPROVER, reject, 200),
+    _row("GET", "/vault/breaker", "vault/breaker/read", READER, get_breaker, 200),
+    _row("POST", "/vault/breaker/release", "vault/breaker/release/action", CONTRIBUTOR, release, 200),
     _row("GET", V, f"{BV}/read", READER, get_vault, 200),
     _row("GET", POLICIES, f"{BP}/read", READER, list_policies, 200),
     _row("GET", POLICIES + "/{policy}", f"{BP}/read", READER, get_policy, 200),

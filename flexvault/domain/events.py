@@ -408,11 +408,13 @@ _TYPES = (
         targets=lambda _stream, _body: (breaker_target(),),
         project=_breaker_tripped,
     ),
-    EventType(
-        name="BreakerReleased",
-        done_member="released_event_id",
-        targets=lambda _stream, _body: (breaker_target(),),
-        project=_breaker_released,
+    usable_with_approval(
+        EventType(
+            name="BreakerReleased",
+            done_member="released_event_id",
+            targets=lambda _stream, _body: (breaker_target(),),
+            project=_breaker_released,
+        )
     ),
     EventType(name="JobClosed", done_member="closed_event_id", targets=_closing_targets, project=_job_closed),
     *APPROVAL_EVENTS,

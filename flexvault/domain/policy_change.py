@@ -13,23 +13,31 @@ from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.schedule import due_slots, gaps_between_slots
 from flexvault.domain.tagging import Occasion, TagMatch, match_tags
+from flexvault.domain.zones import zone_name
 
 SPAN = timedelta(days=4 * 366)
 """Four years have a 29 February and a week 53."""
+COUNTED = timedelta(days=364)
+"""Whole weeks."""
 MOST_SLOTS = 3_000
 """Of a schedule, are judged: over a year of one that runs every three hours."""
 SHOWN = 3
 
 
-def find_weakenings(old: Policy, new: Policy) -> tuple[str, ...]:
+def find_weakenings(old: Policy, new: Policy, as_of: datetime) -> tuple[str, ...]:
     """Say in sentences what a new policy keeps less of than the old one; nothing when it keeps as much.
 
     What neither is surely longer, as P1M and P30D, counts as weaker: a person looks at it.
+
+    Args:
+        old: The policy in force.
+        new: What it would become.
+        as_of: The moment of the change.
     """
-    return (*_find_rarer_backups(old, new), *_find_shorter_rules(old, new), *_find_shorter_kept(old, new))
+    return (*_find_rarer_backups(old, new, as_of), *_find_shorter_rules(old, new), *_find_shorter_kept(old, new))
 
 
-def find_weakenings_of(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> tuple[str, ...]:
+def find_weakenings_of(old: Mapping[str, Any] | None, new: Mapping[str, Any], as_of: datetime) -> tuple[str, ...]:
     """Compare the properties of two stored policies; what this version cannot read may keep less in any way."""
     try:
         before = parse_policy(old)
@@ -39,20 +47,29 @@ def find_weakenings_of(old: Mapping[str, Any] | None, new: Mapping[str, Any]) ->
         after = parse_policy(new)
     except InvalidInputError:
         return ("this version cannot read the new policy, so it cannot say that it keeps as much",)
-    return find_weakenings(before, after)
+    return find_weakenings(before, after, as_of)
 
 
-def _find_rarer_backups(old: Policy, new: Policy) -> Iterator[str]:
-    if (old.intervals, old.zone) == (new.intervals, new.zone):
+def _find_rarer_backups(old: Policy, new: Policy, as_of: datetime) -> Iterator[str]:
+    if (old.intervals, zone_name(old.zone)) == (new.intervals, zone_name(new.zone)):
         return
     (_, before), (_, after) = (gaps_between_slots(policy.intervals, policy.zone) for policy in (old, new))
     # A change of the clocks lengthens one gap of a year by an hour, on either side.
     if after > before + timedelta(hours=1):
         yield f"the longest time between two backups grows from {before} to {after}"
-    starts_at = max(interval.anchor for interval in new.intervals)
-    started_at = max(interval.anchor for interval in old.intervals)
-    if starts_at > started_at and starts_at - started_at > after:
-        yield f"the schedule begins {starts_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}: until then there may be no backup"
+    were, will_be = (_count_slots(policy) for policy in (old, new))
+    # Where the window begins in an interval may cost each of them one slot.
+    if will_be < were - len(new.intervals):
+        yield f"the backups in {COUNTED.days} days become {will_be} instead of {were}"
+    begins_at = max(interval.anchor for interval in new.intervals)
+    runs_at = max(as_of, *(interval.anchor for interval in old.intervals))
+    if begins_at - runs_at > after:
+        yield f"the schedule begins {begins_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}: until then there may be no backup"
+
+
+def _count_slots(policy: Policy) -> int:
+    begin = max(interval.anchor for interval in policy.intervals).astimezone(UTC)
+    return len(due_slots(policy.intervals, policy.zone, begin, begin + COUNTED))
 
 
 def _find_shorter_rules(old: Policy, new: Policy) -> Iterator[str]:

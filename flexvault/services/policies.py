@@ -46,7 +46,8 @@ def put_policy(
         )
     if old is not None and old.properties == properties:
         return old
-    weakenings = () if old is None else find_weakenings_of(old.properties, properties)
+    now = vault.ports.clock.storage_now()
+    weakenings = () if old is None else find_weakenings_of(old.properties, properties, now)
     approval = _find_approval(vault, old, properties, actor, weakenings) if old and weakenings else None
     body = {
         "name": old.name if old else name,

@@ -76,4 +76,5 @@ def _find_weakenings(vault: Vault, before: Instance | None, policy: StoredPolicy
     if before is None or before.state not in RUNS_BACKUPS or before.policy_name.lower() == policy.name.lower():
         return ()
     old = catalog.find_policy(vault.ports, before.policy_name)
-    return find_weakenings_of(None if old is None else old.properties, policy.properties)
+    now = vault.ports.clock.storage_now()
+    return find_weakenings_of(None if old is None else old.properties, policy.properties, now)

@@ -68,13 +68,13 @@ def test_the_author_is_known_by_the_object_id_in_any_case():
     ],
 )
 def test_what_this_version_cannot_read_counts_as_weaker(old: Any, new: Any):
-    (reason,) = find_weakenings_of(old, new)
+    (reason,) = find_weakenings_of(old, new, AT)
     assert "cannot read" in reason
 
 
 def test_policies_are_compared_as_they_are_stored():
     old, new = policy_properties(keep_for="P2M"), policy_properties(keep_for="P1M")
-    assert find_weakenings_of(old, old) == find_weakenings_of(new, old) == ()
-    (reason,) = find_weakenings_of(old, new)
+    assert find_weakenings_of(old, old, AT) == find_weakenings_of(new, old, AT) == ()
+    (reason,) = find_weakenings_of(old, new, AT)
     for named in ("'Default'", "P1M", "P2M"):
         assert named in reason

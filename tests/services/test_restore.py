@@ -25,7 +25,17 @@ from flexvault.services.apply_retention import begin_retention
 from flexvault.services.effects import run
 from flexvault.services.requests import RestoreOrder, restore_point, validate_restore
 from flexvault.services.scheduling import tick
-from tests.builders import INSTANCE_ID, SERVER_ID, World, backup_files, request_of, run_jobs, run_one, tiny_archive
+from tests.builders import (
+    INSTANCE_ID,
+    SERVER_ID,
+    World,
+    backup_files,
+    let_pass,
+    request_of,
+    run_jobs,
+    run_one,
+    tiny_archive,
+)
 from tests.services.interrupting import Interruption, Zombie, interrupted
 from tests.services.invariants import entries, require_rest
 from tests.services.running import claimed, newest_job, only_open, protected, run_until, step
@@ -214,7 +224,7 @@ def test_a_running_restore_keeps_its_point_from_being_deleted():
     old = catalog.list_points(world.vault.ports, world.instance().key)[1]
     restore_point(world.vault, order(world, point_id=old.point_id), "restore-1")
     run_until(world, Step.COPYING)
-    world.clock.advance(timedelta(days=90))
+    let_pass(world, timedelta(days=90))
     begin_retention(world.vault, world.memory.orchestrations)
     run_jobs(world)
     assert len(readers(world)) == 2
@@ -231,7 +241,7 @@ def test_a_point_that_is_being_deleted_is_not_restored():
     tick(world.vault, world.memory.orchestrations)
     run_jobs(world)
     old = catalog.list_points(world.vault.ports, world.instance().key)[1]
-    world.clock.advance(timedelta(days=90))
+    let_pass(world, timedelta(days=90))
     restore_point(world.vault, order(world, point_id=old.point_id), "restore-1")
     begin_retention(world.vault, world.memory.orchestrations)
     run_one(world, open_job(world, "retention"))

@@ -29,6 +29,7 @@ _DEFAULTS = {
     "FLEXVAULT_NOT_STARTED_AFTER_SECONDS": "180",
     "FLEXVAULT_POLL_FLOORS_SECONDS": "180,600,1200,1800",
     "FLEXVAULT_LOOK_AHEAD_SECONDS": "300",
+    "FLEXVAULT_SPREAD_SECONDS": "0",
     "FLEXVAULT_LANDING_KEEP_DAYS": "14",
     "FLEXVAULT_UNSEALED_KEEP_DAYS": "14",
 }
@@ -62,6 +63,8 @@ class Settings:
     """How long a start without an answer stays in doubt."""
     poll_floors_seconds: tuple[float, ...] = (180, 600, 1200, 1800)
     look_ahead: timedelta = timedelta(seconds=300)
+    spread: timedelta = timedelta()
+    """Over how long the instances that are due at one moment begin, each always at its own."""
     landing_keep_for: timedelta = timedelta(days=14)
     unsealed_keep_for: timedelta = timedelta(days=14)
 
@@ -134,6 +137,7 @@ class Settings:
             not_started_after=duration("FLEXVAULT_NOT_STARTED_AFTER_SECONDS"),
             poll_floors_seconds=numbers["FLEXVAULT_POLL_FLOORS_SECONDS"],
             look_ahead=duration("FLEXVAULT_LOOK_AHEAD_SECONDS"),
+            spread=duration("FLEXVAULT_SPREAD_SECONDS"),
             landing_keep_for=duration("FLEXVAULT_LANDING_KEEP_DAYS"),
             unsealed_keep_for=duration("FLEXVAULT_UNSEALED_KEEP_DAYS"),
         )

@@ -145,6 +145,7 @@ module app 'modules/function-app.bicep' = {
       FLEXVAULT_RETENTION_CLIENT_ID: retention.outputs.clientId
       FLEXVAULT_ROLE: 'all'
       FLEXVAULT_STALE_GRACE_SECONDS: '600'
+      FLEXVAULT_SPREAD_SECONDS: '0'
       FLEXVAULT_TABLE_ENDPOINT: hostStorage.outputs.tableEndpoint
       FLEXVAULT_TOKEN_AUDIENCES: join(tokenAudiences, ',')
       FLEXVAULT_TOKEN_ISSUERS: join(tokenIssuers, ',')

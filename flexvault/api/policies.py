@@ -4,8 +4,11 @@ from http import HTTPStatus
 
 from flexvault.api import shapes
 from flexvault.api.call import Answer, Call
+from flexvault.api.simulations import show_policy_warnings
 from flexvault.api.views import show_policy
+from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.instance import StoredPolicy
+from flexvault.domain.policy import parse_policy
 from flexvault.services import catalog, policies
 
 
@@ -39,7 +42,13 @@ def delete_policy(call: Call) -> Answer:
 
 
 def _answer(call: Call, policy: StoredPolicy) -> Answer:
-    return Answer(body=show_policy(call.ids, policy), etag=policies.policy_etag(policy))
+    """Show a policy; beside its properties, where Azure's clients do not look, what in it has no effect."""
+    body = show_policy(call.ids, policy)
+    try:
+        warnings = show_policy_warnings(parse_policy(policy.properties))
+    except InvalidInputError:
+        warnings = []  # an earlier version's policy that this one does not read is shown as it is
+    return Answer(body={**body, "warnings": warnings} if warnings else body, etag=policies.policy_etag(policy))
 
 
 def _find_etag(call: Call, name: str) -> str | None:

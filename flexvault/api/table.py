@@ -18,6 +18,7 @@ from flexvault.api.points import get_point, list_points
 from flexvault.api.policies import delete_policy, get_policy, list_policies, put_policy
 from flexvault.api.resource_ids import PROVIDER
 from flexvault.api.restores import restore, validate_restore
+from flexvault.api.retention_previews import preview_retention
 from flexvault.api.roles import Role
 from flexvault.api.simulations import simulate_policy
 from flexvault.api.vaults import get_alive, get_vault
@@ -70,6 +71,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     _row("GET", APPROVALS + "/{approval}", "approvals/read", READER, get_approval, 200),
     _row("POST", APPROVALS + "/{approval}/approve", "approvals/approve/action", APPROVER, approve, 200),
     _row("POST", APPROVALS + "/{approval}/reject", "approvals/reject/action", APPROVER, reject, 200),
+    _row("POST", "/vault/retentionPreview", "vault/retentionPreview/action", READER, preview_retention, 200),
     _row("GET", "/vault/breaker", "vault/breaker/read", READER, get_breaker, 200),
     _row("POST", "/vault/breaker/release", "vault/breaker/release/action", CONTRIBUTOR, release, 200),
     _row("GET", V, f"{BV}/read", READER, get_vault, 200),

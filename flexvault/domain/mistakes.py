@@ -21,7 +21,7 @@ class Mistakes:
         value = holder.get(member)
         if isinstance(value, str) and value:
             return value
-        self.wrong(f"{path}.{member}", "is missing or not a text")
+        self.wrong(f"{path}.{member}" if path else member, "is missing or not a text")
         return ""
 
     def finish(self, what: str) -> None:

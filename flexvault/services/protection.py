@@ -18,6 +18,7 @@ from flexvault.ports import Server
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_once
 from flexvault.services.journal import Draft, append
+from flexvault.services.policy_checks import policy_warnings
 from flexvault.services.policy_moves import find_approval_id, require_still_allowed
 from flexvault.services.sizes import require_small
 from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
@@ -89,7 +90,8 @@ def validate_for_backup(vault: Vault, server_id: str, policy_name: str, instance
             target=server.id,
             hint="wait until the server is Ready, then try again",
         ) from None
-    return Validated(server=server, policy=policy, warnings=tuple(size_warnings(server)))
+    warnings = (*size_warnings(server), *policy_warnings(vault.ports, server, policy, instance_key))
+    return Validated(server=server, policy=policy, warnings=warnings)
 
 
 def require_rights(vault: Vault, server: Server) -> None:

@@ -10,7 +10,7 @@ from flexvault.domain.job import Operation
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.rows import Change, Insert, Replace, Row
-from flexvault.domain.schedule import due_slots, next_slot
+from flexvault.domain.schedule import due_slots, gaps_between_slots, next_slot, spread_offset
 from flexvault.ports import Orchestrations
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_job, dump_missed, instance_facts
@@ -88,18 +88,28 @@ def claim_newest_slot(
         Replace(key=row.key, values={**row.values, "last_slot": slot}, etag=row.etag),
         *_missed_changes(instance.key, row, missed),
     ]
+    begins_at = slot + _offset(vault, instance, policy)
     job = backup_job(
         instance,
         stored,
         "",
         job_id=names.slot_job_id(instance.key, slot),
-        not_before=pace.next_start(subscription_of(instance), max(slot, now)),
+        not_before=pace.next_start(subscription_of(instance), max(begins_at, now)),
         slot=slot,
+        begins_at=begins_at,
     )
     try:
         return claim_job(ports, job, now, extra)
     except (AlreadyExistsError, RowChangedError):
         return None  # another tick claimed it
+
+
+def _offset(vault: Vault, instance: Instance, policy: Policy) -> timedelta:
+    """Answer how long after its slot an instance's backup begins."""
+    if not vault.settings.spread:
+        return timedelta()
+    shortest, _ = gaps_between_slots(policy.intervals, policy.zone)
+    return spread_offset(instance.key, vault.settings.spread, shortest)
 
 
 def subscription_of(instance: Instance) -> str:
@@ -115,10 +125,20 @@ def backup_job(
     job_id: str,
     not_before: datetime,
     slot: datetime | None = None,
+    begins_at: datetime | None = None,
 ) -> NewJob:
     """Describe a backup job; without a slot it is one that a person asked for, with its tag.
 
     A slot's tag is known once the backup has succeeded.
+
+    Args:
+        instance: Whose backup it is.
+        stored: Its policy.
+        tag: Of one that a person asked for.
+        job_id: A derived id.
+        not_before: When it may start.
+        slot: Its due moment.
+        begins_at: When a backup of this slot begins if nothing delays it.
     """
     policy = parse_policy(stored.properties)
     follower = next_slot(policy.intervals, policy.zone, slot or not_before)
@@ -137,6 +157,7 @@ def backup_job(
             "policy_name": stored.name,
             "tag": tag,
             "slot": slot.isoformat() if slot else "",
+            "begins_at": begins_at.isoformat() if begins_at else "",
             "next_slot": follower.isoformat() if follower else "",
         },
     )

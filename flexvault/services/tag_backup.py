@@ -48,7 +48,8 @@ def tag_backup(ports: Ports, opened: OpenJob, policy: Policy, ran_at: datetime) 
         match = TagMatch(tag=str(opened.state["tag"]), because=Because.ON_DEMAND, day=day)
         return Tagged(match=match, judged_at=None)
     due_at = datetime.fromisoformat(slot)
-    judged_at = ran_at if ran_at - due_at > CATCH_UP_AFTER else due_at
+    begins_at = datetime.fromisoformat(opened.state.get("begins_at") or slot)
+    judged_at = ran_at if ran_at - begins_at > CATCH_UP_AFTER else due_at
     points = catalog.list_all_points(ports, opened.instance)
     last = find_last_success(points, str(opened.state["server"]["chain"]), policy.zone)
     occasion = Occasion(judged_at=judged_at, slot=due_at, last_success_on=last)

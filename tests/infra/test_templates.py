@@ -37,6 +37,7 @@ PRODUCTION = {
     "FLEXVAULT_RETENTION_CLIENT_ID": Unknown("retention.outputs.clientId"),
     "FLEXVAULT_ROLE": "all",
     "FLEXVAULT_STALE_GRACE_SECONDS": "600",
+    "FLEXVAULT_SPREAD_SECONDS": "0",
     "FLEXVAULT_TABLE_ENDPOINT": Unknown("hostStorage.outputs.tableEndpoint"),
     "FLEXVAULT_TOKEN_AUDIENCES": Unknown("join(tokenAudiences, ',')"),
     "FLEXVAULT_TOKEN_ISSUERS": Unknown("${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0"),

@@ -1,0 +1,76 @@
+"""Preview what retention would delete, and what another policy would change."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from flexvault.api import shapes
+from flexvault.api.call import Answer, Call
+from flexvault.api.instances import body_references
+from flexvault.api.simulations import read_moment
+from flexvault.api.times import plain_time
+from flexvault.domain.instance import Instance
+from flexvault.domain.mistakes import Mistakes
+from flexvault.domain.retention import describe_reason
+from flexvault.domain.retention_texts import explain
+from flexvault.services import catalog
+from flexvault.services.preview_retention import PreviewedPoint, preview_instance
+
+
+def preview_retention(call: Call) -> Answer:
+    """Answer what would be deleted of an instance as it stands, when and why."""
+    body = call.body(shapes.RETENTION_PREVIEW)
+    mistakes = Mistakes()
+    name = mistakes.text(body, "", "backupInstance")
+    until = read_moment(mistakes, "until", body["until"]) if "until" in body else None
+    mistakes.finish("preview")
+    instance = _find(call, name)
+    as_of = call.vault.ports.clock.storage_now()
+    points = preview_instance(call.vault.ports, instance, as_of)
+    return Answer(body={"backupInstance": instance.name, "asOf": plain_time(as_of), **_show(points, until)})
+
+
+def _find(call: Call, name: str) -> Instance:
+    """Find an instance by its name or its ARM id."""
+    prefix = call.ids.instance("").lower()
+    plain = name[len(prefix) :].rstrip("/") if name.lower().startswith(prefix) else name
+    with body_references():
+        return catalog.get_instance(call.vault.ports, call.ids.instance(plain))
+
+
+def _show(points: Sequence[PreviewedPoint], until: datetime | None) -> dict[str, Any]:
+    deletions = sorted(
+        (
+            (point.deleted_at, point)
+            for point in points
+            if point.deleted_at is not None and (until is None or point.deleted_at <= until)
+        ),
+        key=lambda pair: (pair[0], pair[1].verdict.point.recovery_point_time),
+    )
+    return {
+        "recoveryPoints": [_show_point(point) for point in points],
+        "deletions": [
+            {
+                "time": plain_time(at),
+                "recoveryPoint": point.verdict.point.point_id,
+                "recoveryPointTime": plain_time(point.verdict.point.recovery_point_time),
+                "reason": explain(point.verdict),
+            }
+            for at, point in deletions
+        ],
+        "deletedBytes": sum(point.size_bytes for _, point in deletions),
+    }
+
+
+def _show_point(point: PreviewedPoint) -> dict[str, Any]:
+    facts = point.verdict.point
+    return {
+        "recoveryPoint": facts.point_id,
+        "time": plain_time(facts.recovery_point_time),
+        "retentionTag": facts.tag,
+        "expiry": plain_time(facts.expiry_time),
+        "decision": point.verdict.decision.value,
+        "deletedAt": plain_time(point.deleted_at) if point.deleted_at else None,
+        "reasons": [describe_reason(reason, facts) for reason in point.verdict.reasons],
+        "text": explain(point.verdict),
+    }

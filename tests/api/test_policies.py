@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.doors import INSTANCE, POLICY_ID, VAULT_ID, Door, instance_body, policy_body
+from tests.builders import add_tag, policy_properties
 
 
 @pytest.fixture
@@ -179,3 +180,15 @@ def test_a_policy_too_large_to_keep_is_refused_with_its_size(door: Door) -> None
     refused = door.send("PUT", POLICY_ID, body)
     assert (refused.status, refused.error["code"]) == (400, "BMSUserErrorInvalidInput")
     assert "24000" in refused.error["message"]
+
+
+def test_what_has_no_effect_is_told_beside_the_policy_and_changes_nothing_of_it(door: Door) -> None:
+    body = {"properties": add_tag(policy_properties(), "Yearly", 10, "P10Y")}
+    stored = door.send("PUT", POLICY_ID, body)
+    assert stored.status == 200
+    (warning,) = stored.json["warnings"]
+    assert (warning["code"], warning["target"]) == ("RuleOnlyOnDemand", "Yearly")
+    assert door.send("GET", POLICY_ID).json == stored.json
+    again = door.send("PUT", POLICY_ID, stored.json)
+    assert again.json == stored.json
+    assert "warnings" not in door.send("PUT", POLICY_ID, policy_body()).json

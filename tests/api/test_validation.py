@@ -1,6 +1,7 @@
 """Checks as operations: the verdict is kept under the request's name."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -191,3 +192,45 @@ def test_a_restore_that_cannot_begin_fails_the_operation(door: Door, changes: di
 
 def test_a_restore_of_an_unknown_instance_is_404(door: Door) -> None:
     assert validate_restore(door, restore_body("0" * 32)).status == 404
+
+
+# The schedule --------------------------------------------------------------------------------------------------------
+
+
+def found_warnings(door: Door, **policy: Any) -> list[tuple[str, str]]:
+    door.send("PUT", POLICY_ID, {"properties": builders.policy_properties(**policy)})
+    details = door.follow(validate(door))["properties"].get("warningDetails", [])
+    return [(one["warning"]["code"], one["resourceName"]) for one in details]
+
+
+def back_up_once(door: Door, hours: int) -> None:
+    """Let the server itself take a backup, as another vault would have it done."""
+    memory = door.world.memory
+    memory.ltr.script = replace(memory.ltr.script, duration=timedelta(hours=hours))
+    containers = ["l" + "0" * 32 + "a1c0"]
+    memory.ports.landing.create_container(containers[0])
+    grant = memory.ports.landing.issue_grant(containers, "racwl", timedelta(hours=48))
+    memory.ports.ltr.start(builders.SERVER_ID, "somebody-elses", grant)
+    door.world.clock.advance(timedelta(hours=hours + 1))
+
+
+def test_backups_that_take_longer_than_the_interval_are_warned_of(door: Door) -> None:
+    back_up_once(door, hours=5)
+    every_four_hours = {"interval": "R/2026-01-05T02:00:00Z/PT4H"}
+    assert found_warnings(door, **every_four_hours) == [("BackupLongerThanInterval", builders.SERVER_ID)]
+
+
+def test_backups_that_fit_into_the_interval_are_not(door: Door) -> None:
+    back_up_once(door, hours=5)
+    assert found_warnings(door) == []
+
+
+def test_the_duration_of_a_server_that_was_never_backed_up_is_not_guessed(door: Door) -> None:
+    assert found_warnings(door, interval="R/2026-01-05T02:00:00Z/PT1H") == []
+
+
+def test_what_in_the_policy_has_no_effect_is_warned_of(door: Door) -> None:
+    policy = builders.add_tag(builders.policy_properties(), "Yearly", 10, "P10Y")
+    door.send("PUT", POLICY_ID, {"properties": policy})
+    (detail,) = door.follow(validate(door))["properties"]["warningDetails"]
+    assert (detail["warning"]["code"], detail["resourceName"]) == ("RuleOnlyOnDemand", "daily")

@@ -352,3 +352,32 @@ def test_jobs_are_listed_newest_first_page_by_page():
     page = list(catalog.list_jobs(world.vault.ports, limit=3))
     following = list(catalog.list_jobs(world.vault.ports, after=page[-1].job_id))
     assert [job.job_id for job in [*page, *following]] == everything
+
+
+def test_a_fleet_is_spread_over_a_window_and_each_instance_keeps_its_moment():
+    begins: dict[str, set[timedelta]] = {}
+    for _ in range(2):
+        vault = world(spread=timedelta(hours=2))
+        for name in ("a", "b", "c"):
+            server_id = add_server(vault, name)
+            protect(vault, request_key=name, instance_id=f"{INSTANCE_ID}-{name}", server_id=server_id)
+        vault.clock.advance_to(FIRST_SLOT)
+        tick(vault.vault, vault.memory.orchestrations)
+        for opened in vault.open_jobs():
+            assert opened.state["slot"] == FIRST_SLOT.isoformat()
+            begins.setdefault(opened.instance, set()).add(opened.not_before - FIRST_SLOT)
+    moments = [moment for found in begins.values() for moment in found]
+    assert len(moments) == len(set(moments)) == 3
+    assert all(timedelta() <= moment <= timedelta(hours=2) for moment in moments)
+
+
+def test_a_spread_is_no_catch_up_and_leaves_time_before_the_next_slot():
+    vault = world(spread=timedelta(days=10))
+    protect(vault)
+    vault.clock.advance_to(FIRST_SLOT)
+    tick(vault.vault, vault.memory.orchestrations)
+    (opened,) = vault.open_jobs()
+    assert timedelta(hours=1) < opened.not_before - FIRST_SLOT <= timedelta(hours=6)
+    run_jobs(vault)
+    (point,) = catalog.list_points(vault.vault.ports, vault.instance().key)
+    assert point.judged_at == FIRST_SLOT

@@ -1,9 +1,9 @@
 """An approval as the API shows it."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from flexvault.api.people import show_person
 from flexvault.api.times import wire_time
 from flexvault.domain.approval import Approval, ApprovalState
 
@@ -15,25 +15,16 @@ def show_approval(approval: Approval, state: ApprovalState) -> dict[str, Any]:
         "state": state.value,
         "operation": approval.operation,
         "path": approval.path,
-        "requestedBy": _show_person(approval.author),
+        "requestedBy": show_person(approval.author),
         "requestedAt": wire_time(approval.requested_at),
         "expiresAt": wire_time(approval.expires_at),
         "reasons": list(approval.reasons),
         "before": approval.before,
         "after": approval.after,
-        "decidedBy": None if approval.decider is None else _show_person(approval.decider),
+        "decidedBy": None if approval.decider is None else show_person(approval.decider),
         "decidedAt": _show_time(approval.decided_at),
         "decisionReason": approval.decision_reason or None,
         "usedAt": _show_time(approval.used_at),
-    }
-
-
-def _show_person(actor: Mapping[str, str]) -> dict[str, str | None]:
-    return {
-        "oid": actor.get("oid"),
-        "name": actor.get("name"),
-        "from": actor.get("from"),
-        "correlationId": actor.get("correlation_id"),
     }
 
 

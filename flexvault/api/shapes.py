@@ -98,3 +98,6 @@ SIMULATE_POLICY: Shape = {
 }
 RETENTION_PREVIEW: Shape = {"backupInstance": None, "policy": None, "until": None}
 DECISION: Shape = {"reason": None}
+
+HOLD: Shape = {"reason": None, "recoveryPointId": None}
+REEVALUATE: Shape = {"previewHash": None}

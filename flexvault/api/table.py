@@ -11,11 +11,13 @@ from flexvault.api.approvals import approve, get_approval, list_approvals, rejec
 from flexvault.api.backups import back_up
 from flexvault.api.breaker import get_breaker, release
 from flexvault.api.call import Answer, ApiOperation, Call, LongRunning
+from flexvault.api.holds import delete_hold, get_hold, list_holds, put_hold
 from flexvault.api.instances import get_instance, list_instances, put_instance, validate_for_backup
 from flexvault.api.jobs import get_job, list_jobs
 from flexvault.api.operation_results import get_result, get_status
 from flexvault.api.points import get_point, list_points
 from flexvault.api.policies import delete_policy, get_policy, list_policies, put_policy
+from flexvault.api.reevaluations import reevaluate
 from flexvault.api.resource_ids import PROVIDER
 from flexvault.api.restores import restore, validate_restore
 from flexvault.api.retention_previews import preview_retention
@@ -32,6 +34,8 @@ ONE = INSTANCES + "/{instance}"
 STATUS, RESULTS = "/operationStatus/{operation}", "/operationResults/{operation}"
 AT = "/locations/{location}"
 APPROVALS = "/vault/approvals"
+OWN_ONE = "/vault/backupInstances/{instance}"
+HOLDS = OWN_ONE + "/holds"
 
 BV, BI, BP = "backupVaults", "backupVaults/backupInstances", "backupVaults/backupPolicies"
 READER, OPERATOR, CONTRIBUTOR, APPROVER = Role.READER, Role.OPERATOR, Role.CONTRIBUTOR, Role.APPROVER
@@ -74,6 +78,11 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     _row("POST", "/vault/retentionPreview", "vault/retentionPreview/action", READER, preview_retention, 200),
     _row("GET", "/vault/breaker", "vault/breaker/read", READER, get_breaker, 200),
     _row("POST", "/vault/breaker/release", "vault/breaker/release/action", CONTRIBUTOR, release, 200),
+    _row("GET", HOLDS, f"{BI}/holds/read", READER, list_holds, 200),
+    _row("GET", HOLDS + "/{hold}", f"{BI}/holds/read", READER, get_hold, 200),
+    _row("PUT", HOLDS + "/{hold}", f"{BI}/holds/write", CONTRIBUTOR, put_hold, 200),
+    _row("DELETE", HOLDS + "/{hold}", f"{BI}/holds/delete", CONTRIBUTOR, delete_hold, 200, 204),
+    _row("POST", OWN_ONE + "/reevaluate", f"{BI}/reevaluate/action", CONTRIBUTOR, reevaluate, 200),
     _row("GET", V, f"{BV}/read", READER, get_vault, 200),
     _row("GET", POLICIES, f"{BP}/read", READER, list_policies, 200),
     _row("GET", POLICIES + "/{policy}", f"{BP}/read", READER, get_policy, 200),

@@ -64,9 +64,10 @@ def show_instance(ids: ResourceIds, instance: Instance) -> dict[str, Any]:
 
 
 def show_point(ids: ResourceIds, instance: Instance, point: RecoveryPoint) -> dict[str, Any]:
-    """Show a recovery point; its data store details carry the size and the manifest's hash."""
+    """Show a recovery point; its data store details carry the size, the manifest's hash and the holds, if any."""
     taken, expires = wire_time(point.recovery_point_time), wire_time(point.expiry_time)
-    facts = {"sizeInBytes": point.size_bytes, "manifestSha256": point.manifest_hash}
+    facts: dict[str, Any] = {"sizeInBytes": point.size_bytes, "manifestSha256": point.manifest_hash}
+    facts |= {"holds": sorted(point.holds)} if point.holds else {}
     details: dict[str, Any] = {
         "id": str(UUID(hex=point.point_id)),
         "type": "VaultStore",

@@ -12,6 +12,7 @@ from flexvault.domain import blob_names, row_keys
 from flexvault.domain.approval_events import APPROVAL_EVENTS, usable_with_approval
 from flexvault.domain.event_type import Batch, EventType, Rows, Target
 from flexvault.domain.journal import Entry
+from flexvault.domain.keeping_events import KEEPING_EVENTS, retention_target
 from flexvault.domain.rows import Change, Delete, Insert, Merge, Replace, Row
 
 
@@ -37,11 +38,6 @@ def _instance(body: Mapping[str, Any]) -> Target:
 
 def _server(body: Mapping[str, Any]) -> Target:
     return _config(row_keys.server_row(body["server_id"]))
-
-
-def retention_target(stream: str) -> Target:
-    """Answer the row that says what holds for all points of an instance; it may not be there."""
-    return Target(table=row_keys.POINTS, partition=stream, key=row_keys.RETENTION)
 
 
 def _point(stream: str, body: Mapping[str, Any]) -> Target:
@@ -418,6 +414,7 @@ _TYPES = (
     ),
     EventType(name="JobClosed", done_member="closed_event_id", targets=_closing_targets, project=_job_closed),
     *APPROVAL_EVENTS,
+    *KEEPING_EVENTS,
 )
 EVENT_TYPES: Mapping[str, EventType] = {event.name: event for event in _TYPES}
 

@@ -129,7 +129,7 @@ class RecoveryPoint:
     judged_at: datetime | None = None
     """Of a scheduled backup the moment by which "first of" counts it; nothing for one on demand."""
     holds: tuple[str, ...] = ()
-    """Names of the legal holds that stand on this point alone."""
+    """Names of the legal holds that stand on this point alone; where points are shown, also of its instance's."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RecoveryPoint":

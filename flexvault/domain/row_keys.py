@@ -69,16 +69,25 @@ def missed_row(instance: str, first_slot: datetime) -> str:
 
 RETENTION = "retention"
 """Key of the row, beside an instance's points, that says what holds for all of them."""
+HOLD = "hold-"
+"""Begin of the keys of an instance's legal holds, beside its points."""
 BREAKER = "breaker"
 """Key of the vault's row that says whether retention is stopped."""
 
 
 def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:
     """Key the checksums of 1,000 blocks of one file of one attempt; a key has room for 512 characters."""
-    label = escape(file)
-    if len(label) > _LONGEST_LABEL:
-        label = f"{label[:100]}~{names.sha256_hex(file.encode())}"
-    return f"a{attempt}-c{ordinal}-{label}-{chunk:05d}"
+    return f"a{attempt}-c{ordinal}-{_label(file)}-{chunk:05d}"
+
+
+def hold_row(name: str) -> str:
+    """Key a legal hold; names compare without regard to case."""
+    return HOLD + _label(name.lower())
+
+
+def _label(text: str) -> str:
+    label = escape(text)
+    return label if len(label) <= _LONGEST_LABEL else f"{label[:100]}~{names.sha256_hex(text.encode())}"
 
 
 def blocks_prefix(attempt: int) -> str:

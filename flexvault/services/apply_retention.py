@@ -19,6 +19,7 @@ from flexvault.services.claims import NewJob, claim_job
 from flexvault.services.copying import Budget
 from flexvault.services.journal import Draft, append, read_entry
 from flexvault.services.progress import warning
+from flexvault.services.regrades import find_retention_row, reevaluated_seq
 from flexvault.services.retention_plan import (
     StoredPlan,
     find_unsealed,
@@ -119,19 +120,26 @@ def execute_retention(run: StepRun) -> Result:
 class Recheck:
     """Judges an instance's points again, once per activity: manifests are only ever created.
 
-    What may change meanwhile, readers and holds, is asked under the tombstone's own sequence number.
+    What may change meanwhile, readers, holds and a re-evaluation, is asked under the tombstone's own sequence number.
     """
 
     def __init__(self, run: StepRun) -> None:
         self._run = run
         self._judged: dict[str, dict[str, Verdict]] = {}
+        self._reevaluated: dict[str, int] = {}
 
     def find(self, instance: str, point_id: str) -> Verdict | None:
         """Answer the verdict of this moment, or nothing when there is no such point any more."""
         if instance not in self._judged:
+            # Before the points: a re-evaluation that comes in between is found by the tombstone's check.
+            self._reevaluated[instance] = reevaluated_seq(find_retention_row(self._run.ports, instance))
             points = read_points(self._run.ports, within=f"{instance}/").points
             self._judged[instance] = {found.point.point_id: found for found in judge(points, self._run.now())}
         return self._judged[instance].get(point_id)
+
+    def reevaluated_seq(self, instance: str) -> int:
+        """Answer the number of the re-evaluation by which an instance's points were judged."""
+        return self._reevaluated[instance]
 
 
 def _list_work(run: StepRun, plan: Mapping[str, Any]) -> list[tuple[str, Callable[[], str]]]:
@@ -159,7 +167,7 @@ def delete_point(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> 
         if why_not:
             return why_not
         try:
-            append(run.ports, _tombstone(run, verdict), by_retention=True)
+            append(run.ports, _tombstone(run, recheck, verdict), by_retention=True)
         except ConflictError as error:
             return error.message
     standing = catalog.find_point(run.ports, instance, point_id)
@@ -216,8 +224,9 @@ def _find_block(recheck: Recheck, verdict: Mapping[str, Any], row: RecoveryPoint
     return ""
 
 
-def _tombstone(run: StepRun, verdict: Mapping[str, Any]) -> Draft:
+def _tombstone(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> Draft:
     point_id = str(verdict["pointId"])
+    judged_by = recheck.reevaluated_seq(str(verdict["instance"]))
 
     def check(rows: Rows) -> None:
         row, common = rows.values()
@@ -227,6 +236,9 @@ def _tombstone(run: StepRun, verdict: Mapping[str, Any]) -> Draft:
         if holds:
             text = f"a legal hold stands on recovery point {point_id}: {', '.join(holds)}"
             raise ConflictError(text, code="PointIsHeld", target=point_id)
+        if reevaluated_seq(common) != judged_by:
+            text = f"the retention of recovery point {point_id} was re-evaluated meanwhile: the next plan decides"
+            raise ConflictError(text, code="PointReevaluated", target=point_id)
 
     body = {
         "point_id": point_id,

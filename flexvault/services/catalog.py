@@ -14,6 +14,7 @@ from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.rows import Row
 from flexvault.ports import Ports
 from flexvault.services.journal import read_entry
+from flexvault.services.regrades import show_effective
 
 REQUESTS_REMEMBERED_FOR = timedelta(hours=24)
 """Far longer than any client repeats a request."""
@@ -113,13 +114,18 @@ def find_server_claim(ports: Ports, server_id: str) -> str | None:
 
 
 def list_points(ports: Ports, instance: str) -> list[RecoveryPoint]:
-    """Answer an instance's recovery points that exist, newest first."""
+    """Answer an instance's recovery points that exist, newest first, with what holds for them now."""
+    return show_effective(ports, instance, list_sealed_points(ports, instance))
+
+
+def list_sealed_points(ports: Ports, instance: str) -> list[RecoveryPoint]:
+    """Answer an instance's recovery points that exist, newest first, as they were sealed: from the rows alone."""
     points = (point for point in list_all_points(ports, instance) if point.state == "sealed")
     return sorted(points, key=_newest_first)
 
 
 def list_all_points(ports: Ports, instance: str) -> Iterator[RecoveryPoint]:
-    """Answer every row of an instance's recovery points, whatever its state."""
+    """Answer every row of an instance's recovery points as it was sealed, whatever its state."""
     for row in ports.rows.query(row_keys.POINTS, instance, start="0", end="g"):
         yield RecoveryPoint.from_values(row.values)
 
@@ -129,20 +135,34 @@ def _newest_first(point: RecoveryPoint) -> tuple[float, str]:
 
 
 def get_point(ports: Ports, instance: Instance, point_id: str) -> RecoveryPoint:
-    """Read a recovery point.
+    """Read a recovery point with what holds for it now.
+
+    Raises:
+        NotFoundError: It never was, or was deleted.
+    """
+    return show_effective(ports, instance.key, [get_sealed_point(ports, instance, point_id)])[0]
+
+
+def get_sealed_point(ports: Ports, instance: Instance, point_id: str) -> RecoveryPoint:
+    """Read a recovery point as it was sealed: from its row alone.
 
     Raises:
         NotFoundError: It never was, or was deleted.
     """
     row = ports.rows.find(row_keys.POINTS, instance.key, point_id.replace("-", "").lower())
     if row is None or row.values.get("state") != "sealed":
-        raise NotFoundError(
-            f"backup instance '{instance.name}' has no recovery point '{point_id}'",
-            code="UserErrorRecoveryPointNotFound",
-            target=point_id,
-            hint="list the instance's recovery points",
-        )
+        raise no_such_point(instance, point_id)
     return RecoveryPoint.from_values(row.values)
+
+
+def no_such_point(instance: Instance, point_id: str) -> NotFoundError:
+    """Say that an instance has no such recovery point, or has it no more."""
+    return NotFoundError(
+        f"backup instance '{instance.name}' has no recovery point '{point_id}'",
+        code="UserErrorRecoveryPointNotFound",
+        target=point_id,
+        hint="list the instance's recovery points",
+    )
 
 
 def read_manifest(ports: Ports, point: RecoveryPoint) -> Manifest:

@@ -173,7 +173,7 @@ def _busy_wait(run: StepRun, looks: int) -> float:
 def _grant_life(run: StepRun, server: Server) -> tuple[timedelta, list[dict[str, Any]]]:
     """Answer how long the SAS lives, and what there is to warn of."""
     chain = names.chain_key(server.id, server.created_at)
-    points = catalog.list_points(run.ports, run.open.instance)
+    points = catalog.list_sealed_points(run.ports, run.open.instance)
     warnings: list[dict[str, Any]] = list(size_warnings(server))
     if points and all(point.chain != chain for point in points):
         text = f"the server '{server.name}' was created anew: its recovery points are a chain of their own"

@@ -177,7 +177,7 @@ def _databases_before(run: StepRun) -> set[str]:
     So a database that is gone is warned of for as long as a point still holds it, not for one day.
     """
     chain = str(run.open.state["server"]["chain"])
-    for point in catalog.list_points(run.ports, run.open.instance):
+    for point in catalog.list_sealed_points(run.ports, run.open.instance):
         if point.chain != chain:
             continue
         try:

@@ -113,7 +113,7 @@ def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Instance, Recov
         NotFoundError, InvalidInputError, NotAuthorizedError, IntegrityError: With what is wrong and what to do.
     """
     instance = catalog.get_instance(vault.ports, order.instance_id)
-    point = catalog.get_point(vault.ports, instance, order.point_id)
+    point = catalog.get_sealed_point(vault.ports, instance, order.point_id)
     require_prefix(order.file_prefix)
     catalog.read_manifest(vault.ports, point)
     url = read_container_url(order.container_url)

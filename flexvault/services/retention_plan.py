@@ -11,6 +11,7 @@ from flexvault.domain.breaker import PointKey, Trip, find_trips
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, PermanentError
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import Operation
+from flexvault.domain.keeping_events import KEEPING_KINDS
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.retention import PointFacts, Verdict, judge
 from flexvault.domain.stored_plan import PlanParts, UnfinishedDeletion, UnsealedFile, build_plan
@@ -213,7 +214,10 @@ def _journal_found(vault: Vault, points: Iterable[PointFacts], as_of: datetime, 
 
 
 def _project_again(ports: Ports, stream: str, wanted: set[str], renew: Callable[[], object]) -> set[str]:
-    """Project the entries of points whose rows were lost, so that a tombstone or a reader stays what it was."""
+    """Project the entries of points whose rows were lost, so that a tombstone or a reader stays what it was.
+
+    With them the rows of holds and of re-evaluations may be lost: those entries are projected, too.
+    """
     told: set[str] = set()
     with suppress(NotFoundError):
         for seq in count_from(1):
@@ -224,6 +228,8 @@ def _project_again(ports: Ports, stream: str, wanted: set[str], renew: Callable[
             if point_id in wanted:
                 project(ports, entry)
                 told.add(point_id)
+            elif entry.type in KEEPING_KINDS:
+                project(ports, entry)
     return told
 
 

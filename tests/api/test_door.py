@@ -48,6 +48,7 @@ def path_of(operation: ApiOperation) -> str:
         "instance": "pg-orders",
         "point": "0" * 32,
         "job": "00000000-0000-4000-8000-000000000000",
+        "hold": "case-7",
         "approval": f"{'0' * 32}-0000",
         "location": "eastus",
         "operation": "00000000-0000-4000-8000-000000000000",

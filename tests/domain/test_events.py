@@ -92,6 +92,10 @@ DECIDED: Mapping[str, Any] = {
 }
 
 
+HELD: Mapping[str, Any] = {"hold": "case-7", "instance": INSTANCE, "recovery_point_id": "p1", "reason": "a lawsuit"}
+REEVALUATED: Mapping[str, Any] = {"instance": INSTANCE, "approval_id": ASKED["approval_id"], "points": {}}
+
+
 def entry(kind: str, body: Mapping[str, Any], seq: int = 1, key: str = "") -> Entry:
     return Entry(
         stream=INSTANCE,
@@ -204,6 +208,9 @@ SEVERAL = [
     entry("PolicyChanged", {**POLICY, "approval_id": ASKED["approval_id"]}, 14, key="approved"),
     entry("BreakerTripped", TRIPPED, 15),
     entry("BreakerReleased", {"plan": "plans/p", "plan_hash": "h"}, 16),
+    entry("HoldPlaced", HELD, 17),
+    entry("HoldReleased", {**HELD, "approval_id": ASKED["approval_id"]}, 18),
+    entry("RetentionReevaluated", REEVALUATED, 19),
 ]
 
 

@@ -1,0 +1,145 @@
+"""The events of legal holds and re-evaluations: they say what holds for an instance's recovery points.
+
+A hold has a row of its own, and its name lies on the row of what it covers, where a tombstone looks. A projection
+brings the second to what the first says, also where only one of them was lost.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flexvault.domain import row_keys
+from flexvault.domain.approval_events import usable_with_approval
+from flexvault.domain.event_type import Batch, EventType, Rows, Target
+from flexvault.domain.journal import Entry
+from flexvault.domain.rows import Change, Insert, Merge, Replace, Row
+
+
+def retention_target(stream: str) -> Target:
+    """Answer the row that says what holds for all points of an instance; it may not be there."""
+    return Target(table=row_keys.POINTS, partition=stream, key=row_keys.RETENTION)
+
+
+def hold_target(stream: str, name: str) -> Target:
+    """Answer the row of a hold."""
+    return Target(table=row_keys.POINTS, partition=stream, key=row_keys.hold_row(name))
+
+
+def scope_target(stream: str, point_id: str) -> Target:
+    """Answer the row of what a hold covers: a point, or without its id the instance."""
+    return Target(table=row_keys.POINTS, partition=stream, key=point_id) if point_id else retention_target(stream)
+
+
+def _hold_targets(stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
+    return (hold_target(stream, body["hold"]), scope_target(stream, body["recovery_point_id"]))
+
+
+def _hold_placed(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target, scope = _hold_targets(entry.stream, entry.body)
+    row = rows[target]
+    if _is_older(row, entry):
+        return _together(target, [_place(target, row, entry), *_mark(scope, rows[scope], entry, stands=True)])
+    return _together(target, _mark(scope, rows[scope], entry, stands=_stands_on(row, entry)))
+
+
+def _place(target: Target, row: Row | None, entry: Entry) -> Change:
+    by = json.dumps(dict(entry.actor))
+    values: dict[str, Any] = {
+        "name": entry.body["hold"],
+        "reason": entry.body["reason"],
+        "recovery_point_id": entry.body["recovery_point_id"],
+        "placed_by": by,
+        "placed_at": entry.at,
+        "is_released": False,
+        "change_event_id": entry.event_id,
+        "journal_seq": entry.seq,
+    }
+    if row is None:
+        return Insert(key=target.key, values=values)
+    if not row.values["is_released"]:
+        placed = {name: row.values[name] for name in ("placed_by", "placed_at")}
+        values |= {**placed, "changed_by": by, "changed_at": entry.at}
+    return Replace(key=target.key, values=values, etag=row.etag)
+
+
+def _hold_released(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target, scope = _hold_targets(entry.stream, entry.body)
+    row = rows[target]
+    if row is None or not _is_older(row, entry):
+        return _together(target, _mark(scope, rows[scope], entry, stands=_stands_on(row, entry)))
+    values: dict[str, Any] = {
+        "is_released": True,
+        "released_by": json.dumps(dict(entry.actor)),
+        "released_at": entry.at,
+        "approval_id": entry.body["approval_id"],
+        "change_event_id": entry.event_id,
+        "journal_seq": entry.seq,
+    }
+    released = Merge(key=target.key, values=values, etag=row.etag)
+    return _together(target, [released, *_mark(scope, rows[scope], entry, stands=False)])
+
+
+def _stands_on(row: Row | None, entry: Entry) -> bool:
+    """Say whether a hold stands now on what an entry that was projected before names."""
+    if row is None or row.values["is_released"]:
+        return False
+    return row.values["recovery_point_id"] == entry.body["recovery_point_id"]
+
+
+def _mark(scope: Target, row: Row | None, entry: Entry, *, stands: bool) -> Sequence[Change]:
+    """Write a hold's name on what it covers, or take it away.
+
+    The hold's own row decides, never this one's journal_seq: others write that for their own events. The row of a
+    point is made by its seal alone.
+    """
+    before: list[str] = json.loads(str(row.values.get("holds", "[]"))) if row is not None else []
+    others = {name for name in before if name != entry.body["hold"]}
+    after = sorted(others | {entry.body["hold"]} if stands else others)
+    if after == before or (row is None and scope.key != row_keys.RETENTION):
+        return ()
+    values = {"holds": json.dumps(after)}
+    if row is None:
+        return (Insert(key=scope.key, values=values),)
+    return (Merge(key=scope.key, values=values, etag=row.etag),)
+
+
+def _reevaluated(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target = retention_target(entry.stream)
+    row = rows[target]
+    if not _is_older(row, entry):
+        return ()
+    values = {
+        "reevaluated_seq": entry.seq,
+        "reevaluated_event_id": entry.event_id,
+        "journal_seq": entry.seq,
+    }
+    if row is None:
+        return _together(target, [Insert(key=target.key, values=values)])
+    return _together(target, [Merge(key=target.key, values=values, etag=row.etag)])
+
+
+def _is_older(row: Row | None, entry: Entry) -> bool:
+    return row is None or int(str(row.values.get("journal_seq", 0))) < entry.seq
+
+
+def _together(target: Target, changes: Sequence[Change]) -> Sequence[Batch]:
+    if not changes:
+        return ()
+    return (Batch(table=target.table, partition=target.partition, changes=tuple(changes)),)
+
+
+KEEPING_EVENTS = (
+    EventType(name="HoldPlaced", done_member="change_event_id", targets=_hold_targets, project=_hold_placed),
+    usable_with_approval(
+        EventType(name="HoldReleased", done_member="change_event_id", targets=_hold_targets, project=_hold_released)
+    ),
+    usable_with_approval(
+        EventType(
+            name="RetentionReevaluated",
+            done_member="reevaluated_event_id",
+            targets=lambda stream, _body: (retention_target(stream),),
+            project=_reevaluated,
+        )
+    ),
+)
+KEEPING_KINDS = frozenset(event.name for event in KEEPING_EVENTS)

@@ -1,0 +1,205 @@
+"""Legal holds: while one stands on a recovery point or on its instance, nothing deletes the point."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flexvault.domain import names, row_keys
+from flexvault.domain.approval import Approval
+from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from flexvault.domain.events import Rows
+from flexvault.domain.hold import Hold
+from flexvault.domain.instance import Instance
+from flexvault.domain.keeping_events import hold_target, scope_target
+from flexvault.domain.rows import Row
+from flexvault.ports import Ports
+from flexvault.services import catalog
+from flexvault.services.approvals import CriticalChange, check_unused, require_approval
+from flexvault.services.journal import Draft, append
+from flexvault.services.vault import Vault
+
+HOLD_DELETE = "Microsoft.DataProtection/backupVaults/backupInstances/holds/delete"
+LONGEST_NAME = 100
+LONGEST_REASON = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldOrder:
+    """A hold as a client wants it."""
+
+    name: str
+    """The reference of the case."""
+    reason: str
+    recovery_point_id: str = ""
+    """32 hex digits; empty for the whole instance with all its points, also future ones."""
+
+
+def list_holds(ports: Ports, instance: str) -> list[Hold]:
+    """Answer the holds that stand on an instance or on one of its points, by name."""
+    end = row_keys.prefix_end(row_keys.HOLD)
+    rows = ports.rows.query(row_keys.POINTS, instance, start=row_keys.HOLD, end=end)
+    holds = (Hold.from_values(row.values) for row in rows)
+    return sorted((hold for hold in holds if not hold.is_released), key=lambda hold: hold.name.lower())
+
+
+def get_hold(ports: Ports, instance: Instance, name: str) -> Hold:
+    """Read a hold that stands.
+
+    Raises:
+        NotFoundError: None of that name stands.
+    """
+    hold = _standing(_find_row(ports, instance.key, name))
+    if hold is None:
+        raise NotFoundError(
+            f"no hold '{name}' stands on backup instance '{instance.name}'",
+            target=name,
+            hint="list the instance's holds, or place this one with PUT",
+        )
+    return hold
+
+
+def place_hold(vault: Vault, instance: Instance, order: HoldOrder, actor: Mapping[str, str]) -> Hold:
+    """Place a hold, or give a standing one another reason; an identical one changes nothing.
+
+    Raises:
+        InvalidInputError: The name or the reason is missing or too long.
+        NotFoundError: There is no such point.
+        ConflictError: code RecoveryPointIsBeingDeleted, or HoldStandsElsewhere: a standing hold covers something else.
+    """
+    _require_texts(order)
+    point_id = order.recovery_point_id
+    row = _find_row(vault.ports, instance.key, order.name)
+    standing = _standing(row)
+    if standing is not None and standing.recovery_point_id != point_id:
+        raise ConflictError(
+            f"the hold '{standing.name}' stands on {_describe(standing.recovery_point_id)}, not on "
+            f"{_describe(point_id)}",
+            code="HoldStandsElsewhere",
+            target=standing.name,
+            hint="place another hold under another name, then release this one if it is not needed any more",
+        )
+    if standing is not None and standing.reason == order.reason:
+        return standing
+    body = {
+        "hold": standing.name if standing else order.name,
+        "instance": instance.key,
+        "recovery_point_id": point_id,
+        "reason": order.reason,
+    }
+    draft = _draft("HoldPlaced", instance.key, row, body, actor)
+
+    def check(rows: Rows) -> None:
+        draft.check(rows)
+        if point_id:
+            _require_sealed(instance, point_id, rows[scope_target(instance.key, point_id)])
+
+    append(vault.ports, replace(draft, check=check))
+    return get_hold(vault.ports, instance, order.name)
+
+
+def release_hold(vault: Vault, instance: Instance, name: str, actor: Mapping[str, str]) -> bool:
+    """Release a hold once a second person approved it; answers whether one stood.
+
+    Raises:
+        ApprovalRequiredError: It must be approved first.
+        ConflictError: Somebody else changed it meanwhile.
+    """
+    row = _find_row(vault.ports, instance.key, name)
+    hold = _standing(row)
+    if hold is None:
+        return False
+    approval = _require_release(vault, instance, hold, actor)
+    body = {
+        "hold": hold.name,
+        "instance": instance.key,
+        "recovery_point_id": hold.recovery_point_id,
+        "approval_id": approval.id,
+    }
+
+    draft = _draft("HoldReleased", instance.key, row, body, actor)
+
+    def check(rows: Rows) -> None:
+        if not check_unused(rows, approval.id, draft.event_id, vault.ports.clock.storage_now()):
+            draft.check(rows)
+
+    append(vault.ports, replace(draft, check=check))
+    return True
+
+
+def _require_release(vault: Vault, instance: Instance, hold: Hold, actor: Mapping[str, str]) -> Approval:
+    scope = f"{_describe(hold.recovery_point_id)} of backup instance '{instance.name}'"
+    before = {"hold": hold.name, "recoveryPointId": hold.recovery_point_id or None, "reason": hold.reason}
+    change = CriticalChange(
+        operation=HOLD_DELETE,
+        path=f"{instance.id}/holds/{hold.name}".lower(),
+        body=None,
+        actor=actor,
+        target=hold_target(instance.key, hold.name),
+        target_seq=hold.journal_seq,
+        reasons=(
+            f"it releases the legal hold '{hold.name}' on {scope}",
+            f"it was placed {hold.placed_at.date().isoformat()}: {hold.reason}",
+        ),
+        before=before,
+        after=None,
+    )
+    return require_approval(vault, change)
+
+
+def _require_texts(order: HoldOrder) -> None:
+    if not order.name.strip() or len(order.name) > LONGEST_NAME:
+        raise InvalidInputError(
+            f"the name of a hold has 1 to {LONGEST_NAME} characters, '{order.name}' has {len(order.name)}",
+            code="InvalidResourceName",
+            target="hold",
+            hint="use the reference of the case",
+        )
+    if not order.reason.strip() or len(order.reason) > LONGEST_REASON:
+        raise InvalidInputError(
+            f"the reason of hold '{order.name}' has 1 to {LONGEST_REASON} characters, this one has {len(order.reason)}",
+            target="reason",
+            hint='send {"reason": "..."}',
+        )
+
+
+def _require_sealed(instance: Instance, point_id: str, row: Row | None) -> None:
+    state = None if row is None else row.values.get("state")
+    if state == "deleting":
+        raise ConflictError(
+            f"recovery point '{point_id}' of backup instance '{instance.name}' is being deleted",
+            code="RecoveryPointIsBeingDeleted",
+            target=point_id,
+            hint="its tombstone is in the journal and cannot be taken back: place the hold on another recovery point",
+        )
+    if state != "sealed":
+        raise catalog.no_such_point(instance, point_id)
+
+
+def _draft(kind: str, instance: str, row: Row | None, body: Mapping[str, Any], actor: Mapping[str, str]) -> Draft:
+    """An event on a hold is named by the state that it replaces: the same change of the same state is one event."""
+    name = str(body["hold"])
+
+    def check(rows: Rows) -> None:
+        if _seq(rows[hold_target(instance, name)]) != _seq(row):
+            raise ConflictError(f"the hold '{name}' was changed by somebody else", target=name, hint="read it again")
+
+    key = names.sha256_hex(names.canonical_json([_seq(row), body]))
+    return Draft(stream=instance, type=kind, key=key, body=body, actor=actor, check=check)
+
+
+def _find_row(ports: Ports, instance: str, name: str) -> Row | None:
+    target = hold_target(instance, name)
+    return ports.rows.find(target.table, target.partition, target.key)
+
+
+def _standing(row: Row | None) -> Hold | None:
+    hold = None if row is None else Hold.from_values(row.values)
+    return None if hold is None or hold.is_released else hold
+
+
+def _seq(row: Row | None) -> int:
+    return 0 if row is None else int(str(row.values["journal_seq"]))
+
+
+def _describe(point_id: str) -> str:
+    return f"recovery point {point_id}" if point_id else "the whole instance"

@@ -7,7 +7,7 @@ from typing import Any
 from flexvault.api import shapes
 from flexvault.api.call import Answer, Call
 from flexvault.api.instances import body_references
-from flexvault.api.simulations import read_moment
+from flexvault.api.simulations import read_moment, read_policy_properties
 from flexvault.api.times import plain_time
 from flexvault.domain.instance import Instance
 from flexvault.domain.mistakes import Mistakes
@@ -18,16 +18,29 @@ from flexvault.services.preview_retention import PreviewedPoint, preview_instanc
 
 
 def preview_retention(call: Call) -> Answer:
-    """Answer what would be deleted of an instance as it stands, when and why."""
+    """Answer what would be deleted of an instance, when and why: as it stands, and re-evaluated under a policy."""
     body = call.body(shapes.RETENTION_PREVIEW)
     mistakes = Mistakes()
     name = mistakes.text(body, "", "backupInstance")
     until = read_moment(mistakes, "until", body["until"]) if "until" in body else None
+    given = "policy" in body
+    properties = read_policy_properties(mistakes, body["policy"]) if given else None
     mistakes.finish("preview")
     instance = _find(call, name)
     as_of = call.vault.ports.clock.storage_now()
-    points = preview_instance(call.vault.ports, instance, as_of)
-    return Answer(body={"backupInstance": instance.name, "asOf": plain_time(as_of), **_show(points, until)})
+    found = preview_instance(call.vault, instance, as_of, properties)
+    under = {
+        "policy": None if given else instance.policy_name,
+        **_show(found.reevaluated, until),
+        "changes": [
+            _show_change(before, after)
+            for before, after in zip(found.present, found.reevaluated, strict=True)
+            if _show_side(before) != _show_side(after)
+        ],
+        "previewHash": None if given else found.preview_hash,
+    }
+    shown = {"backupInstance": instance.name, "asOf": plain_time(as_of), **_show(found.present, until)}
+    return Answer(body={**shown, "underPolicy": under})
 
 
 def _find(call: Call, name: str) -> Instance:
@@ -72,5 +85,25 @@ def _show_point(point: PreviewedPoint) -> dict[str, Any]:
         "decision": point.verdict.decision.value,
         "deletedAt": plain_time(point.deleted_at) if point.deleted_at else None,
         "reasons": [describe_reason(reason, facts) for reason in point.verdict.reasons],
+        "text": explain(point.verdict),
+    }
+
+
+def _show_change(before: PreviewedPoint, after: PreviewedPoint) -> dict[str, Any]:
+    facts = before.verdict.point
+    return {
+        "recoveryPoint": facts.point_id,
+        "time": plain_time(facts.recovery_point_time),
+        "before": _show_side(before),
+        "after": _show_side(after),
+    }
+
+
+def _show_side(point: PreviewedPoint) -> dict[str, Any]:
+    facts = point.verdict.point
+    return {
+        "retentionTag": facts.tag,
+        "expiry": plain_time(facts.expiry_time),
+        "deletedAt": plain_time(point.deleted_at) if point.deleted_at else None,
         "text": explain(point.verdict),
     }

@@ -54,20 +54,27 @@ def simulate_policy(call: Call) -> Answer:
 
 def read_policy(mistakes: Mistakes, value: Any) -> Policy | None:
     """Read a policy, bare or as the API's resource; what is wrong is told below `policy`."""
+    properties = read_policy_properties(mistakes, value)
+    return None if properties is None else parse_policy(properties)
+
+
+def read_policy_properties(mistakes: Mistakes, value: Any) -> Any:
+    """Read the properties of a policy that can be understood; nothing, and mistakes, for anything else."""
     given = as_object(value)
     if given is None:
         mistakes.wrong("policy", "is missing or not an object: send a policy's properties, or the policy's resource")
         return None
     is_resource = any(name.lower() == "properties" for name in given)
     try:
-        resource = conform(given if is_resource else {"properties": given}, shapes.POLICY)
-        return parse_policy(resource.get("properties"))
+        properties = conform(given if is_resource else {"properties": given}, shapes.POLICY).get("properties")
+        parse_policy(properties)
     except InvalidInputError as error:
         for detail in error.details or (error,):
             path = detail.target.removeprefix("properties").lstrip(".")
             place = ["policy", *(["properties"] if is_resource else []), *([path] if path else [])]
             mistakes.wrong(".".join(place), detail.message, detail.code)
         return None
+    return properties
 
 
 def show_policy_warnings(policy: Policy) -> list[dict[str, str]]:

@@ -1,14 +1,17 @@
 """Preview retention for one instance: what would be deleted, when and why, before anything is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from flexvault.domain.instance import Instance, RecoveryPoint
+from flexvault.domain.reevaluation import Regrade
 from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, Verdict, judge, newest_good_points
-from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.keeping import Keeping, read_keeping
+from flexvault.services.reevaluate import preview_reevaluation
+from flexvault.services.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,16 +24,49 @@ class PreviewedPoint:
     size_bytes: int
 
 
-def preview_instance(ports: Ports, instance: Instance, as_of: datetime) -> tuple[PreviewedPoint, ...]:
-    """Preview an instance as it stands, oldest point first: no further backup, hold or change of policy.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewedInstance:
+    """An instance as it stands, and as a re-evaluation under a policy would make it."""
+
+    present: tuple[PreviewedPoint, ...]
+    """Oldest first."""
+    reevaluated: tuple[PreviewedPoint, ...]
+    """The same points in the same order."""
+    preview_hash: str
+    """By which the re-evaluation under the instance's present policy is asked for."""
+
+
+def preview_instance(vault: Vault, instance: Instance, as_of: datetime, properties: Any = None) -> PreviewedInstance:
+    """Preview an instance: no further backup, hold or change of state.
 
     The rows are asked, not the manifests: retention itself looks at those, and keeps what it cannot believe.
+
+    Args:
+        vault: The vault.
+        instance: Whose points.
+        as_of: The moment.
+        properties: Of another policy; nothing for the instance's present one.
+
+    Raises:
+        InvalidInputError: The policy cannot be understood.
+        NotFoundError: The instance's policy is gone.
     """
-    keeping = read_keeping(ports, instance.key)
-    points = catalog.list_points(ports, instance.key)
-    return preview_points(
-        [_facts(point, keeping) for point in points], {p.point_id: p.size_bytes for p in points}, as_of
+    keeping = read_keeping(vault.ports, instance.key)
+    points = catalog.list_points(vault.ports, instance.key)
+    sizes = {point.point_id: point.size_bytes for point in points}
+    facts = [_facts(point, keeping) for point in points]
+    found = preview_reevaluation(vault, instance, properties)
+    after = {change.point.point_id: change.after for change in found.points}
+    regraded = [_regraded(fact, after[fact.point_id]) if fact.point_id in after else fact for fact in facts]
+    return PreviewedInstance(
+        present=preview_points(facts, sizes, as_of),
+        reevaluated=preview_points(regraded, sizes, as_of),
+        preview_hash=found.preview_hash,
     )
+
+
+def _regraded(facts: PointFacts, grade: Regrade) -> PointFacts:
+    return replace(facts, tag=grade.tag, because=grade.because, day=grade.day, expiry_time=grade.expiry_time)
 
 
 def preview_points(facts: Sequence[PointFacts], sizes: dict[str, int], as_of: datetime) -> tuple[PreviewedPoint, ...]:

@@ -5,7 +5,7 @@ found the same way: by a backup that would be kept less long.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from flexvault.domain.durations import is_sometimes_shorter
@@ -19,8 +19,8 @@ SPAN = timedelta(days=4 * 366)
 """Four years have a 29 February and a week 53."""
 COUNTED = timedelta(days=364)
 """Whole weeks."""
-MOST_SLOTS = 3_000
-"""Of a schedule, are judged: over a year of one that runs every three hours."""
+SLOTS_A_DAY = 2
+"""The first of a day, and one that is not the first."""
 SHOWN = 3
 
 
@@ -87,7 +87,7 @@ def _find_shorter_kept(old: Policy, new: Policy) -> Sequence[str]:
     for schedule in (new, old):
         last: datetime | None = None
         slots = due_slots(schedule.intervals, schedule.zone, begin - timedelta(microseconds=1), begin + SPAN)
-        for slot in slots[:MOST_SLOTS]:
+        for slot in _thin(slots, old, new):
             before, after = _judge(old, slot, last), _judge(new, slot, last)
             last = slot
             pair = (before.tag, after.tag)
@@ -101,6 +101,21 @@ def _find_shorter_kept(old: Policy, new: Policy) -> Sequence[str]:
                     f"'{before.tag}' ({was})"
                 )
     return list(seen.values())[:SHOWN]
+
+
+def _thin(slots: Sequence[datetime], old: Policy, new: Policy) -> Iterator[datetime]:
+    """Leave out slots that are tagged like one that stays: of a day the third and later ones, where no time counts."""
+    if any(criterion.times for policy in (old, new) for tag in policy.tags for criterion in tag.criteria):
+        yield from slots
+        return
+    before: tuple[date, date] | None = None
+    seen = 0
+    for slot in slots:
+        days = (slot.astimezone(old.zone).date(), slot.astimezone(new.zone).date())
+        seen = seen + 1 if days == before else 1
+        before = days
+        if seen <= SLOTS_A_DAY:
+            yield slot
 
 
 def _judge(policy: Policy, slot: datetime, last: datetime | None) -> TagMatch:

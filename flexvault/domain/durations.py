@@ -27,6 +27,7 @@ def expiry_of(recovery_point_time: datetime, duration: str) -> datetime:
     return add_duration(recovery_point_time.astimezone(EXPIRY_ZONE), duration)
 
 
+@cache
 def is_sometimes_shorter(duration: str, than: str) -> bool:
     """Say whether a point that is taken on some day of four years would be kept less long under one duration."""
     return any(add_duration(start, duration) < add_duration(start, than) for start in _STARTS)

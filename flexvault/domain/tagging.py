@@ -168,7 +168,12 @@ def _is_named_time(criterion: Criterion, slot: datetime, zone: tzinfo) -> bool:
     wall = slot.astimezone(zone)
     if wall.time() in criterion.times:
         return True
+    if (slot - _TICK).astimezone(zone).utcoffset() == wall.utcoffset():
+        return False  # no change of the clocks ends here
     return any(_is_gaps_end(datetime.combine(wall.date(), moment), slot, zone) for moment in criterion.times)
+
+
+_TICK = timedelta(microseconds=1)
 
 
 def _is_gaps_end(wall: datetime, slot: datetime, zone: tzinfo) -> bool:

@@ -66,7 +66,8 @@ def find_trips(
 ) -> tuple[Trip, ...]:
     """Answer why a plan must not be executed; nothing when it may.
 
-    An approved deletion of data is no surprise and does not count.
+    An approved deletion of data is no surprise and does not count; nor does a point whose expiry an approved
+    re-evaluation changed since the earlier plan.
 
     Args:
         verdicts: One per recovery point.
@@ -80,7 +81,9 @@ def find_trips(
         for verdict in verdicts
         if verdict.decision is Decision.EXPIRE and Reason.DATA_DELETION_APPROVED not in verdict.reasons
     ]
-    surprising = [point for point in doomed if _key(point) not in released]
+    surprising = [
+        point for point in doomed if _key(point) not in released and not _is_approved(point, earlier, regraded)
+    ]
     if not surprising:
         return ()
     since = earlier.as_of if earlier else max(verdict.point.recovery_point_time for verdict in verdicts)
@@ -89,7 +92,7 @@ def find_trips(
         return (Trip(code="PlansPaused", instance="", message=f"{text}: the vault slept, or a clock jumped"),)
     totals = Counter(verdict.point.instance for verdict in verdicts)
     return (
-        *_find_moved(surprising, earlier, regraded),
+        *_find_moved(surprising, earlier),
         *_find_many(surprising, totals, earlier.announced if earlier else ()),
     )
 
@@ -133,15 +136,15 @@ def _find_many(points: Sequence[PointFacts], totals: Mapping[str, int], announce
     return trips
 
 
-def _find_moved(
-    points: Sequence[PointFacts], earlier: EarlierPlan | None, regraded: Collection[PointKey]
-) -> list[Trip]:
+def _is_approved(point: PointFacts, earlier: EarlierPlan | None, regraded: Collection[PointKey]) -> bool:
+    """Say whether a re-evaluation since the earlier plan made a point go: a second person saw its new expiry."""
+    before = earlier.expiries.get(_key(point)) if earlier else None
+    return before is not None and before != point.expiry_time and _key(point) in regraded
+
+
+def _find_moved(points: Sequence[PointFacts], earlier: EarlierPlan | None) -> list[Trip]:
     expiries: Mapping[PointKey, datetime] = earlier.expiries if earlier else {}
-    moved = [
-        point
-        for point in points
-        if _key(point) not in regraded and point.expiry_time < expiries.get(_key(point), point.expiry_time)
-    ]
+    moved = [point for point in points if point.expiry_time < expiries.get(_key(point), point.expiry_time)]
     trips: list[Trip] = []
     for instance, count in sorted(Counter(point.instance for point in moved).items()):
         text = f"{count} recovery point(s) would be deleted whose expiry moved to an earlier time since the last plan"

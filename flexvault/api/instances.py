@@ -13,7 +13,7 @@ from flexvault.api.resource_ids import is_resource_id
 from flexvault.api.views import show_instance
 from flexvault.domain import names, row_keys
 from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientError
-from flexvault.domain.instance import Instance, ProtectionState
+from flexvault.domain.instance import PAUSED, Instance, ProtectionState
 from flexvault.domain.job import Operation
 from flexvault.domain.policy import DATASOURCE_TYPE
 from flexvault.services import catalog, protection
@@ -42,7 +42,7 @@ def put_instance(call: Call) -> Answer:
     call.require_preconditions(None if old is None else instance_etag(old), f"the backup instance '{name}'")
     if old is not None:
         _require_same_server(old, server_id)
-        if old.properties == properties and old.state is ProtectionState.CONFIGURED and old.error is None:
+        if old.properties == properties and old.state in _SETTLED and old.error is None:
             return _answer(call, old)
     request = protection.ProtectionRequest(
         instance_id=call.ids.instance(name) if old is None else old.id,
@@ -52,6 +52,9 @@ def put_instance(call: Call) -> Answer:
         properties=properties,
     )
     return _find_running(call, request) or _configure(call, request)
+
+
+_SETTLED = frozenset({ProtectionState.CONFIGURED, *PAUSED})
 
 
 def validate_for_backup(call: Call) -> Answer:

@@ -66,6 +66,8 @@ _INSTANCE_PROPERTIES: Shape = {
 INSTANCE: Shape = {"properties": _INSTANCE_PROPERTIES}
 VALIDATE_FOR_BACKUP: Shape = {"backupInstance": _INSTANCE_PROPERTIES}
 
+PROTECTION_CHANGE: Shape = {"resourceGuardOperationRequests": None}
+
 BACKUP: Shape = {"backupRuleOptions": {"ruleName": None, "triggerOption": {"retentionTagOverride": None}}}
 
 RESTORE: Shape = {

@@ -17,11 +17,19 @@ from flexvault.api.jobs import get_job, list_jobs
 from flexvault.api.operation_results import get_result, get_status
 from flexvault.api.points import get_point, list_points
 from flexvault.api.policies import delete_policy, get_policy, list_policies, put_policy
+from flexvault.api.protection_states import (
+    delete_instance,
+    resume_backups,
+    resume_protection,
+    stop_protection,
+    suspend_backups,
+)
 from flexvault.api.reevaluations import reevaluate
 from flexvault.api.resource_ids import PROVIDER
 from flexvault.api.restores import restore, validate_restore
 from flexvault.api.retention_previews import preview_retention
 from flexvault.api.roles import Role
+from flexvault.api.schedules import get_schedule
 from flexvault.api.simulations import simulate_policy
 from flexvault.api.vaults import get_alive, get_vault
 
@@ -71,6 +79,7 @@ def _row(
 OPERATIONS: tuple[ApiOperation, ...] = (
     _row("GET", "/vault/alive", "alive/read", None, get_alive, 200),
     _row("POST", "/vault/simulatePolicy", "vault/simulatePolicy/action", READER, simulate_policy, 200),
+    _row("GET", "/vault/backupInstances/{instance}/schedule", f"{BI}/schedule/read", READER, get_schedule, 200),
     _row("GET", APPROVALS, "approvals/read", READER, list_approvals, 200),
     _row("GET", APPROVALS + "/{approval}", "approvals/read", READER, get_approval, 200),
     _row("POST", APPROVALS + "/{approval}/approve", "approvals/approve/action", APPROVER, approve, 200),
@@ -91,6 +100,19 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     _row("GET", INSTANCES, f"{BI}/read", READER, list_instances, 200),
     _row("GET", ONE, f"{BI}/read", READER, get_instance, 200),
     _row("PUT", ONE, f"{BI}/write", CONTRIBUTOR, put_instance, 200, 201, lro=CREATE),
+    _row("DELETE", ONE, f"{BI}/delete", CONTRIBUTOR, delete_instance, 202, 204, lro=JOB),
+    _row("POST", ONE + "/stopProtection", f"{BI}/stopProtection/action", CONTRIBUTOR, stop_protection, 202, lro=CHECK),
+    _row("POST", ONE + "/suspendBackups", f"{BI}/suspendBackups/action", CONTRIBUTOR, suspend_backups, 202, lro=CHECK),
+    _row("POST", ONE + "/resumeBackups", f"{BI}/resumeBackups/action", CONTRIBUTOR, resume_backups, 202, lro=CHECK),
+    _row(
+        "POST",
+        ONE + "/resumeProtection",
+        f"{BI}/resumeProtection/action",
+        CONTRIBUTOR,
+        resume_protection,
+        202,
+        lro=CHECK,
+    ),
     _row(
         "POST",
         V + "/validateForBackup",

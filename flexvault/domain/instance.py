@@ -28,6 +28,8 @@ class ProtectionState(StrEnum):
 
 
 RUNS_BACKUPS = frozenset({ProtectionState.CONFIGURED, ProtectionState.UPDATING})
+PAUSED = frozenset({ProtectionState.SUSPENDED, ProtectionState.STOPPED})
+BEING_CONFIGURED = frozenset({ProtectionState.CONFIGURING, ProtectionState.UPDATING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,11 @@ class Instance:
     error: Mapping[str, Any] | None
     changed_at: datetime
     journal_seq: int
+    deletion_seq: int = 0
+    """The entry of the vault's stream by which its data are deleted; 0 while there is none."""
+    paused_from: datetime | None = None
+    """Since when its schedule sleeps."""
+    is_deleted: bool = False
 
     @property
     def friendly_name(self) -> str:
@@ -74,6 +81,9 @@ class Instance:
             error=json.loads(values["error"]) if values.get("error") else None,
             changed_at=values["changed_at"],
             journal_seq=values["journal_seq"],
+            deletion_seq=values.get("deletion_seq", 0),
+            paused_from=datetime.fromisoformat(values["paused_from"]) if values.get("paused_from") else None,
+            is_deleted=values.get("is_deleted", False),
         )
 
 

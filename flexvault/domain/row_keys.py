@@ -67,6 +67,11 @@ def missed_row(instance: str, first_slot: datetime) -> str:
     return f"{MISSED}{instance}-{first_slot.astimezone(UTC):%Y%m%dT%H%M%S}"
 
 
+def slept_row(instance: str, paused_from: datetime, seq: int) -> str:
+    """Key a record of a pause, among those of missed slots; the number of an entry makes it the pause's own."""
+    return f"{missed_row(instance, paused_from)}-s{seq}"
+
+
 RETENTION = "retention"
 """Key of the row, beside an instance's points, that says what holds for all of them."""
 HOLD = "hold-"

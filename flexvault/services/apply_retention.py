@@ -2,21 +2,23 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from flexvault.domain import blob_names, names
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, PreconditionFailedError
 from flexvault.domain.events import Rows
-from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.instance import ProtectionState, RecoveryPoint
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
+from flexvault.domain.open_job import OpenJob
 from flexvault.domain.retention import Decision, Verdict, judge
 from flexvault.domain.retention_texts import explain
 from flexvault.ports import Orchestrations, Ports
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_job
 from flexvault.services.copying import Budget
+from flexvault.services.end_deletion import end_deletions
 from flexvault.services.journal import Draft, append, read_entry
 from flexvault.services.progress import warning
 from flexvault.services.regrades import find_retention_row, reevaluated_seq
@@ -41,23 +43,29 @@ SHOWN_BLOCKED = 50
 def begin_retention(vault: Vault, orchestrations: Orchestrations) -> str:
     """Claim a retention job; while one runs, only the plan of this moment is stored. Answers the job's id or ''."""
     now = vault.ports.clock.storage_now()
-    job_id = names.request_job_id("retention", now)
+    opened = claim_retention(vault, now)
+    if opened is None:
+        store_plan(vault, now)
+        return ""
+    start_by_key(vault, orchestrations, opened.key, now)
+    return opened.job_id
+
+
+def claim_retention(vault: Vault, now: datetime, *, is_user_triggered: bool = False) -> OpenJob | None:
+    """Claim a retention job; nothing while one runs."""
     job = NewJob(
-        job_id=job_id,
+        job_id=names.request_job_id("retention", now),
         operation=Operation.RETENTION,
         subject=blob_names.VAULT_STREAM,
         instance=blob_names.VAULT_STREAM,
         not_before=now,
-        is_user_triggered=False,
+        is_user_triggered=is_user_triggered,
         facts={"vault": vault.settings.vault_name},
     )
     try:
-        opened = claim_job(vault.ports, job, now)
+        return claim_job(vault.ports, job, now)
     except AlreadyExistsError:
-        store_plan(vault, now)
-        return ""
-    start_by_key(vault, orchestrations, opened.key, now)
-    return job_id
+        return None
 
 
 def plan_retention(run: StepRun) -> Result:
@@ -80,6 +88,7 @@ def _hold_back(run: StepRun, stored: StoredPlan) -> Result:
     for trip in stored.trips:
         facts = {"plan": stored.path, "instance": trip.instance, "code": trip.code, "message": trip.message}
         run.ports.telemetry.emit("RetentionBreakerTripped", facts)
+    end_deletions(run.vault)  # of what is gone already nothing can be held back
     hint = "nothing was deleted; look at the plan, then POST /api/vault/breaker/release"
     warnings = [warning(trip.code, f"{trip.message}; {hint}", trip.instance or stored.path) for trip in stored.trips]
     return closes_as(JobStatus.COMPLETED_WITH_WARNINGS, warnings=warnings[:SHOWN_BLOCKED])
@@ -113,6 +122,7 @@ def execute_retention(run: StepRun) -> Result:
     if blocked > SHOWN_BLOCKED:
         text = f"{blocked} deletions were blocked in all, the first {SHOWN_BLOCKED} of them are listed"
         warnings.append(warning("DeletionBlocked", text, str(run.open.state["plan"])))
+    end_deletions(run.vault)
     status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
     return closes_as(status, done=done, warnings=warnings)
 
@@ -224,6 +234,19 @@ def _find_block(recheck: Recheck, verdict: Mapping[str, Any], row: RecoveryPoint
     return ""
 
 
+def _require_not_retained(ports: Ports, verdict: Mapping[str, Any]) -> None:
+    """Refuse when protection was stopped since the plan was made: whoever was told so relies on every point's staying.
+
+    Raises:
+        ConflictError: code PointIsRetained.
+    """
+    instance, point_id = str(verdict["instance"]), str(verdict["pointId"])
+    row = catalog.find_instance_row(ports, instance)
+    if row is None or row.values["state"] == ProtectionState.STOPPED:
+        text = f"protection was stopped meanwhile and recovery point {point_id} is retained"
+        raise ConflictError(text, code="PointIsRetained", target=point_id)
+
+
 def _tombstone(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> Draft:
     point_id = str(verdict["pointId"])
     judged_by = recheck.reevaluated_seq(str(verdict["instance"]))
@@ -239,6 +262,7 @@ def _tombstone(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> Dr
         if reevaluated_seq(common) != judged_by:
             text = f"the retention of recovery point {point_id} was re-evaluated meanwhile: the next plan decides"
             raise ConflictError(text, code="PointReevaluated", target=point_id)
+        _require_not_retained(run.ports, verdict)
 
     body = {
         "point_id": point_id,

@@ -61,8 +61,8 @@ def find_instance(ports: Ports, instance_id: str) -> Instance | None:
 
 def find_instance_by_key(ports: Ports, key: str) -> Instance | None:
     """Find a backup instance by its 32 hex digits."""
-    row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.instance_row(key))
-    return None if row is None else Instance.from_values(row.values)
+    row = find_instance_row(ports, key)
+    return None if row is None or row.values.get("is_deleted") else Instance.from_values(row.values)
 
 
 def find_instance_row(ports: Ports, key: str) -> Row | None:
@@ -88,11 +88,12 @@ def get_instance(ports: Ports, instance_id: str) -> Instance:
     return instance
 
 
-def list_instances(ports: Ports) -> Iterator[Instance]:
-    """Answer every backup instance."""
+def list_instances(ports: Ports, *, with_deleted: bool = False) -> Iterator[Instance]:
+    """Answer every backup instance; also those that were deleted, if they are wanted."""
     end = row_keys.prefix_end(row_keys.INSTANCE)
     for row in ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.INSTANCE, end=end):
-        yield Instance.from_values(row.values)
+        if with_deleted or not row.values.get("is_deleted"):
+            yield Instance.from_values(row.values)
 
 
 def list_policy_users(ports: Ports, policy_name: str) -> list[str]:
@@ -100,6 +101,8 @@ def list_policy_users(ports: Ports, policy_name: str) -> list[str]:
     end = row_keys.prefix_end(row_keys.INSTANCE)
     users: list[str] = []
     for row in ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.INSTANCE, end=end):
+        if row.values.get("is_deleted"):
+            continue
         before: dict[str, str] = json.loads(str(row.values.get("before_change") or "{}"))
         followed = {str(row.values["policy_name"]).lower(), before.get("policy_name", "").lower()}
         if policy_name.lower() in followed:

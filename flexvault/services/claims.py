@@ -1,6 +1,5 @@
 """Make a job: its row, its open row and whatever must be claimed with it, in one transaction."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -143,8 +142,3 @@ def start_request(opened: OpenJob) -> StartRequest:
     return StartRequest(
         orchestrator=ORCHESTRATORS[opened.operation], instance_id=opened.orchestration_id, payload=payload.to_json()
     )
-
-
-def dump_missed(first: datetime, last: datetime, count: int, reason: str) -> str:
-    """Write a record of missed slots."""
-    return json.dumps({"first": first.isoformat(), "last": last.isoformat(), "count": count, "reason": reason})

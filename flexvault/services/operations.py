@@ -8,8 +8,9 @@ from typing import Any
 
 from flexvault.domain import row_keys
 from flexvault.domain.errors import AlreadyExistsError, NotFoundError, VaultError
-from flexvault.domain.instance import ProtectionState
+from flexvault.domain.instance import Instance, ProtectionState
 from flexvault.domain.job import JobStatus
+from flexvault.domain.names import instance_key
 from flexvault.domain.redaction import redact
 from flexvault.domain.rows import Insert
 from flexvault.domain.texts import shorten
@@ -45,6 +46,7 @@ def record_operation(
     kind: str,
     job_id: str = "",
     follows_job: bool = False,
+    follows_deletion: int = 0,
     resource_id: str = "",
     error: Mapping[str, Any] | None = None,
     warnings: tuple[Mapping[str, Any], ...] = (),
@@ -57,6 +59,8 @@ def record_operation(
         kind: Operation name of the API.
         job_id: The job that it made.
         follows_job: The operation ends when the job does; else it has ended already.
+        follows_deletion: The operation ends when the instance that it is about is gone, which this entry of the
+            vault's stream wanted; 0 for any other operation.
         resource_id: The resource that it is about.
         error: Why it failed, in the API's error shape.
         warnings: What a person should look at although it succeeded.
@@ -67,6 +71,7 @@ def record_operation(
         "started_at": now,
         "job_id": job_id,
         "follows_job": follows_job,
+        "follows_deletion": follows_deletion,
         "resource_id": resource_id,
         "error": json.dumps(error) if error else "",
         "warnings": json.dumps([dict(entry) for entry in warnings]),
@@ -79,7 +84,7 @@ def record_operation(
 
 
 def get_operation(ports: Ports, operation_id: str) -> OperationRecord:
-    """Read an operation; one that follows a job asks the job.
+    """Read an operation; one that follows a job asks the job, one that follows a deletion the instance.
 
     Raises:
         NotFoundError: There is none of that id.
@@ -96,6 +101,8 @@ def get_operation(ports: Ports, operation_id: str) -> OperationRecord:
     error = json.loads(values["error"]) if values["error"] else None
     if values["follows_job"]:
         status, ended_at, error = _ask_job(ports, values["job_id"])
+    if values.get("follows_deletion"):
+        status, ended_at = _ask_instance(ports, values["resource_id"], values["follows_deletion"])
     return OperationRecord(
         id=row.key,
         kind=values["kind"],
@@ -139,6 +146,15 @@ def _ask_job(ports: Ports, job_id: str) -> tuple[str, datetime | None, Mapping[s
         "details": [],
     }
     return "Failed", job.ended_at, error
+
+
+def _ask_instance(ports: Ports, instance_id: str, deletion_seq: int) -> tuple[str, datetime | None]:
+    """Answer how a deletion stands; an instance of the same name that came later says nothing of it."""
+    row = catalog.find_instance_row(ports, instance_key(instance_id))
+    instance = None if row is None else Instance.from_values(row.values)
+    if instance is None or instance.deletion_seq != deletion_seq:
+        return "Succeeded", ports.clock.storage_now()
+    return ("Succeeded", instance.changed_at) if instance.is_deleted else ("Inprogress", None)
 
 
 def provisioning_state(state: ProtectionState) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flexvault.domain.errors import ConflictError
-from flexvault.domain.events import Rows, instance_target, policy_target
+from flexvault.domain.event_rows import instance_target, policy_target
+from flexvault.domain.events import Rows
 from flexvault.domain.instance import RUNS_BACKUPS, Instance, StoredPolicy
 from flexvault.domain.policy_change import find_weakenings_of
 from flexvault.services import catalog

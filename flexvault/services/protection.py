@@ -9,11 +9,13 @@ from typing import Any
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotAuthorizedError
+from flexvault.domain.event_rows import instance_target, seq_of
 from flexvault.domain.events import Rows, Target, job_target, policy_target
 from flexvault.domain.instance import RUNS_BACKUPS, Instance, ProtectionState, StoredPolicy
 from flexvault.domain.job import Failure, JobStatus, Operation, Outcome, Result, closes_as
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.policy import DATASOURCE_TYPE
+from flexvault.domain.protection_moves import require_configurable
 from flexvault.ports import Server
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_once
@@ -111,15 +113,17 @@ def request_protection(
     """Begin to configure protection; answers the instance, the job and, when it is new, its open row.
 
     Raises:
-        ConflictError: code OperationInProgress: another configuration of this instance runs.
-        InvalidInputError: The properties are too large to keep.
+        ConflictError: code OperationInProgress: another configuration of this instance runs; or it is being deleted.
+        InvalidInputError: The properties are too large to keep, or the instance is paused.
         ApprovalRequiredError: The instance is protected, and the policy keeps less than its present one.
     """
     require_small(request.properties, "backup instance", request.name, LARGEST_INSTANCE)
     now = vault.ports.clock.storage_now()
     key = names.instance_key(request.instance_id)
-    validated = validate_for_backup(vault, request.server_id, request.policy_name, key)
     before = catalog.find_instance_by_key(vault.ports, key)
+    if before is not None:
+        require_configurable(before)
+    validated = validate_for_backup(vault, request.server_id, request.policy_name, key)
     approval_id = find_approval_id(vault, before, validated.policy, request.properties, actor)
     request_key = _key_anew(vault, request, request_key, before, now)
     job = _configure_job(request, validated, actor, names.request_job_id(request_key, now), now)
@@ -150,8 +154,11 @@ def _key_anew(
     """Answer another key when the same request came before and the instance was changed otherwise since then."""
     known = catalog.find_request(vault.ports, request_key, now)
     job = catalog.find_job(vault.ports, known) if known else None
-    if before is None or job is None or job.status is JobStatus.IN_PROGRESS:
+    if job is None or job.status is JobStatus.IN_PROGRESS:
         return request_key
+    if before is None:
+        row = catalog.find_instance_row(vault.ports, names.instance_key(request.instance_id))
+        return names.request_key("again", request_key, seq_of(row), "") if row else request_key
     is_so = before.properties == request.properties and before.policy_name.lower() == request.policy_name.lower()
     if is_so:
         return request_key
@@ -227,9 +234,14 @@ def record_protection(run: StepRun) -> Result:
         "slots_from": run.now().isoformat(),
         "restarts_schedule": not was_running or run.open.state["changes_policy"],
     }
-    append(
-        run.ports, Draft(stream=blob_names.VAULT_STREAM, type="ProtectionConfigured", key=run.open.job_id, body=body)
+    draft = Draft(
+        stream=blob_names.VAULT_STREAM,
+        type="ProtectionConfigured",
+        key=run.open.job_id,
+        body=body,
+        check=lambda rows: _require_configurable_row(rows, run.open.instance),
     )
+    append(run.ports, draft)
     warnings = list(run.open.state.get("warnings", []))
     status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
     return closes_as(status, warnings=warnings)
@@ -243,6 +255,7 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
     state = ProtectionState.UPDATING if is_running else ProtectionState.CONFIGURING
 
     def check(rows: Rows) -> None:
+        _require_configurable_row(rows, opened.instance)
         claim = rows[Target(table=row_keys.CONFIG, partition=row_keys.VAULT_PARTITION, key=_claim_key(request))]
         if claim is not None and claim.values["instance"] != opened.instance:
             raise _already_protected(vault, str(request["server_id"]), str(claim.values["instance"]))
@@ -266,6 +279,13 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
     append(vault.ports, draft)
 
 
+def _require_configurable_row(rows: Rows, key: str) -> None:
+    """Refuse to configure an instance that was paused, or whose deletion was begun, since the request was looked at."""
+    row = rows[instance_target(key)]
+    if row is not None and not row.values.get("is_deleted"):
+        require_configurable(Instance.from_values(row.values))
+
+
 def _claim_key(request: Mapping[str, Any]) -> str:
     return row_keys.server_row(str(request["server_id"]))
 
@@ -273,11 +293,13 @@ def _claim_key(request: Mapping[str, Any]) -> str:
 def _already_protected(vault: Vault, server_id: str, claimed_by: str) -> InvalidInputError:
     other = catalog.find_instance_by_key(vault.ports, claimed_by)
     named = f"the backup instance '{other.name}'" if other is not None else "another backup instance"
+    is_going = other is not None and other.state is ProtectionState.DELETING
     return InvalidInputError(
-        f"the server '{server_id}' is already protected by {named} of this vault",
+        f"the server '{server_id}' is already protected by {named} of this vault"
+        + (", which is being deleted" if is_going else ""),
         code="UserErrorDppDatasourceAlreadyProtected",
         target=server_id,
-        hint="use the instance that is there",
+        hint="wait until its last recovery point is gone" if is_going else "use the instance that is there",
     )
 
 

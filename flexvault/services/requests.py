@@ -7,10 +7,11 @@ from typing import Any
 from flexvault.domain import names
 from flexvault.domain.container_url import read_container_url
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError
-from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
+from flexvault.domain.instance import Instance, RecoveryPoint, StoredPolicy
 from flexvault.domain.job import Operation
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.policy import parse_policy
+from flexvault.domain.protection_moves import require_backups
 from flexvault.domain.tagging import DEFAULT_TAG
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_once, instance_facts
@@ -49,17 +50,12 @@ def back_up_now(vault: Vault, instance_id: str, rule_name: str, tag: str, reques
     Raises:
         NotFoundError: There is no such instance.
         InvalidInputError: The rule or tag is not in the policy, or the instance is not protected.
-        ConflictError: code UserErrorMaxConcurrentOperationLimitReached: a backup of the instance runs.
+        ConflictError: code UserErrorMaxConcurrentOperationLimitReached: a backup of the instance runs; or it is being
+            deleted.
     """
     now = vault.ports.clock.storage_now()
     instance = catalog.get_instance(vault.ports, instance_id)
-    if instance.state is not ProtectionState.CONFIGURED:
-        raise InvalidInputError(
-            f"backup instance '{instance.name}' is in state {instance.state}",
-            code="UserErrorBackupInstanceNotProtected",
-            target=instance.id,
-            hint="wait until it is ProtectionConfigured; after ConfiguringProtectionFailed PUT it again",
-        )
+    require_backups(instance)
     stored = catalog.get_policy(vault.ports, instance.policy_name)
     chosen = _choose_tag(stored, rule_name, tag)
     job = backup_job(instance, stored, chosen, job_id=names.request_job_id(request_key, now), not_before=now)

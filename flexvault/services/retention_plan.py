@@ -111,7 +111,7 @@ def read_points(ports: Ports, *, within: str = "", renew: Callable[[], object] =
     files: dict[str, frozenset[str] | None] = {}
     damaged: dict[str, str] = {}
     keeping: dict[str, Keeping] = {}
-    for count, (instance, point_id) in enumerate(_list_manifests(ports, within), start=1):
+    for count, (instance, point_id) in enumerate(list_manifests(ports, within), start=1):
         if count % RENEW_EVERY == 0:
             renew()
         path, point = blob_names.manifest_path(instance, point_id), blob_names.point_prefix(instance, point_id)
@@ -139,7 +139,7 @@ def read_points(ports: Ports, *, within: str = "", renew: Callable[[], object] =
 
 def find_unfinished(ports: Ports) -> Iterator[UnfinishedDeletion]:
     """Answer every recovery point whose tombstone stands and whose deletion has not been journalled."""
-    for instance in catalog.list_instances(ports):
+    for instance in catalog.list_instances(ports, with_deleted=True):
         for point in catalog.list_all_points(ports, instance.key):
             if point.state == "deleting":
                 yield UnfinishedDeletion(
@@ -250,7 +250,8 @@ def _prefix(point: PointFacts) -> str:
     return blob_names.point_prefix(point.instance, point.point_id)
 
 
-def _list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
+def list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
+    """Answer instance and point id of every manifest below a prefix."""
     for blob in ports.vault_reader.list_blobs(blob_names.MANIFESTS, prefix):
         instance, _, file = blob.name.partition("/")
         point_id = file.removesuffix(".json")
@@ -263,7 +264,7 @@ def _named_files(ports: Ports, point: str) -> frozenset[str] | None:
 
     A refusal is raised, never an answer.
     """
-    for instance, point_id in _list_manifests(ports, point.rstrip("/")):
+    for instance, point_id in list_manifests(ports, point.rstrip("/")):
         data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
         try:
             return frozenset(file.path for file in _read_manifest(data, instance, point_id).files)

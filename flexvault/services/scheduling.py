@@ -7,13 +7,14 @@ from flexvault.domain import names, row_keys
 from flexvault.domain.errors import AlreadyExistsError, PermanentError, RowChangedError
 from flexvault.domain.instance import Instance, ProtectionState, StoredPolicy
 from flexvault.domain.job import Operation
+from flexvault.domain.missed_slots import WhyMissed, dump_missed
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.rows import Change, Insert, Replace, Row
 from flexvault.domain.schedule import due_slots, gaps_between_slots, next_slot, spread_offset
 from flexvault.ports import Orchestrations
 from flexvault.services import catalog
-from flexvault.services.claims import NewJob, claim_job, dump_missed, instance_facts
+from flexvault.services.claims import NewJob, claim_job, instance_facts
 from flexvault.services.starting import start_due
 from flexvault.services.vault import Vault
 
@@ -193,9 +194,8 @@ def _missed_changes(instance: str, row: Row, missed: Sequence[datetime]) -> list
         return []
     closed_at = row.values.get("last_closed_at")
     is_overlap = isinstance(closed_at, datetime) and missed[0] <= closed_at
-    text = dump_missed(
-        missed[0], missed[-1], len(missed), "PreviousBackupRunning" if is_overlap else "ControlPlaneDown"
-    )
+    why = WhyMissed.PREVIOUS_BACKUP_RUNNING if is_overlap else WhyMissed.CONTROL_PLANE_DOWN
+    text = dump_missed(missed[0], missed[-1], len(missed), why)
     return [Insert(key=row_keys.missed_row(instance, missed[0]), values={"missed": text, "instance": instance})]
 
 

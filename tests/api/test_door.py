@@ -165,7 +165,7 @@ def test_another_vault_is_told_which_vault_this_is(door: Door) -> None:
     [
         pytest.param("POST", VAULT_ID, "GET", id="POST on the vault"),
         pytest.param("PATCH", POLICY_ID, "DELETE, GET, PUT", id="PATCH on a policy"),
-        pytest.param("DELETE", INSTANCE, "GET, PUT", id="DELETE on an instance"),
+        pytest.param("PATCH", INSTANCE, "DELETE, GET, PUT", id="PATCH on an instance"),
         pytest.param("GET", f"{INSTANCE}/backup", "POST", id="GET on a verb"),
         pytest.param("OPTIONS", VAULT_ID, "GET", id="OPTIONS"),
         pytest.param("BREW", VAULT_ID, "GET", id="no HTTP method"),

@@ -1,5 +1,6 @@
 """What an event does to the rows: once, in order, and never backwards."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from flexvault.domain.events import EVENT_TYPES, Target
 from flexvault.domain.job import JobStatus, Operation, Step
 from flexvault.domain.journal import Entry
 from flexvault.domain.open_job import JobRecord, OpenJob
-from flexvault.domain.rows import Insert, Row
+from flexvault.domain.rows import Insert, Merge, Row
 
 AT = datetime(2026, 1, 5, 2, tzinfo=UTC)
 INSTANCE = "i" * 32
@@ -83,6 +84,13 @@ ASKED: Mapping[str, Any] = {
     "target": {"table": "config", "partition": "vault", "key": "policy-daily"},
     "target_seq": 10,
     "expires_at": (AT + timedelta(hours=72)).isoformat(),
+}
+STATE: Mapping[str, Any] = {"instance": INSTANCE, "replaces_seq": 19}
+RESUMED: Mapping[str, Any] = {
+    "instance": INSTANCE,
+    "replaces_seq": 21,
+    "paused_from": (AT + timedelta(minutes=20)).isoformat(),
+    "reason": "Stopped",
 }
 DECIDED: Mapping[str, Any] = {
     "approval_id": ASKED["approval_id"],
@@ -211,6 +219,11 @@ SEVERAL = [
     entry("HoldPlaced", HELD, 17),
     entry("HoldReleased", {**HELD, "approval_id": ASKED["approval_id"]}, 18),
     entry("RetentionReevaluated", REEVALUATED, 19),
+    entry("BackupsSuspended", {**STATE, "after": {"state": "BackupSchedulesSuspended"}}, 20),
+    entry("ProtectionStopped", {**STATE, "after": {"state": "ProtectionStopped"}}, 21),
+    entry("ProtectionResumed", RESUMED, 22),
+    entry("DataDeletionRequested", {**STATE, "server_id": SERVER}, 23),
+    entry("InstanceDeleted", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23}, 24),
 ]
 
 
@@ -333,3 +346,68 @@ def test_a_use_by_another_stream_marks_the_approval_once_and_leaves_its_number_a
     assert EVENT_TYPES["PolicyChanged"].targets(INSTANCE, use)[-1] == target
     values = find(rows, target).values
     assert (values["used_by_stream"], values["used_by_seq"], values["journal_seq"]) == (INSTANCE, 1, 13)
+
+
+def test_a_schedule_that_sleeps_twice_over_has_slept_since_it_first_did():
+    rows = with_job()
+    project(rows, *SEVERAL[:21])
+    assert (instance(rows)["state"], instance(rows)["paused_from"]) == (
+        "ProtectionStopped",
+        (AT + timedelta(minutes=20)).isoformat(),
+    )
+
+
+def test_a_schedule_that_wakes_up_counts_its_slots_anew_and_keeps_one_record_of_its_sleep():
+    rows = with_job()
+    project(rows, *SEVERAL[:22])
+    woken_at = AT + timedelta(minutes=22)
+    assert (instance(rows)["state"], instance(rows)["paused_from"]) == ("ProtectionConfigured", "")
+    assert schedule(rows)["slots_from"] == woken_at
+    (record,) = rows.query(row_keys.JOBS, "jobs", start=row_keys.MISSED, end=row_keys.prefix_end(row_keys.MISSED))
+    assert json.loads(str(record.values["missed"])) == {
+        "first": RESUMED["paused_from"],
+        "last": woken_at.isoformat(),
+        "count": None,
+        "reason": "Stopped",
+    }
+
+
+def test_the_end_of_an_instance_releases_its_server_and_its_schedule_and_keeps_its_row():
+    rows = with_job()
+    project(rows, *SEVERAL)
+    assert (instance(rows)["is_deleted"], instance(rows)["deletion_seq"]) == (True, 23)
+    assert rows.find(row_keys.CONFIG, "vault", row_keys.server_row(SERVER)) is None
+    assert rows.find(row_keys.JOBS, "jobs", row_keys.schedule_row(INSTANCE)) is None
+
+
+def test_the_end_of_an_instance_leaves_a_server_alone_that_another_one_protects():
+    rows = with_job()
+    project(rows, *SEVERAL[:-1])
+    claim = Target(table=row_keys.CONFIG, partition="vault", key=row_keys.server_row(SERVER))
+    other = Merge(key=claim.key, values={"instance": "o" * 32}, etag=find(rows, claim).etag)
+    rows.apply(row_keys.CONFIG, "vault", [other])
+    project(rows, SEVERAL[-1])
+    assert find(rows, claim).values["instance"] == "o" * 32
+
+
+def test_nothing_of_a_deleted_instance_holds_for_the_next_one_of_its_name_but_the_roles_that_the_vault_granted():
+    rows = with_job()
+    project(rows, *SEVERAL, entry("ProtectionRequested", REQUESTED, 25, key="anew"))
+    kept = {name: instance(rows)[name] for name in ("is_deleted", "deletion_seq", "paused_from", "error", "state")}
+    assert kept == {
+        "is_deleted": False,
+        "deletion_seq": 0,
+        "paused_from": "",
+        "error": "",
+        "state": "ConfiguringProtection",
+    }
+    assert instance(rows)["assignments"] == '["a"]'
+
+
+@pytest.mark.parametrize("until", [20, 21, 23, 24], ids=["suspended", "stopped", "being deleted", "deleted"])
+def test_a_configuration_that_fails_late_wakes_nothing_up(until: int):
+    rows = with_job()
+    project(rows, *SEVERAL[:until])
+    before = instance(rows)["state"]
+    project(rows, entry("ProtectionFailed", {**CONFIGURED, "error": {"code": "C"}}, 30, key="late"))
+    assert (instance(rows)["state"], instance(rows)["error"]) == (before, "")

@@ -63,9 +63,23 @@ MUTATIONS: Sequence[Mutation] = (
     ),
     Mutation(
         name="a projection goes backwards",
-        path="flexvault/domain/events.py",
-        old='    return row is None or int(str(row.values.get("journal_seq", 0))) < entry.seq\n',
+        path="flexvault/domain/event_rows.py",
+        old="    return row is None or seq_of(row) < entry.seq\n",
         new="    return row is None or entry.seq > 0\n",
         tests=("tests/domain/test_events.py",),
+    ),
+    Mutation(
+        name="a stop does not hold back the deletions of a plan that is older",
+        path="flexvault/services/apply_retention.py",
+        old='    if row is None or row.values["state"] == ProtectionState.STOPPED:\n',
+        new="    if row is None:\n",
+        tests=("tests/services/test_protection_crashes.py",),
+    ),
+    Mutation(
+        name="the deletion of an instance ends although something of it is left",
+        path="flexvault/services/end_deletion.py",
+        old="        if _is_something_left(vault.ports, instance):\n",
+        new="        if _is_something_left(vault.ports, instance) and not instance.name:\n",
+        tests=("tests/services/test_protection_states.py",),
     ),
 )

@@ -1,0 +1,89 @@
+"""Stop, suspend and resume protection, delete a backup instance with its data."""
+
+from http import HTTPStatus
+from typing import Any
+
+from flexvault.api import shapes
+from flexvault.api.call import Answer, Call
+from flexvault.api.instances import instance_etag
+from flexvault.domain import names
+from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.protection_moves import Verb
+from flexvault.services import catalog
+from flexvault.services.apply_retention import claim_retention
+from flexvault.services.operations import record_operation
+from flexvault.services.protection_states import change_protection, request_deletion
+
+
+def stop_protection(call: Call) -> Answer:
+    """End backups and retain every recovery point for ever."""
+    return _change(call, Verb.STOP)
+
+
+def suspend_backups(call: Call) -> Answer:
+    """End backups; recovery points expire as before, but for the newest good one."""
+    return _change(call, Verb.SUSPEND)
+
+
+def resume_backups(call: Call) -> Answer:
+    """End a suspension."""
+    return _change(call, Verb.RESUME_BACKUPS)
+
+
+def resume_protection(call: Call) -> Answer:
+    """End a suspension or a stop."""
+    return _change(call, Verb.RESUME_PROTECTION)
+
+
+def delete_instance(call: Call) -> Answer:
+    """Delete an instance with its data; 204 when there is none. The operation ends when the last point is gone."""
+    name = call.params["instance"]
+    old = catalog.find_instance(call.vault.ports, call.ids.instance(name))
+    call.require_preconditions(None if old is None else instance_etag(old), f"the backup instance '{name}'")
+    found = request_deletion(call.vault, call.ids.instance(name), call.actor())
+    if found is None:
+        return Answer(status=HTTPStatus.NO_CONTENT)
+    instance, has_begun = found
+    operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.deletion_seq}")
+    record_operation(
+        call.vault.ports,
+        operation_id=operation_id,
+        kind=call.operation.name,
+        follows_deletion=instance.deletion_seq,
+        resource_id=instance.id,
+    )
+    if has_begun:
+        _begin_retention(call)
+    return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
+
+
+def _begin_retention(call: Call) -> None:
+    """Have the data deleted at once; while retention runs already, its next run does it."""
+    opened = claim_retention(call.vault, call.vault.ports.clock.storage_now(), is_user_triggered=True)
+    if opened is not None:
+        call.begin(opened.key)
+
+
+def _change(call: Call, verb: Verb) -> Answer:
+    _check_body(call)
+    instance = change_protection(call.vault, call.ids.instance(call.params["instance"]), verb, call.actor())
+    operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.journal_seq}")
+    record_operation(call.vault.ports, operation_id=operation_id, kind=call.operation.name, resource_id=instance.id)
+    return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
+
+
+def _check_body(call: Call) -> None:
+    """Accept what clients send: nothing, an empty object, or requests to a Resource Guard, which this vault has not.
+
+    Raises:
+        InvalidInputError: It is something else.
+    """
+    if not call.request.body.strip():
+        return
+    requests: Any = call.body(shapes.PROTECTION_CHANGE).get("resourceGuardOperationRequests", [])
+    if not isinstance(requests, list):
+        raise InvalidInputError(
+            "resourceGuardOperationRequests: must be a list",
+            target="resourceGuardOperationRequests",
+            hint="leave it out: this vault asks a second person by approvals of its own",
+        )

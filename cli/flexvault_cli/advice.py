@@ -8,6 +8,7 @@ from flexvault_cli.errors import CliError
 
 type Applies = Callable[[CliError], bool]
 
+AGAIN = "the same command again"
 _UNAVAILABLE = 503
 _NEEDED_ROLE = re.compile(r"needs the role Backup\.(\w+)")
 
@@ -56,6 +57,12 @@ _TABLE = (
         text="flexvault instance list, or flexvault instance protect SERVER_ID --policy OTHER without --name",
     ),
     Advice(applies=_hints("list the vault's backup jobs"), text="flexvault job list"),
+    Advice(applies=_hints("GET /api/vault/approvals"), text="flexvault approval list --state Pending"),
+    Advice(applies=_hints("GET /api/vault/breaker"), text="flexvault breaker show"),
+    Advice(applies=_hints("resumeProtection"), text="flexvault instance resume INSTANCE"),
+    Advice(applies=_hints("resumeBackups"), text="flexvault instance resume INSTANCE"),
+    Advice(applies=_hints("list the instance's holds"), text="flexvault hold list INSTANCE"),
+    Advice(applies=_code("PreviewOutdated"), text="flexvault instance preview INSTANCE --policy NAME"),
     Advice(applies=_hints("list the instance's recovery points"), text="flexvault point list INSTANCE"),
     Advice(applies=_target("targetDetails.filePrefix"), text="give another --prefix, such as night-1"),
     Advice(applies=_code("UserErrorTargetFilesExist"), text="give another --prefix"),
@@ -81,4 +88,19 @@ def advise(error: CliError, *, is_local: bool) -> list[str]:
     own = [advice.text for advice in _TABLE if advice.applies(error)]
     if is_local and (needed := _NEEDED_ROLE.search(error.message)):
         own.append(f"call it with: --as {needed[1].lower()}")
+    own += _advise_approval(error, is_local=is_local)
     return list(dict.fromkeys([*error.actions, *own]))
+
+
+def _advise_approval(error: CliError, *, is_local: bool) -> list[str]:
+    """Say how a critical change goes on; one whose approval cannot be used any more asks for another by itself."""
+    if error.code != "ApprovalRequired":
+        return []
+    if not any(f"{error.target}/approve" in action for action in error.actions):
+        return [AGAIN]
+    person = " --as approver" if is_local else ""
+    return [
+        f"look at it: flexvault approval show {error.target}",
+        f"a second person: flexvault approval approve {error.target}{person}",
+        f"then {AGAIN}",
+    ]

@@ -21,7 +21,7 @@ ENDED = {"Completed", "CompletedWithWarnings", "Failed", "Cancelled"}
 
 
 class VaultApi:
-    """One vault. Paths are relative to the vault's resource id."""
+    """One vault. Paths are relative to the vault's resource id; one that begins with a slash, to the API's address."""
 
     def __init__(self, connection: Connection, client: httpx.Client, sleep: Callable[[float], None]) -> None:
         """Keep the client and the way to wait; the caller closes the client."""
@@ -110,6 +110,8 @@ class VaultApi:
         return response
 
     def _url(self, path: str) -> str:
+        if path.startswith("/"):
+            return self.connection.api_url + path
         vault = self.connection.api_url + quote(self.connection.vault_id)
         return f"{vault}/{path}".rstrip("/") + f"?api-version={API_VERSION}"
 

@@ -28,6 +28,7 @@ def show_rows(
     *,
     as_json: bool,
     dropped_first: Sequence[str] = (),
+    empty: str = "nothing found",
     console: Console | None = None,
 ) -> None:
     """Print resources: one table row each, or a JSON list.
@@ -37,13 +38,14 @@ def show_rows(
         columns: How each column is read.
         as_json: Print the vault's JSON.
         dropped_first: Columns that go, one after the other, while the terminal is too narrow for all.
+        empty: What to print in place of a table without rows.
         console: Where to print the table; standard output unless given.
     """
     if as_json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        show_json(rows)
         return
     if not rows:
-        print("nothing found")
+        print(empty)
         return
     console = console or _console()
     cells = {name: [_cell(read(row)) for row in rows] for name, read in columns.items()}
@@ -64,7 +66,7 @@ def show_rows(
 def show_one(resource: Json, fields: Columns, *, as_json: bool) -> None:
     """Print one resource: a line for each field that it has, or its JSON."""
     if as_json:
-        print(json.dumps(resource, indent=2, ensure_ascii=False))
+        show_json(resource)
         return
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold", no_wrap=True)
@@ -74,6 +76,17 @@ def show_one(resource: Json, fields: Columns, *, as_json: bool) -> None:
         if value not in (None, "", []):
             table.add_row(name, _cell(value))
     _console().print(table)
+
+
+def show_json(answer: object) -> None:
+    """Print the vault's JSON."""
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def show_lines(lines: Sequence[str]) -> None:
+    """Print lines of text between or below tables."""
+    for line in lines:
+        print(line)
 
 
 def show_error(error: CliError, actions: Collection[str]) -> None:

@@ -24,13 +24,17 @@ def describe_job_tasks(job: Json) -> list[str]:
     return [" ".join(str(task[key]) for key in TASK_MEMBERS if task.get(key)) for task in tasks]
 
 
+def short_time(value: object) -> str:
+    """Write a time without the fraction of its second; nothing for no time."""
+    return re.sub(r"(?<=:\d\d)\.\d+", "", str(value or ""))
+
+
 def _property(path: str) -> Callable[[Json], object]:
     return lambda resource: dig(resource, f"properties.{path}")
 
 
 def _time(path: str) -> Callable[[Json], object]:
-    """Read a time, and leave out the fraction of its second."""
-    return lambda resource: re.sub(r"(?<=:\d\d)\.\d+", "", str(dig(resource, f"properties.{path}") or ""))
+    return lambda resource: short_time(dig(resource, f"properties.{path}"))
 
 
 def _duration(job: Json) -> str:

@@ -1,0 +1,1 @@
+"""What each command does: requests in the order in which Azure's own clients send them. One module for each noun."""

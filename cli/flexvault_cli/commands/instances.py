@@ -1,0 +1,111 @@
+"""Commands on backup instances: protect a server, stop, resume, delete."""
+
+import argparse
+import uuid
+from urllib.parse import quote
+
+from flexvault_cli import planning_views, views
+from flexvault_cli.api import VaultApi
+from flexvault_cli.commands.lookup import find_instance, instance_path, own_path, policy_path
+from flexvault_cli.errors import INTERRUPTED, MISUSED, CliError, read_failure
+from flexvault_cli.output import show_one, show_progress, show_rows
+from flexvault_cli.wire import Json, dig
+
+SERVER_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
+SERVER_HINT = f"give /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/{SERVER_TYPE}/NAME"
+STOPPING = {"forever": "stopProtection", "as-policy": "suspendBackups"}
+
+
+def list_instances(api: VaultApi, options: argparse.Namespace) -> None:
+    """List the backup instances."""
+    rows = api.list_all("backupInstances")
+    show_rows(rows, views.INSTANCES, as_json=options.as_json, dropped_first=views.INSTANCES_DROPPED)
+
+
+def show_instance(api: VaultApi, options: argparse.Namespace) -> None:
+    """Show one backup instance."""
+    show_one(find_instance(api, options.instance), views.INSTANCE, as_json=options.as_json)
+
+
+def protect_server(api: VaultApi, options: argparse.Namespace) -> None:
+    """Configure a server's backup under a policy: a new server, another policy, or again what failed."""
+    server_id = _server_id(api, options.server_id)
+    properties = _instance_properties(api, server_id, options.policy)
+    server = properties["friendlyName"]
+    # Derived from the server, so that the same command again means the same instance.
+    guid = uuid.uuid5(uuid.NAMESPACE_URL, server_id.lower())
+    path = f"backupInstances/{quote(options.name or f'{server}-{server}-{guid}', safe='')}"
+    # validateForBackup names no instance: it would count the instance's own protection against it.
+    if api.find(path) is None:
+        api.post("validateForBackup", {"backupInstance": properties})
+    instance = api.put(path, {"properties": properties})
+    show_one(instance, views.INSTANCE, as_json=options.as_json)
+    if dig(instance, "properties.currentProtectionState") == "ConfiguringProtectionFailed":
+        raise read_failure(dig(instance, "properties.protectionErrorDetails") or {})
+
+
+def stop_instance(api: VaultApi, options: argparse.Namespace) -> None:
+    """End the backups of a server; what exists is kept for ever, or as long as the policy says."""
+    _change_protection(api, find_instance(api, options.instance), STOPPING[options.keep], options)
+
+
+def resume_instance(api: VaultApi, options: argparse.Namespace) -> None:
+    """Go on with backups; recovery points expire again as the policy says."""
+    instance = find_instance(api, options.instance)
+    is_stopped = dig(instance, "properties.currentProtectionState") == "ProtectionStopped"
+    _change_protection(api, instance, "resumeProtection" if is_stopped else "resumeBackups", options)
+
+
+def delete_instance(api: VaultApi, options: argparse.Namespace) -> None:
+    """Delete a backup instance with all its recovery points, and wait until they are gone."""
+    instance = find_instance(api, options.instance)
+    name = instance["name"]
+    try:
+        was_there = api.delete(instance_path(instance))
+    except KeyboardInterrupt:
+        raise CliError(
+            f"interrupted; if the deletion of {name} was started, it goes on",
+            actions=["see: flexvault instance list"],
+            exit_code=INTERRUPTED,
+        ) from None
+    show_progress(f"{name} is deleted with its recovery points" if was_there else f"there was no {name}")
+
+
+def show_schedule(api: VaultApi, options: argparse.Namespace) -> None:
+    """Show when the next backup is due, and which were missed."""
+    schedule = api.get(f"{own_path(find_instance(api, options.instance))}/schedule")
+    show_one(schedule, planning_views.SCHEDULE, as_json=options.as_json)
+
+
+def _change_protection(api: VaultApi, instance: Json, verb: str, options: argparse.Namespace) -> None:
+    path = instance_path(instance)
+    api.post(f"{path}/{verb}", {})
+    show_one(api.get(path), views.INSTANCE, as_json=options.as_json)
+
+
+def _server_id(api: VaultApi, given: str) -> str:
+    """Answer a server's resource id: given as such, or by the name that a local cloud's endpoints file has for it."""
+    server_id = "/" + api.connection.servers.get(given, given).strip("/")
+    if server_id.lower().startswith("/subscriptions/"):
+        return server_id
+    known = [f"{name} is {resource_id}" for name, resource_id in api.connection.servers.items()]
+    raise CliError(f"'{given}' is no resource id of a server", actions=known or [SERVER_HINT], exit_code=MISUSED)
+
+
+def _instance_properties(api: VaultApi, server_id: str, policy: str) -> Json:
+    server = views.last_segment(server_id)
+    source = {
+        "objectType": "Datasource",
+        "resourceID": server_id,
+        "resourceName": server,
+        "resourceType": SERVER_TYPE,
+        "datasourceType": SERVER_TYPE,
+        "resourceLocation": api.get("")["location"],
+        "resourceUri": "",
+    }
+    return {
+        "objectType": "BackupInstance",
+        "friendlyName": server,
+        "dataSourceInfo": source,
+        "policyInfo": {"policyId": f"{api.connection.vault_id}/{policy_path(policy)}"},
+    }

@@ -1,0 +1,67 @@
+"""What several commands need: paths, policies from files, instances by name."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+from flexvault_cli.api import VaultApi
+from flexvault_cli.errors import MISUSED, CliError
+from flexvault_cli.wire import Json, dig
+
+POLICY_HINT = "cli/README.md shows a whole policy"
+
+
+def read_policy(file: str) -> tuple[object, Any]:
+    """Answer the name in a policy's file, if it has one, and the properties: the file's member, or all of it."""
+    document = _read_object(file)
+    properties = document.get("properties") or {key: value for key, value in document.items() if key != "name"}
+    return document.get("name"), properties
+
+
+def find_policy(api: VaultApi, wanted: str) -> Json:
+    """Answer a policy for the body of a request: of a file when there is one, else the vault's of that name."""
+    is_file = Path(wanted).is_file() or "/" in wanted or wanted.endswith(".json")
+    properties = read_policy(wanted)[1] if is_file else api.get(policy_path(wanted))["properties"]
+    return {"properties": properties}
+
+
+def policy_path(name: str) -> str:
+    """Answer a policy's path below the vault."""
+    return f"backupPolicies/{quote(name, safe='')}"
+
+
+def instance_path(instance: Json) -> str:
+    """Answer an instance's path below the vault."""
+    return f"backupInstances/{quote(instance['name'], safe='')}"
+
+
+def own_path(instance: Json) -> str:
+    """Answer an instance's path in the part of the API that Azure Backup does not have."""
+    return f"/vault/{instance_path(instance)}"
+
+
+def find_instance(api: VaultApi, wanted: str) -> Json:
+    """Find an instance by its own name, or by its server's name while only one instance has it."""
+    instances = api.list_all("backupInstances")
+    by_name = [found for found in instances if str(found["name"]).lower() == wanted.lower()]
+    by_server = [found for found in instances if str(dig(found, "properties.friendlyName")).lower() == wanted.lower()]
+    matches = by_name or by_server
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
+        raise CliError(f"no backup instance is called {wanted}", actions=["see: flexvault instance list"])
+    names = ", ".join(str(found["name"]) for found in matches)
+    raise CliError(f"several backup instances protect {wanted}", actions=[f"give the name of one: {names}"])
+
+
+def _read_object(file: str) -> Json:
+    try:
+        document: Any = json.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CliError(f"cannot read {file}: {error.strerror}", exit_code=MISUSED) from error
+    except ValueError as error:
+        raise CliError(f"{file} is no JSON: {error}", actions=[POLICY_HINT], exit_code=MISUSED) from error
+    if not isinstance(document, dict):
+        raise CliError(f"{file} holds no JSON object", actions=[POLICY_HINT], exit_code=MISUSED)
+    return cast("Json", document)

@@ -1,0 +1,52 @@
+"""The commands that start a backup or a restore."""
+
+import argparse
+
+from flexvault_cli import views
+from flexvault_cli.api import VaultApi
+from flexvault_cli.commands.jobs import follow_job
+from flexvault_cli.commands.lookup import find_instance, instance_path, policy_path
+from flexvault_cli.errors import CliError
+from flexvault_cli.wire import Json, dig
+
+
+def back_up(api: VaultApi, options: argparse.Namespace) -> None:
+    """Start a backup now."""
+    instance = find_instance(api, options.instance)
+    rule = options.rule or _only_backup_rule(api, instance)
+    trigger = {"retentionTagOverride": options.tag} if options.tag else {}
+    body = {"backupRuleOptions": {"ruleName": rule, "triggerOption": trigger}}
+    follow_job(api, api.post(f"{instance_path(instance)}/backup", body), options)
+
+
+def restore(api: VaultApi, options: argparse.Namespace) -> None:
+    """Validate a restore as files into a container, then start it."""
+    instance = find_instance(api, options.instance)
+    details = {
+        "filePrefix": options.prefix,
+        "restoreTargetLocationType": "AzureBlobs",
+        "url": options.container,
+        **({"targetResourceArmId": options.container_id} if options.container_id else {}),
+    }
+    request = {
+        "objectType": "AzureBackupRecoveryPointBasedRestoreRequest",
+        "recoveryPointId": options.point,
+        "sourceDataStoreType": "VaultStore",
+        "restoreTargetInfo": {
+            "objectType": "RestoreFilesTargetInfo",
+            "recoveryOption": "FailIfExists",
+            "restoreLocation": api.get("")["location"],
+            "targetDetails": details,
+        },
+    }
+    path = instance_path(instance)
+    api.post(f"{path}/validateRestore", {"restoreRequestObject": request})
+    follow_job(api, api.post(f"{path}/restore", request), options)
+
+
+def _only_backup_rule(api: VaultApi, instance: Json) -> str:
+    policy = api.get(policy_path(views.last_segment(dig(instance, "properties.policyInfo.policyId"))))
+    names = [str(rule["name"]) for rule in views.find_rules(policy, "AzureBackupRule")]
+    if len(names) == 1:
+        return names[0]
+    raise CliError(f"the policy has {len(names)} backup rules", actions=[f"give one with --rule: {', '.join(names)}"])

@@ -1,0 +1,171 @@
+"""The command against the API itself, in memory: what a person sees of simulations, previews and a second person."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from flexvault_cli.main import run
+
+from flexvault.api.app import handle
+from flexvault.api.wire import Request
+from tests.api.doors import INSTANCE, ORIGIN, VAULT_ID, Door, policy_body
+
+type Captured = pytest.CaptureFixture[str]
+type Flexvault = Callable[..., int]
+
+HOLD = ("pg-orders", "case-7")
+
+
+@pytest.fixture
+def door() -> Door:
+    made = Door()
+    made.protect_and_back_up()
+    return made
+
+
+@pytest.fixture
+def flexvault(door: Door) -> Flexvault:
+    """Run the command as a person; while it waits, the vault's jobs run."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent = Request(method=request.method, url=str(request.url), headers=dict(request.headers), body=request.content)
+        answered = handle(door.api, sent)
+        return httpx.Response(answered.status, headers=dict(answered.headers), content=answered.body)
+
+    def call(*words: str, person: str = "contributor") -> int:
+        environ = {
+            "FLEXVAULT_API_URL": ORIGIN,
+            "FLEXVAULT_TOKEN": door.token(person),
+            "FLEXVAULT_VAULT_RESOURCE_ID": VAULT_ID,
+        }
+        transport = httpx.MockTransport(answer)
+        return run(words, environ=environ, transport=transport, sleep=lambda _seconds: door.run_jobs())
+
+    return call
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> str:
+    """A file with the policy in force, but that it keeps less."""
+    file = tmp_path / "daily.json"
+    file.write_text(json.dumps(policy_body(keep_for="P7D")))
+    return str(file)
+
+
+def find_waiting(flexvault: Flexvault, capsys: Captured) -> str:
+    """Answer the id of the approval that waits, as scripts would read it."""
+    capsys.readouterr()
+    assert flexvault("approval", "list", "--state", "pending", "--output", "json", person="approver") == 0
+    [waiting] = json.loads(capsys.readouterr().out)
+    return waiting["id"]
+
+
+def test_a_critical_change_says_who_has_to_do_what_and_succeeds_once_they_did(
+    flexvault: Flexvault, short: str, capsys: Captured
+) -> None:
+    assert flexvault("policy", "set", short) == 1
+    error = capsys.readouterr().err
+    approval = find_waiting(flexvault, capsys)
+    assert error.startswith("error: ApprovalRequired: ")
+    assert f"it waits as approval '{approval}'" in error
+    assert error.splitlines()[-3:] == [
+        f"recommended: look at it: flexvault approval show {approval}",
+        f"recommended: a second person: flexvault approval approve {approval}",
+        "recommended: then the same command again",
+    ]
+
+    assert flexvault("approval", "show", approval, person="reader") == 0
+    shown = capsys.readouterr().out
+    assert "policyRules[1].lifecycles[0].deleteAfter.duration: P1M -> P7D" in shown
+    assert "Somebody (oid-of-Backup.Contributor)" in shown
+
+    assert flexvault("approval", "approve", approval, "--reason", "as agreed", person="approver") == 0
+    shown = capsys.readouterr().out
+    assert ("Approved" in shown, "as agreed" in shown) == (True, True)
+    assert flexvault("policy", "set", short) == 0
+    assert "Default P7D" in capsys.readouterr().out
+
+
+def test_a_rejected_change_asks_anew_and_tells_why_it_was_rejected(
+    flexvault: Flexvault, short: str, capsys: Captured
+) -> None:
+    flexvault("policy", "set", short)
+    approval = find_waiting(flexvault, capsys)
+    assert flexvault("approval", "reject", approval, "--reason", "too short", person="approver") == 0
+    assert "Rejected" in capsys.readouterr().out
+    assert flexvault("policy", "set", short) == 1
+    assert "was rejected by Somebody: too short" in capsys.readouterr().err
+
+
+def test_nobody_but_an_approver_is_told_to_approve(flexvault: Flexvault, short: str, capsys: Captured) -> None:
+    flexvault("policy", "set", short)
+    approval = find_waiting(flexvault, capsys)
+    assert flexvault("approval", "approve", approval) == 1
+    assert "needs the role Backup.Approver" in capsys.readouterr().err
+
+
+def test_an_approval_that_is_not_there_is_looked_for_in_the_list(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("approval", "show", "a/b") == 1
+    assert capsys.readouterr().err.splitlines()[0].startswith("error: ")
+    assert flexvault("approval", "show", "none") == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "recommended: flexvault approval list --state Pending"
+
+
+def test_a_hold_is_placed_and_released_by_two_people(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("hold", "place", *HOLD, "--reason", "court order") == 0
+    assert flexvault("hold", "list", "pg-orders", person="reader") == 0
+    listed = capsys.readouterr().out
+    assert [word for word in ("case-7", "all", "court order", "Somebody") if word not in listed] == []
+
+    assert flexvault("hold", "release", *HOLD) == 1
+    approval = find_waiting(flexvault, capsys)
+    assert flexvault("approval", "approve", approval, person="approver") == 0
+    assert flexvault("hold", "release", *HOLD) == 0
+    assert capsys.readouterr().err == "hold case-7 is released\n"
+    assert flexvault("hold", "release", *HOLD) == 0
+    assert capsys.readouterr().err == "there was no hold case-7\n"
+
+
+def test_a_hold_of_one_recovery_point_names_it(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
+    point = door.send("GET", f"{INSTANCE}/recoveryPoints").json["value"][0]["name"]
+    assert flexvault("hold", "place", *HOLD, "--reason", "court order", "--point", point) == 0
+    assert point.replace("-", "") in capsys.readouterr().out.replace("-", "")
+
+
+def test_a_simulation_shows_counts_by_tag_and_year(flexvault: Flexvault, capsys: Captured) -> None:
+    cli = Path(__file__).parents[2] / "cli" / "daily.json"
+    words = ["--from", "2026-01-01", "--years", "3", "--failures", "2026-01-01,2026-01-02", "--size", "1073741824"]
+    assert flexvault("policy", "simulate", str(cli), *words, "--growth", "0.5", person="reader") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == ["Default", "1094", "92", "2028-10-01T02:00:00Z"]
+    assert [line[:2] for line in lines[-3:]] == [["2026-12", "92"], ["2027-12", "92"], ["2028-12", "92"]]
+    assert lines[-1][2:] == ["295.1", "GiB"]
+
+
+def test_the_vaults_own_policy_is_simulated_by_its_name(flexvault: Flexvault, capsys: Captured) -> None:
+    words = ["daily", "--from", "2026-02-01T00:00:00+01:00", "--until", "2026-02-11", "--output", "json"]
+    assert flexvault("policy", "simulate", *words, person="reader") == 0
+    assert len(json.loads(capsys.readouterr().out)["recoveryPoints"]) == 10
+
+
+def test_what_will_be_deleted_is_shown_with_its_reason(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
+    assert flexvault("instance", "preview", "pg-orders", person="reader") == 0
+    assert capsys.readouterr().out == "nothing would be deleted\n"
+    door.world.clock.advance(timedelta(days=1))
+    assert flexvault("backup", "pg-orders", "--wait") == 0
+    capsys.readouterr()
+    assert flexvault("instance", "preview", "pg-orders", person="reader") == 0
+    printed = capsys.readouterr().out
+    assert "rule Default" in printed
+    assert "1 to be deleted" in printed
+    assert flexvault("instance", "preview", "pg-orders", "--until", "2026-01-06", person="reader") == 0
+    assert capsys.readouterr().out == "nothing would be deleted\n"
+
+
+def test_a_closed_breaker_is_shown_and_needs_no_release(flexvault: Flexvault, capsys: Captured) -> None:
+    for words in (["show"], ["release", "--reason", "looked at it"]):
+        assert flexvault("breaker", *words) == 0
+        assert capsys.readouterr().out.split() == ["state", "Closed"]

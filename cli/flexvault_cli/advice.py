@@ -62,7 +62,7 @@ _TABLE = (
     Advice(applies=_hints("resumeProtection"), text="flexvault instance resume INSTANCE"),
     Advice(applies=_hints("resumeBackups"), text="flexvault instance resume INSTANCE"),
     Advice(applies=_hints("list the instance's holds"), text="flexvault hold list INSTANCE"),
-    Advice(applies=_code("PreviewOutdated"), text="flexvault instance preview INSTANCE --policy NAME"),
+    Advice(applies=_code("PreviewOutdated"), text="flexvault instance preview INSTANCE"),
     Advice(applies=_hints("list the instance's recovery points"), text="flexvault point list INSTANCE"),
     Advice(applies=_target("targetDetails.filePrefix"), text="give another --prefix, such as night-1"),
     Advice(applies=_code("UserErrorTargetFilesExist"), text="give another --prefix"),

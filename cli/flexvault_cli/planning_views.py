@@ -97,10 +97,10 @@ def _describe_missed(record: Json) -> str:
 TAGS: Columns = {
     "tag": _member("tag"),
     "created": _member("created"),
-    "kept at the end": _member("kept"),
-    "oldest kept": _time("oldest"),
+    "kept": _member("kept"),
+    "oldest": _time("oldest"),
 }
-PERIODS: Columns = {"at the end of": _member("end"), "recovery points": _member("count")}
+PERIODS: Columns = {"end of": _member("end"), "points": _member("count")}
 STORED_PERIODS: Columns = {**PERIODS, "storage": lambda row: write_bytes(row.get("bytes"))}
 DELETIONS: Columns = {
     "when": _time("time"),

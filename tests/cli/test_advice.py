@@ -27,6 +27,26 @@ from flexvault_cli.errors import CliError, read_failure
             id="failed protection",
         ),
         pytest.param(
+            CliError("stopped", actions=["resume it first with resumeProtection: they expire again"]),
+            "flexvault instance resume INSTANCE",
+            id="stopped protection",
+        ),
+        pytest.param(
+            CliError("no hold", actions=["list the instance's holds, or place this one with PUT"]),
+            "flexvault hold list INSTANCE",
+            id="no hold",
+        ),
+        pytest.param(
+            CliError("no approval", actions=["list the vault's approvals: GET /api/vault/approvals"]),
+            "flexvault approval list --state Pending",
+            id="no approval",
+        ),
+        pytest.param(
+            CliError("another plan", actions=["look at it again: GET /api/vault/breaker"]),
+            "flexvault breaker show",
+            id="breaker",
+        ),
+        pytest.param(
             CliError("prefix", target="restoreTargetInfo.targetDetails.filePrefix"), "--prefix", id="file prefix"
         ),
         pytest.param(CliError("rule", target="backupRuleOptions.ruleName"), "--rule", id="rule"),
@@ -48,6 +68,33 @@ def test_a_refusal_is_answered_in_the_commands_own_words(error: CliError, own: s
 
 def test_another_caller_is_advised_only_where_the_command_can_choose_one():
     assert advise(CliError("it needs the role Backup.Contributor"), is_local=False) == []
+
+
+APPROVAL = "0123-0"
+
+
+@pytest.mark.parametrize(
+    ("is_local", "command"),
+    [
+        pytest.param(True, f"flexvault approval approve {APPROVAL} --as approver", id="local cloud"),
+        pytest.param(False, f"flexvault approval approve {APPROVAL}", id="Azure"),
+    ],
+)
+def test_a_critical_change_names_the_second_persons_command(*, is_local: bool, command: str):
+    hint = f"have it approved with POST /api/vault/approvals/{APPROVAL}/approve, then send it again"
+    error = CliError("it waits", code="ApprovalRequired", target=APPROVAL, actions=[hint], status=403)
+    assert advise(error, is_local=is_local) == [
+        hint,
+        f"look at it: flexvault approval show {APPROVAL}",
+        f"a second person: {command}",
+        "then the same command again",
+    ]
+
+
+def test_an_approval_that_cannot_be_used_any_more_is_not_to_be_approved():
+    hint = "send the request again: that asks for another approval"
+    error = CliError("it is Expired", code="ApprovalRequired", target=APPROVAL, actions=[hint], status=403)
+    assert advise(error, is_local=True) == [hint, "the same command again"]
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,40 @@ def test_what_will_be_deleted_is_shown_with_its_reason(flexvault: Flexvault, doo
     assert capsys.readouterr().out == "nothing would be deleted\n"
 
 
+def test_another_policy_shows_both_sides_and_is_reevaluated_once_it_is_in_force(
+    flexvault: Flexvault, door: Door, tmp_path: Path, capsys: Captured
+) -> None:
+    longer = tmp_path / "daily.json"
+    longer.write_text(json.dumps(policy_body(keep_for="P2M")))
+    door.world.clock.advance(timedelta(days=1))
+    assert flexvault("backup", "pg-orders", "--wait") == 0
+    capsys.readouterr()
+    assert flexvault("instance", "preview", "pg-orders", "--policy", str(longer), person="reader") == 0
+    assert "2026-02-05 -> 2026-03-05" in (printed := capsys.readouterr().out)
+    assert "to have it so: put pg-orders under it, then flexvault instance preview pg-orders" in printed
+
+    assert flexvault("policy", "set", str(longer)) == 0
+    capsys.readouterr()
+    assert flexvault("instance", "preview", "pg-orders", person="reader") == 0
+    (last,) = capsys.readouterr().out.splitlines()[-1:]
+    assert last.startswith("to have it so: flexvault instance reevaluate pg-orders --preview ")
+    assert flexvault("instance", "preview", "pg-orders", "--policy", "daily", person="reader") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == last
+
+    reevaluate = last.removeprefix("to have it so: flexvault ").split()
+    assert flexvault(*reevaluate) == 1
+    approval = find_waiting(flexvault, capsys)
+    assert flexvault("approval", "approve", approval, person="approver") == 0
+    capsys.readouterr()
+    assert flexvault(*reevaluate) == 0
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == ["2", "0", "2"]
+
+
+def test_an_outdated_preview_is_made_again(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("instance", "reevaluate", "pg-orders", "--preview", "0" * 64) == 1
+    assert "recommended: flexvault instance preview INSTANCE" in capsys.readouterr().err
+
+
 def test_a_closed_breaker_is_shown_and_needs_no_release(flexvault: Flexvault, capsys: Captured) -> None:
     for words in (["show"], ["release", "--reason", "looked at it"]):
         assert flexvault("breaker", *words) == 0

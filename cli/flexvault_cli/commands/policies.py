@@ -51,7 +51,9 @@ def simulate_policy(api: VaultApi, options: argparse.Namespace) -> None:
     if options.as_json:
         show_json(answer)
         return
-    show_rows(planning_views.count_by_tag(answer), planning_views.TAGS, as_json=False, empty="no recovery points")
+    show_rows(
+        planning_views.count_by_tag(answer), planning_views.TAGS, as_json=False, empty="no recovery points are created"
+    )
     show_lines([""])
     columns = planning_views.STORED_PERIODS if answer.get("storageBytesByMonth") else planning_views.PERIODS
     show_rows(planning_views.list_periods(answer), columns, as_json=False)

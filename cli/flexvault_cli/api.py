@@ -58,10 +58,17 @@ class VaultApi:
         self._follow(response)
         return self.get(path)
 
-    def delete(self, path: str) -> bool:
-        """Delete a resource and say whether it was there."""
+    def delete(self, path: str, on_accepted: Callable[[], None] | None = None) -> bool:
+        """Delete a resource, wait until it is gone and say whether it was there.
+
+        Args:
+            path: Of the resource.
+            on_accepted: Called when there is something to wait for.
+        """
         response = self._send("DELETE", self._url(path))
         if response.status_code == HTTPStatus.ACCEPTED:
+            if on_accepted is not None:
+                on_accepted()
             self._follow(response)
         return response.status_code != HTTPStatus.NO_CONTENT
 

@@ -44,7 +44,10 @@ def test_a_deletion_is_waited_for(vault: FakeVault, flexvault: Flexvault, capsys
     vault.pending = ["Inprogress"]
     assert flexvault("instance", "delete", "pg-orders") == 0
     assert vault.slept == [30, 7]
-    assert capsys.readouterr().err == "pg-orders-1 is deleted with its recovery points\n"
+    assert capsys.readouterr().err.splitlines() == [
+        "waiting until every recovery point of pg-orders-1 is gone; Ctrl-C ends the waiting, not the deletion",
+        "pg-orders-1 is deleted with its recovery points",
+    ]
 
 
 def test_ctrl_c_leaves_a_deletion_going_on(vault: FakeVault, flexvault: Flexvault, capsys: Captured):

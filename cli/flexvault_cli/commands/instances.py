@@ -60,8 +60,9 @@ def delete_instance(api: VaultApi, options: argparse.Namespace) -> None:
     """Delete a backup instance with all its recovery points, and wait until they are gone."""
     instance = find_instance(api, options.instance)
     name = instance["name"]
+    waiting = f"waiting until every recovery point of {name} is gone; Ctrl-C ends the waiting, not the deletion"
     try:
-        was_there = api.delete(instance_path(instance))
+        was_there = api.delete(instance_path(instance), lambda: show_progress(waiting))
     except KeyboardInterrupt:
         raise CliError(
             f"interrupted; if the deletion of {name} was started, it goes on",

@@ -203,3 +203,37 @@ def test_a_closed_breaker_is_shown_and_needs_no_release(flexvault: Flexvault, ca
     for words in (["show"], ["release", "--reason", "looked at it"]):
         assert flexvault("breaker", *words) == 0
         assert capsys.readouterr().out.split() == ["state", "Closed"]
+
+
+def test_protection_is_stopped_and_resumed_and_the_pause_is_told(flexvault: Flexvault, capsys: Captured) -> None:
+    for words, state in (
+        (["stop", "pg-orders"], "ProtectionStopped"),
+        (["resume", "pg-orders"], "ProtectionConfigured"),
+        (["stop", "pg-orders", "--keep", "as-policy"], "BackupSchedulesSuspended"),
+    ):
+        assert flexvault("instance", *words) == 0
+        assert state in capsys.readouterr().out
+    assert flexvault("instance", "schedule", "pg-orders") == 0
+    assert "none is due" in (asleep := capsys.readouterr().out)
+    assert "Stopped" in asleep
+    assert flexvault("instance", "resume", "pg-orders") == 0
+    capsys.readouterr()
+    assert flexvault("instance", "schedule", "pg-orders") == 0
+    assert "2026-01-05T02:00:00Z" in (awake := capsys.readouterr().out)
+    assert "Suspended" in awake
+
+
+def test_what_is_stopped_for_ever_is_resumed_before_it_expires_again(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("instance", "stop", "pg-orders") == 0
+    assert flexvault("instance", "stop", "pg-orders", "--keep", "as-policy") == 1
+    assert "recommended: flexvault instance resume INSTANCE" in capsys.readouterr().err
+
+
+def test_an_instance_is_deleted_by_two_people(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("instance", "delete", "pg-orders") == 1
+    approval = find_waiting(flexvault, capsys)
+    assert flexvault("approval", "approve", approval, person="approver") == 0
+    assert flexvault("instance", "delete", "pg-orders") == 0
+    capsys.readouterr()
+    assert flexvault("instance", "list") == 0
+    assert capsys.readouterr().out == "nothing found\n"

@@ -160,7 +160,30 @@ def test_what_this_version_cannot_read_may_keep_less(old: Any, new: Any, text: s
 
 
 any_duration = st.sampled_from(
-    ["P7D", "P1M", "P28D", "P29D", "P30D", "P31D", "P2M", "P59D", "P60D", "P1M4W", "P8W", "P1Y", "P365D", "P366D", "P52W", "P12M", "P13M", "P1Y1M", "P3Y", "P1095D", "P1096D", "P4Y"]
+    [
+        "P7D",
+        "P1M",
+        "P28D",
+        "P29D",
+        "P30D",
+        "P31D",
+        "P2M",
+        "P59D",
+        "P60D",
+        "P1M4W",
+        "P8W",
+        "P1Y",
+        "P365D",
+        "P366D",
+        "P52W",
+        "P12M",
+        "P13M",
+        "P1Y1M",
+        "P3Y",
+        "P1095D",
+        "P1096D",
+        "P4Y",
+    ]
 )
 durations = st.sampled_from(["P7D", "P30D", "P1M", "P31D", "P3M", "P1Y", "P366D"])
 criteria = st.sampled_from(

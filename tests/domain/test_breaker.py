@@ -244,6 +244,14 @@ def test_a_release_allows_what_the_plan_would_delete_and_what_has_expired_since(
     assert read_known(stored(points), NOW + DAY) == keys(points[:3])
 
 
+@pytest.mark.xfail(reason="a release counts as known whatever has an expiry that passed, also what was kept for ever")
+def test_a_release_does_not_allow_what_the_plan_kept_for_ever():
+    """Protection may be resumed after the release: nobody was told then that this point would go."""
+    points = make_points(2, 3)
+    points[0] = replace(points[0], regime=Regime.FOREVER)
+    assert read_known(stored(points), NOW) == keys(points[1:2])
+
+
 def test_daily_plans_that_follow_each_other_never_trip_by_retention_alone():
     """A hundred points that expire on one day were announced the day before."""
     points = [replace(point, expiry_time=NOW) for point in make_points(0, 100)]

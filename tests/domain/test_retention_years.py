@@ -101,10 +101,12 @@ def check_steps(run: Run) -> None:
     at_once = doomed([point for point in facts if point.recovery_point_time <= last_plan], last_plan)
     assert set(deleted_at) == at_once
     for point in points:
-        plan = deleted_at.get(point.time.isoformat())
-        due = point.deleted_at is not None and point.deleted_at <= last_plan
-        assert (plan is not None) is due
-        assert plan is None or point.deleted_at <= plan < point.deleted_at + DAY
+        plan, may_go = deleted_at.get(point.time.isoformat()), point.deleted_at
+        if plan is None or may_go is None:
+            assert plan is None
+            assert may_go is None or may_go > last_plan
+        else:
+            assert may_go <= plan < may_go + DAY
 
 
 @settings(max_examples=30, deadline=None)
@@ -183,7 +185,7 @@ def test_a_new_point_never_dooms_the_only_one_of_a_month_before_its_time(run: Ru
 
 
 @pytest.mark.long
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(run=monthly_runs(500))
 def test_a_new_point_never_dooms_the_only_one_of_a_month_before_its_time_in_many_cases(run: Run):
     check_only_ones(run)

@@ -178,6 +178,24 @@ def test_the_first_of_a_period_is_its_first_success(
     assert days_tagged(policy, begin, end, *failures) == days
 
 
+@pytest.mark.parametrize(
+    ("last", "because"),
+    [
+        pytest.param(None, Because.FIRST_OF_MONTH, id="no success before"),
+        pytest.param(date(2026, 1, 30), Because.FIRST_OF_MONTH, id="the last success was in another month"),
+        pytest.param(date(2025, 2, 1), Because.FIRST_OF_MONTH, id="in the same month of another year"),
+        pytest.param(date(2026, 2, 1), Because.DEFAULT, id="on the same day"),
+        pytest.param(date(2026, 3, 1), Because.DEFAULT, id="in a later month: this one's first is not made up for"),
+    ],
+)
+def test_a_backup_is_the_first_unless_the_latest_success_lies_in_its_period_or_later(
+    last: date | None, because: Because
+):
+    policy = policy_of(tag("Tag", 1, {"absoluteCriteria": ["FirstOfMonth"]}))
+    moment = datetime(2026, 2, 1, 2, tzinfo=UTC)
+    assert matches(policy, Occasion(judged_at=moment, slot=moment, last_success_on=last))[0].because is because
+
+
 def test_of_two_absolute_criteria_one_is_enough_and_the_reason_names_it():
     policy = policy_of(tag("Tag", 1, {"absoluteCriteria": ["FirstOfYear", "FirstOfMonth"]}))
     tagged = [point for point in points_of(policy, "2026-12-31", "2027-02-02") if point.tag == "Tag"]

@@ -6,20 +6,21 @@ from typing import Any
 
 import pytest
 
-from flexvault.domain.approval import ApprovalState
+from flexvault.domain.approval import USABLE_FOR, ApprovalState
 from flexvault.domain.breaker import Trip
 from flexvault.domain.errors import ApprovalRequiredError, IntegrityError
 from flexvault.domain.job import JobStatus
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.approvals import get_approval
-from flexvault.services.breaker import read_breaker, trip_breaker
+from flexvault.services.breaker import find_earlier_plan, read_breaker, trip_breaker
 from flexvault.services.effects import run
+from flexvault.services.policies import put_policy
 from flexvault.services.release_breaker import BREAKER_RELEASE, release_breaker
 from flexvault.services.retention_plan import store_plan
 from flexvault.services.scheduling import tick
 from flexvault.services.vault import Vault
-from tests.builders import ACTOR, World, let_pass, request_of, run_jobs
+from tests.builders import ACTOR, World, let_pass, policy_properties, request_of, run_jobs
 from tests.services.approving import OTHER, approve, of_type, require_used_once, state
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import entries, require_rest, require_whole_journal
@@ -274,6 +275,9 @@ def test_what_was_not_known_to_the_person_who_released_it_trips_again():
     (told,) = newest_job(world).warnings
     assert told["message"].startswith("5 of 11 recovery points")
     assert tombstones(world) == 0
+    world.clock.advance(timedelta(minutes=5))
+    clean_up(world)
+    assert tombstones(world) == 0, "the former release is none of this plan"
 
 
 @pytest.mark.xfail(reason="a release counts all that has expired by the plan's moment as known, however late that is")
@@ -343,6 +347,27 @@ def test_a_release_that_is_late_releases_no_plan_that_tripped_meanwhile():
     world.memory.faults.run_next("vault_writer.create", release_and_trip_again)
     assert release_breaker(world.vault, ACTOR, "").is_tripped, "it is told that the breaker holds"
     assert len(of_type(world, "BreakerReleased")) == 1
+
+
+def test_an_approval_that_expires_while_it_is_being_used_releases_nothing():
+    world = tripped()
+    approve(world, ask(world))
+
+    def let_it_expire_and_take_the_number() -> None:
+        world.clock.advance(USABLE_FOR)
+        put_policy(world.vault, "other", policy_properties(), ACTOR)
+
+    world.memory.faults.run_next("vault_writer.create", let_it_expire_and_take_the_number)
+    with pytest.raises(ApprovalRequiredError, match="Expired"):
+        release(world.vault)
+    assert read_breaker(world.vault.ports).is_tripped
+
+
+def test_a_plan_of_a_later_moment_announces_nothing_to_an_earlier_one():
+    world = sleeping(days=1)
+    store_plan(world.vault, SURPRISE + 3650 * DAY)
+    assert find_earlier_plan(world.vault.ports, SURPRISE) is None
+    assert find_earlier_plan(world.vault.ports, SURPRISE + 3651 * DAY) is not None
 
 
 def test_a_released_plan_that_was_changed_since_is_refused():

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from flexvault.domain.durations import add_duration, find_duration_problem
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.policy import parse_policy
-from tests.builders import policy_properties
+from flexvault.domain.policy_warnings import find_policy_warnings
+from tests.builders import add_tag, policy_properties
 
 BACKUP, RETENTION = "properties.policyRules[0]", "properties.policyRules[1]"
 SCHEDULE, TAGGING = f"{BACKUP}.trigger.schedule", f"{BACKUP}.trigger.taggingCriteria"
@@ -318,3 +319,94 @@ def test_a_later_default_rule_is_used_whatever_the_order_of_the_rules():
     assert retention == {"Default": "P2M"}
     at = datetime(2026, 1, 5, 2, tzinfo=UTC)
     assert parsed.expiry("Default", at) == datetime(2026, 3, 5, 2, tzinfo=UTC)
+
+
+# Several tags and rules ----------------------------------------------------------------------------------------------
+
+
+def with_monthly() -> dict[str, Any]:
+    """The builder's policy with a tag of a month's first backup and its rule."""
+    return add_tag(policy_properties(), "Monthly", 15, "P1Y", absoluteCriteria=["FirstOfMonth"])
+
+
+def test_a_tag_and_the_rule_of_its_name_belong_together():
+    policy = parse_policy(with_monthly())
+    assert [tag.name for tag in policy.tags] == ["Monthly", "Default"]
+    assert policy.retention == {"Default": "P1M", "Monthly": "P1Y"}
+    at = datetime(2026, 1, 31, 2, tzinfo=UTC)
+    assert policy.expiry("Monthly", at) == datetime(2027, 1, 31, 2, tzinfo=UTC)
+
+
+def test_a_tag_takes_the_spelling_of_its_rule():
+    policy = with_monthly()
+    policy["policyRules"][0]["trigger"]["taggingCriteria"][1]["tagInfo"]["tagName"] = "MONTHLY"
+    assert [tag.name for tag in parse_policy(policy).tags] == ["Monthly", "Default"]
+
+
+def test_a_tag_without_a_rule_is_a_mistake_that_names_it():
+    policy = with_monthly()
+    del policy["policyRules"][2]
+    assert "the tag 'Monthly' has no AzureRetentionRule" in mistakes(policy)["properties.policyRules"]
+
+
+def test_a_rule_without_a_tag_is_a_warning_and_may_be_asked_for():
+    policy = parse_policy(add_tag(policy_properties(), "Keep", 0, "P10Y"))
+    assert policy.retention["Keep"] == "P10Y"
+    assert [(found.code, found.target) for found in find_policy_warnings(policy)] == [("RuleOnlyOnDemand", "Keep")]
+
+
+@pytest.mark.parametrize("name", ["Monthly", "monthly", "MONTHLY"])
+def test_two_rules_of_one_name_are_a_mistake_in_any_case(name: str):
+    policy = with_monthly()
+    policy["policyRules"].append({**policy["policyRules"][2], "name": name})
+    found = mistakes(policy)
+    assert found["properties.policyRules[3].name"] == f"'{name}' is the name of properties.policyRules[2], too"
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        pytest.param(lambda rules: rules.pop(1), "properties.policyRules", id="no rule of that name"),
+        pytest.param(lambda rules: rules[1].pop("isDefault"), RETENTION, id="a rule of that name without isDefault"),
+        pytest.param(
+            lambda rules: rules[2].update(isDefault=True), "properties.policyRules[2]", id="another rule is the default"
+        ),
+        pytest.param(lambda rules: rules[1].update(isDefault="true"), RETENTION, id="isDefault as a text"),
+    ],
+)
+def test_the_default_rule_is_the_one_named_default(change: Callable[[list[dict[str, Any]]], object], path: str):
+    policy = with_monthly()
+    change(policy["policyRules"])
+    assert "Default" in mistakes(policy)[path]
+
+
+def test_mistakes_of_tags_rules_and_schedule_are_told_together():
+    policy = with_monthly()
+    policy["policyRules"][0]["trigger"]["schedule"]["repeatingTimeIntervals"] = ["R/2026-01-05T02:00:00Z/P1M"]
+    policy["policyRules"][0]["trigger"]["taggingCriteria"][1]["criteria"][0]["absoluteCriteria"] = ["FirstOfQuarter"]
+    policy["policyRules"][2]["lifecycles"][0]["deleteAfter"]["duration"] = "P11Y"
+    assert set(mistakes(policy)) == {
+        f"{SCHEDULE}.repeatingTimeIntervals[0]",
+        f"{TAGGING}[1].criteria[0].absoluteCriteria[0]",
+        "properties.policyRules[2].lifecycles[0].deleteAfter.duration",
+    }
+
+
+def test_terraforms_policy_of_several_rules_is_understood():
+    """Its default tag stands first, unset lists are null, daysOfMonth is never sent, and there is no time zone."""
+    policy = with_monthly()
+    backup = policy["policyRules"][0]
+    backup["name"] = "BackupIntervals"
+    backup["trigger"]["schedule"]["timeZone"] = ""
+    criterion = backup["trigger"]["taggingCriteria"][1]["criteria"][0]
+    criterion |= dict.fromkeys(("daysOfTheWeek", "monthsOfYear", "scheduleTimes", "weeksOfTheMonth"))
+    backup["trigger"]["taggingCriteria"][1]["tagInfo"]["id"] = "Monthly_"
+    parsed = parse_policy(policy)
+    assert (parsed.rule_name, [tag.name for tag in parsed.tags]) == ("BackupIntervals", ["Monthly", "Default"])
+
+
+def test_powershells_policy_has_its_rules_in_front():
+    policy = with_monthly()
+    policy["policyRules"] = [*policy["policyRules"][1:], policy["policyRules"][0]]
+    policy["policyRules"][-1]["backupParameters"]["backupType"] = "full"
+    assert parse_policy(policy).retention == {"Default": "P1M", "Monthly": "P1Y"}

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flexvault.domain.retention import Decision, PointFacts, judge
+from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, describe_reason, judge
 from flexvault.domain.retention_texts import explain
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+FOREVER, DELETE = Regime.FOREVER, Regime.DELETE
 OLD = PointFacts(
     instance="i",
     point_id="old",
@@ -44,6 +45,25 @@ NEW = replace(OLD, point_id="new", recovery_point_time=NOW - timedelta(days=1), 
         pytest.param(
             replace(OLD, immutable_until=NOW), [NEW], Decision.EXPIRE, "expired", id="immutable until this moment"
         ),
+        pytest.param(
+            replace(OLD, problem="odd", is_good=False), [NEW], Decision.BLOCKED, "odd", id="expired and doubtful"
+        ),
+        pytest.param(replace(OLD, regime=FOREVER), [NEW], Decision.KEEP, "for ever", id="protection stopped"),
+        pytest.param(replace(OLD, regime=DELETE), [], Decision.EXPIRE, "approved", id="deletion approved, the newest"),
+        pytest.param(replace(NEW, regime=DELETE), [], Decision.EXPIRE, "approved", id="deletion approved, not expired"),
+        pytest.param(
+            replace(NEW, regime=DELETE, holds=("case-7",)), [], Decision.BLOCKED, "legal hold", id="approved, but held"
+        ),
+        pytest.param(
+            replace(NEW, regime=DELETE, readers=1), [], Decision.BLOCKED, "running restore", id="approved, but read"
+        ),
+        pytest.param(
+            replace(NEW, regime=DELETE, immutable_until=NOW + timedelta(days=1)),
+            [],
+            Decision.BLOCKED,
+            "immutable",
+            id="approved, but immutable",
+        ),
     ],
 )
 def test_a_verdict_has_its_reason(point: PointFacts, others: list[PointFacts], decision: Decision, reason: str):
@@ -55,6 +75,52 @@ def test_a_verdict_has_its_reason(point: PointFacts, others: list[PointFacts], d
 def test_every_reason_that_blocks_is_named():
     blocked = replace(OLD, holds=("case-7",), readers=1, immutable_until=NOW + timedelta(days=1))
     assert len(next(verdict for verdict in judge([blocked, NEW], NOW) if verdict.point == blocked).reasons) == 4
+
+
+FACTS = replace(
+    OLD,
+    tag="Monthly",
+    because="FirstOfMonth",
+    day="2026-04-02",
+    holds=("case-7",),
+    immutable_until=NOW,
+    readers=2,
+    problem="odd",
+)
+RULE = {"expiryTime": "2026-05-02T00:00:00+00:00", "rule": "Monthly", "because": "FirstOfMonth", "day": "2026-04-02"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "described"),
+    [
+        (Reason.RETENTION_RULE, {"code": "RetentionRule", **RULE}),
+        (Reason.EXPIRED, {"code": "Expired", **RULE}),
+        (Reason.PROTECTION_STOPPED, {"code": "ProtectionStopped"}),
+        (Reason.NEWEST_GOOD_POINT, {"code": "NewestGoodPoint"}),
+        (Reason.DATA_DELETION_APPROVED, {"code": "DataDeletionApproved"}),
+        (Reason.UNCERTAIN, {"code": "Uncertain", "problem": "odd"}),
+        (Reason.LEGAL_HOLD, {"code": "LegalHold", "holds": ["case-7"]}),
+        (Reason.IMMUTABLE, {"code": "Immutable", "until": "2026-06-01T00:00:00+00:00"}),
+        (Reason.RESTORE_RUNNING, {"code": "RestoreRunning", "readers": 2}),
+    ],
+)
+def test_a_reason_is_told_to_machines_with_the_facts_it_rests_on(reason: Reason, described: dict[str, object]):
+    assert describe_reason(reason, FACTS) == described
+
+
+def test_every_reason_has_a_description():
+    assert [describe_reason(reason, FACTS)["code"] for reason in Reason] == [reason.value for reason in Reason]
+
+
+def test_a_point_of_an_older_version_tells_no_reason_for_its_tag():
+    described = describe_reason(Reason.EXPIRED, replace(FACTS, because="", day=""))
+    assert set(described) == {"code", "expiryTime", "rule"}
+
+
+def test_a_verdict_is_written_with_all_its_reasons_in_their_order():
+    (written,) = (verdict.to_json() for verdict in judge([FACTS, NEW], NOW) if verdict.point is FACTS)
+    assert (written["decision"], written["pointId"], written["tag"]) == ("blocked", "old", "Monthly")
+    assert [reason["code"] for reason in written["reasons"]] == ["Expired", "Uncertain", "LegalHold", "RestoreRunning"]
 
 
 times = st.integers(-400, 400).map(lambda days: NOW + timedelta(days=days))
@@ -70,6 +136,7 @@ facts = st.builds(
     holds=st.sampled_from([(), (), ("case-7",)]),
     immutable_until=st.none() | times,
     readers=st.integers(0, 2),
+    regime=st.sampled_from([Regime.POLICY, Regime.POLICY, Regime.POLICY, FOREVER]),
 )
 many = st.lists(facts, max_size=30, unique_by=lambda point: point.point_id)
 
@@ -126,3 +193,14 @@ def test_a_further_point_saves_none_and_dooms_only_what_was_kept_as_the_newest(
         if verdict.decision is Decision.KEEP and verdict.point.expiry_time <= NOW
     }
     assert newly <= kept_as_newest
+
+
+@given(points=many)
+def test_what_is_retained_for_ever_stays_and_an_approved_deletion_spares_only_what_may_not_go(
+    points: list[PointFacts],
+):
+    assert expired([replace(point, regime=FOREVER) for point in points], NOW + timedelta(days=9999)) == set()
+    gone = expired([replace(point, regime=DELETE) for point in points])
+    for point in points:
+        may_not = point.holds or point.readers or (point.immutable_until and point.immutable_until > NOW)
+        assert (point.point_id in gone) is not bool(may_not)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexvault.domain.errors import InvalidInputError
-from flexvault.domain.schedule import Interval, due_slots, next_slot, parse_interval
+from flexvault.domain.schedule import Interval, due_slots, gaps_between_slots, next_slot, parse_interval, spread_offset
 from tests.domain.strategies import moments, zones
 
 
@@ -164,6 +164,10 @@ def test_without_an_interval_there_is_no_next_slot():
         pytest.param("R/2024-05-06T02:00:00+00:00/PT0H", id="no hours"),
         pytest.param("R/2024-05-06T02:00:00+00:00/P1DT6H", id="days and hours"),
         pytest.param("R/PT4H", id="no start (Crossplane)"),
+        pytest.param("R/2024-05-06T02:00:00+00:00/P100D", id="over 99 days"),
+        pytest.param("R/2024-05-06T02:00:00+00:00/P100W", id="over 99 weeks"),
+        pytest.param("R/2024-05-06T02:00:00+00:00/PT100H", id="over 99 hours"),
+        pytest.param("R/2024-05-06T02:00:00+00:00/PT1S", id="seconds"),
         pytest.param("R/2024-05-06T02:00:00+00:00/P0D", id="never"),
         pytest.param("R5/2024-05-06T02:00:00+00:00/P1D", id="a count"),
         pytest.param("R/2024-02-30T02:00:00+00:00/P1D", id="a day that is none"),
@@ -193,3 +197,66 @@ def test_what_is_no_interval_is_refused_with_azure_backups_code(text: object):
 )
 def test_an_interval_is_an_anchor_and_a_number_of_days(text: str, anchor: str, days: int):
     assert parse_interval(text) == Interval(anchor=datetime.fromisoformat(anchor), every_days=days)
+
+
+@pytest.mark.parametrize(
+    ("length", "days", "hours"),
+    [
+        ("P99D", 99, 0),
+        ("P1W", 7, 0),
+        ("P99W", 693, 0),
+        ("PT1H", 0, 1),
+        ("PT4H", 0, 4),
+        ("PT24H", 0, 24),
+        ("PT99H", 0, 99),
+    ],
+)
+def test_days_weeks_and_hours_up_to_99_are_taken(length: str, days: int, hours: int):
+    interval = parse_interval(f"R/2024-05-06T02:00:00Z/{length}")
+    assert (interval.every_days, interval.every_hours) == (days, hours)
+    assert interval.length == timedelta(days=days, hours=hours)
+
+
+@pytest.mark.parametrize("length", ["P1M", "P1Y"])
+def test_months_and_years_are_refused_with_what_to_do_instead(length: str):
+    with pytest.raises(InvalidInputError, match="daysOfMonth, monthsOfYear"):
+        parse_interval(f"R/2024-05-06T02:00:00Z/{length}")
+
+
+def test_a_day_of_24_hours_is_no_day_where_the_clocks_change():
+    """In New York a slot of every 24 hours moves on the clock; a daily one does not."""
+    window = ("2024-03-09T12:00:00-05:00", "2024-03-11T12:00:00-04:00")
+    hours = slots("R/2024-03-01T02:00:00-05:00/PT24H", "America/New_York", *window)
+    days = slots("R/2024-03-01T01:00:00-05:00/P1D", "America/New_York", *window)
+    assert hours == ["2024-03-10T03:00-04:00", "2024-03-11T03:00-04:00"]
+    assert days == ["2024-03-10T01:00-05:00", "2024-03-11T01:00-04:00"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "zone", "shortest", "longest"),
+    [
+        pytest.param(["R/2024-05-06T02:00:00Z/P1D"], "UTC", 24, 24, id="daily"),
+        pytest.param(["R/2024-05-06T02:00:00Z/P1D"], "Europe/Berlin", 23, 25, id="daily, where the clocks change"),
+        pytest.param(["R/2024-05-06T02:00:00Z/PT4H"], "Europe/Berlin", 4, 4, id="hours are elapsed"),
+        pytest.param(
+            ["R/2024-05-06T02:00:00Z/P1W", "R/2024-05-08T02:00:00Z/P1W"], "UTC", 48, 120, id="Monday, Wednesday"
+        ),
+        pytest.param(
+            ["R/2024-05-06T02:00:00Z/P1D", "R/2024-05-06T02:00:00Z/P1W"], "UTC", 24, 24, id="one slot on Mondays"
+        ),
+    ],
+)
+def test_the_gaps_of_a_schedule_are_known(texts: list[str], zone: str, shortest: int, longest: int):
+    found = gaps_between_slots([parse_interval(text) for text in texts], ZoneInfo(zone))
+    assert found == (timedelta(hours=shortest), timedelta(hours=longest))
+
+
+def test_a_fleet_is_spread_evenly_always_alike_and_over_a_quarter_of_the_gap_at_most():
+    window, gap = timedelta(hours=4), timedelta(hours=24)
+    offsets = [spread_offset(f"{number:032x}", window, gap) for number in range(500)]
+    assert offsets == [spread_offset(f"{number:032x}", window, gap) for number in range(500)]
+    assert all(timedelta(0) <= offset < window for offset in offsets)
+    halves = sum(offset < window / 2 for offset in offsets)
+    assert 200 < halves < 300
+    assert all(spread_offset(f"{number:032x}", window, timedelta(hours=4)) < timedelta(hours=1) for number in range(50))
+    assert spread_offset("0" * 32, timedelta(0), gap) == timedelta(0)

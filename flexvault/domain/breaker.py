@@ -62,6 +62,7 @@ def find_trips(
     earlier: EarlierPlan | None,
     *,
     released: Collection[PointKey] = frozenset(),
+    released_at: datetime | None = None,
     regraded: Collection[PointKey] = frozenset(),
 ) -> tuple[Trip, ...]:
     """Answer why a plan must not be executed; nothing when it may.
@@ -74,6 +75,7 @@ def find_trips(
         as_of: The plan's moment.
         earlier: The newest plan that did not trip; nothing when there is none.
         released: What a person allowed to delete by releasing the breaker.
+        released_at: When that was; a person looked then, so nothing slept before it.
         regraded: Points whose expiry an approved re-evaluation changed.
     """
     doomed = [
@@ -87,6 +89,7 @@ def find_trips(
     if not surprising:
         return ()
     since = earlier.as_of if earlier else max(verdict.point.recovery_point_time for verdict in verdicts)
+    since = max(since, released_at or since)
     if as_of - since > LONGEST_PAUSE:
         text = f"the last plan is of {since.isoformat()}, over {LONGEST_PAUSE.days} days before {as_of.isoformat()}"
         return (Trip(code="PlansPaused", instance="", message=f"{text}: the vault slept, or a clock jumped"),)
@@ -122,8 +125,13 @@ def read_known(plan: Mapping[str, Any], as_of: datetime) -> set[PointKey]:
     return read_doomed(plan) | {
         (verdict["instance"], verdict["pointId"])
         for verdict in plan["verdicts"]
-        if datetime.fromisoformat(verdict["expiryTime"]) <= as_of
+        if datetime.fromisoformat(verdict["expiryTime"]) <= as_of and not _is_kept_for_ever(verdict)
     }
+
+
+def _is_kept_for_ever(verdict: Mapping[str, Any]) -> bool:
+    """Nobody was told that such a point would go: protection may be resumed after the release."""
+    return any(reason["code"] == Reason.PROTECTION_STOPPED.value for reason in verdict["reasons"])
 
 
 def _find_many(points: Sequence[PointFacts], totals: Mapping[str, int], announced: Collection[PointKey]) -> list[Trip]:

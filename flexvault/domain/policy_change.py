@@ -4,23 +4,26 @@ Both policies are judged on the slots of both, so a weaker tag, a removed one, a
 found the same way: by a backup that would be kept less long.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from flexvault.domain.durations import is_sometimes_shorter
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.schedule import due_slots, gaps_between_slots
+from flexvault.domain.slot_samples import sample_slots
 from flexvault.domain.tagging import Occasion, TagMatch, match_tags
 from flexvault.domain.zones import zone_name
 
 SPAN = timedelta(days=4 * 366)
 """Four years have a 29 February and a week 53."""
+LOOKED_AHEAD = timedelta(days=730)
+"""How far a later begin is looked at."""
 COUNTED = timedelta(days=364)
 """Whole weeks."""
-SLOTS_A_DAY = 2
-"""The first of a day, and one that is not the first."""
 SHOWN = 3
 
 
@@ -61,10 +64,19 @@ def _find_rarer_backups(old: Policy, new: Policy, as_of: datetime) -> Iterator[s
     # Where the window begins in an interval may cost each of them one slot.
     if will_be < were - len(new.intervals):
         yield f"the backups in {COUNTED.days} days become {will_be} instead of {were}"
-    begins_at = max(interval.anchor for interval in new.intervals)
-    runs_at = max(as_of, *(interval.anchor for interval in old.intervals))
-    if begins_at - runs_at > after:
-        yield f"the schedule begins {begins_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}: until then there may be no backup"
+    yield from _find_pause(old, new, as_of, max(before, after))
+
+
+def _find_pause(old: Policy, new: Policy, as_of: datetime, usual: timedelta) -> Iterator[str]:
+    """Find a time without backups until every interval of the new schedule has begun."""
+    runs_from = max(as_of, min(interval.anchor for interval in old.intervals)).astimezone(UTC)
+    begun_at = max(interval.anchor for interval in new.intervals).astimezone(UTC)
+    until = min(begun_at, runs_from + LOOKED_AHEAD)
+    moments = [runs_from, *due_slots(new.intervals, new.zone, runs_from, until), until]
+    for earlier, later in pairwise(moments):
+        if later - earlier > usual + timedelta(hours=1):
+            yield f"the schedule begins later: no backup from {earlier:%Y-%m-%dT%H:%MZ} to {later:%Y-%m-%dT%H:%MZ}"
+            return
 
 
 def _count_slots(policy: Policy) -> int:
@@ -81,41 +93,43 @@ def _find_shorter_rules(old: Policy, new: Policy) -> Iterator[str]:
 
 
 def _find_shorter_kept(old: Policy, new: Policy) -> Sequence[str]:
-    """Judge the same backups under both policies; answers the first of each pair of tags."""
+    """Judge the same backups under both policies, then what each schedule makes by itself.
+
+    Answers the first backup of each pair of tags, then the durations of which fewer backups have as much.
+    """
     seen: dict[tuple[str, str], str] = {}
     begin = max(interval.anchor for policy in (old, new) for interval in policy.intervals).astimezone(UTC)
-    for schedule in (new, old):
+    kept: list[Counter[str]] = []
+    for schedule in (old, new):
         last: datetime | None = None
+        made: Counter[str] = Counter()
         slots = due_slots(schedule.intervals, schedule.zone, begin - timedelta(microseconds=1), begin + SPAN)
-        for slot in _thin(slots, old, new):
+        for slot in sample_slots(slots, (old, new)):
             before, after = _judge(old, slot, last), _judge(new, slot, last)
             last = slot
-            pair = (before.tag, after.tag)
-            if pair in seen or before.tag.lower() == after.tag.lower():
-                continue
             was, is_now = old.retention[before.tag], new.retention[after.tag]
-            if is_sometimes_shorter(is_now, was):
-                moment = f"{slot:%Y-%m-%dT%H:%MZ}"
-                seen[pair] = (
-                    f"a backup such as that of {moment} is tagged '{after.tag}' ({is_now}) instead of "
-                    f"'{before.tag}' ({was})"
-                )
-    return list(seen.values())[:SHOWN]
+            made[was if schedule is old else is_now] += 1
+            pair = (before.tag, after.tag)
+            if pair in seen or before.tag.lower() == after.tag.lower() or not is_sometimes_shorter(is_now, was):
+                continue
+            seen[pair] = (
+                f"a backup such as that of {slot:%Y-%m-%dT%H:%MZ} is tagged '{after.tag}' ({is_now}) instead of "
+                f"'{before.tag}' ({was})"
+            )
+        kept.append(made)
+    return [*list(seen.values())[:SHOWN], *(() if seen else _find_fewer(kept[0], kept[1], len(new.intervals)))]
 
 
-def _thin(slots: Sequence[datetime], old: Policy, new: Policy) -> Iterator[datetime]:
-    """Leave out slots that are tagged like one that stays: of a day the third and later ones, where no time counts."""
-    if any(criterion.times for policy in (old, new) for tag in policy.tags for criterion in tag.criteria):
-        yield from slots
-        return
-    before: tuple[date, date] | None = None
-    seen = 0
-    for slot in slots:
-        days = (slot.astimezone(old.zone).date(), slot.astimezone(new.zone).date())
-        seen = seen + 1 if days == before else 1
-        before = days
-        if seen <= SLOTS_A_DAY:
-            yield slot
+def _find_fewer(before: Counter[str], after: Counter[str], allowance: int) -> Iterator[str]:
+    """Find a duration that fewer backups of the new schedule are kept for: its slots miss the tags of the old one."""
+    for duration, count in before.items():
+        were = count + sum(
+            more for longer, more in before.items() if longer != duration and not is_sometimes_shorter(longer, duration)
+        )
+        will_be = sum(more for longer, more in after.items() if not is_sometimes_shorter(longer, duration))
+        # Where the window begins may cost each interval one slot.
+        if will_be < were - allowance:
+            yield f"of the backups of four years {will_be} instead of {were} would be kept for {duration} or longer"
 
 
 def _judge(policy: Policy, slot: datetime, last: datetime | None) -> TagMatch:

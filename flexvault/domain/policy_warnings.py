@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 from flexvault.domain.policy import Policy
 from flexvault.domain.schedule import due_slots
+from flexvault.domain.slot_samples import sample_slots
 from flexvault.domain.tagging import Occasion, match_tags
 
 SPAN = timedelta(days=9 * 366)
 """Every date, with a 29 February and a week 53, comes in nine years even where a century's leap day is left out."""
-MOST_SLOTS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ def _try_out(policy: Policy) -> tuple[set[str], set[str]]:
     chosen: set[str] = set()
     last: date | None = None
     slots = due_slots(policy.intervals, policy.zone, begin - timedelta(microseconds=1), begin + SPAN)
-    for slot in slots[:MOST_SLOTS]:
+    for slot in sample_slots(slots, (policy,)):
         found = match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_on=last))
         matching.update(match.tag for match in found)
         chosen.add(found[0].tag)

@@ -26,8 +26,6 @@ class Because(StrEnum):
     """The default tag: it matches every backup."""
     ON_DEMAND = "OnDemand"
     """A person asked for the backup."""
-    REEVALUATED = "Reevaluated"
-    """An approved re-evaluation gave the tag."""
 
 
 _PERIODS: Mapping[Because, Callable[[date], tuple[int, ...]]] = {

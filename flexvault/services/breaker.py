@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
-from flexvault.domain.breaker import EarlierPlan, PointKey, Trip, read_earlier, read_known
-from flexvault.domain.errors import IntegrityError, NotFoundError
+from flexvault.domain.breaker import LONGEST_PAUSE, EarlierPlan, PointKey, Trip, read_earlier, read_known
+from flexvault.domain.errors import ConflictError, IntegrityError, NotFoundError
+from flexvault.domain.events import Rows, breaker_target
 from flexvault.ports import Ports
 from flexvault.services.journal import Draft, append
+
+ALREADY_TRIPPED = "BreakerIsTripped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,8 @@ def read_released(
     """
     if state.is_tripped or state.released_at is None or (earlier and earlier.as_of >= state.released_at):
         return frozenset()
+    if as_of - state.released_at > LONGEST_PAUSE:
+        return frozenset()  # the vault slept since, or a clock jumped
     data = ports.vault_reader.read(blob_names.PLANS, state.plan)
     if names.sha256_hex(data) != state.plan_hash:
         raise IntegrityError("the released retention plan is not the one that was stored", target=state.plan)
@@ -75,11 +80,19 @@ def read_released(
 
 def trip_breaker(ports: Ports, path: str, plan_hash: str, trips: Collection[Trip]) -> None:
     """Stop retention until a person releases it; a plan that meets a tripped breaker changes nothing."""
-    if read_breaker(ports).is_tripped:
-        return
+
+    def check(rows: Rows) -> None:
+        row = rows[breaker_target()]
+        if row is not None and row.values["is_tripped"]:
+            raise ConflictError("the breaker is tripped already", code=ALREADY_TRIPPED)
+
     body = {"plan": path, "plan_hash": plan_hash, "trips": [trip.to_json() for trip in trips]}
-    draft = Draft(stream=blob_names.VAULT_STREAM, type="BreakerTripped", key=plan_hash, body=body)
-    append(ports, draft, by_retention=True)
+    draft = Draft(stream=blob_names.VAULT_STREAM, type="BreakerTripped", key=plan_hash, body=body, check=check)
+    try:
+        append(ports, draft, by_retention=True)
+    except ConflictError as error:
+        if error.code != ALREADY_TRIPPED:
+            raise
 
 
 def _read_plan(ports: Ports, path: str) -> Mapping[str, Any]:

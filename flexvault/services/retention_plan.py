@@ -89,7 +89,7 @@ def _find_trips(
 ) -> tuple[Trip, ...]:
     state, earlier = read_breaker(ports), find_earlier_plan(ports, as_of)
     released = read_released(ports, state, earlier, as_of)
-    trips = find_trips(verdicts, as_of, earlier, released=released, regraded=regraded)
+    trips = find_trips(verdicts, as_of, earlier, released=released, released_at=state.released_at, regraded=regraded)
     if state.is_tripped and not trips:
         text = f"the breaker was tripped by the plan '{state.plan}' and was not released since"
         return (Trip(code="BreakerHolds", instance="", message=text),)

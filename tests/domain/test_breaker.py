@@ -244,7 +244,6 @@ def test_a_release_allows_what_the_plan_would_delete_and_what_has_expired_since(
     assert read_known(stored(points), NOW + DAY) == keys(points[:3])
 
 
-@pytest.mark.xfail(reason="a release counts as known whatever has an expiry that passed, also what was kept for ever")
 def test_a_release_does_not_allow_what_the_plan_kept_for_ever():
     """Protection may be resumed after the release: nobody was told then that this point would go."""
     points = make_points(2, 3)

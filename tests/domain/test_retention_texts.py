@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, Verdict, judge
-from flexvault.domain.retention_texts import describe_because, explain, explain_tag
+from flexvault.domain.retention_texts import describe_because, explain
 from flexvault.domain.tagging import Because
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -110,12 +110,6 @@ BECAUSE = [
 @pytest.mark.parametrize(("because", "day", "text"), BECAUSE)
 def test_why_a_tag_matched_is_told_with_its_period(because: Because, day: str, text: str):
     assert describe_because(because.value, day) == text
-
-
-@pytest.mark.xfail(reason="a re-evaluation that gave another tag reads as if no other tag had matched")
-def test_a_reevaluation_does_not_read_as_if_no_other_tag_had_matched():
-    text = explain_tag(replace(MARCH, because=Because.REEVALUATED.value))
-    assert "no other tag matched" not in text
 
 
 def test_every_reason_has_words_of_its_own():

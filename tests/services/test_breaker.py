@@ -280,7 +280,6 @@ def test_what_was_not_known_to_the_person_who_released_it_trips_again():
     assert tombstones(world) == 0, "the former release is none of this plan"
 
 
-@pytest.mark.xfail(reason="a release counts all that has expired by the plan's moment as known, however late that is")
 def test_a_clock_years_ahead_deletes_nothing_after_a_release_either():
     """Four of ten points had expired when a person looked; years later all but the newest have."""
     world = sleeping(days=10)
@@ -422,7 +421,6 @@ def test_a_process_may_die_anywhere_while_it_trips(after: bool, later: timedelta
         require_rest(world)
 
 
-@pytest.mark.xfail(reason="the row is asked whether it tripped, and a crash leaves an entry without its row")
 def test_a_plan_that_meets_an_entry_without_its_row_trips_nothing_again():
     counted = Interruption()
     quiet = begun()

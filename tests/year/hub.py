@@ -77,13 +77,21 @@ class _Run:
 class Hub:
     """The task hub of one vault: a port `Orchestrations`.
 
+    Args:
+        vault: Whose services the activities are.
+        clock: Stands still but for the orchestrations' waits.
+        before: What is done before each run of an activity of that name.
+
     Attributes:
         outputs: What every orchestration ended with, by its id.
     """
 
-    def __init__(self, vault: Vault, clock: MovableClock) -> None:
+    def __init__(
+        self, vault: Vault, clock: MovableClock, *, before: Mapping[str, Callable[[], object]] | None = None
+    ) -> None:
         self._vault = vault
         self._clock = clock
+        self._before = before or {}
         self._waiting: list[tuple[datetime, int, _Run]] = []
         self._running: set[str] = set()
         self._order = count()
@@ -170,6 +178,8 @@ class Hub:
         return None
 
     def _activity(self, call: _Call) -> Any:
+        if call.name in self._before:
+            self._before[call.name]()
         if call.name == RECONCILE_JOBS:
             return asdict(reconcile(self._vault, self))
         return run(self._vault, StepRequest.from_json(call.body)).to_json()

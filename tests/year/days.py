@@ -66,6 +66,10 @@ class Days:
         """The simulated time."""
         return self.world.clock.storage_now()
 
+    def sleeps_on(self, day: date) -> bool:
+        """Say whether the control plane is off for some of a UTC date."""
+        return any(outage.begin.date() <= day <= outage.end.date() for outage in self.troubles.outages)
+
     def live_until(self, moment: datetime) -> None:
         """Let the timers fire up to a moment, and the jobs run that they start."""
         while self._timers[0][0] <= moment:

@@ -6,6 +6,7 @@ Call it from the main thread: what it starts ends with that thread's process, al
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -120,10 +121,20 @@ class LaunchedCloud:
             NoVaultLeftError: all are taken.
             ChildEndedError: the app did not start.
         """
-        number = next(self._vaults_left, None)
-        if number is None:
-            raise NoVaultLeftError("no vault is left; hint: start the cloud with more test_vaults")
-        return VaultHost(self, numbered(number), app=app, changed=changed or {})
+        return VaultHost(self, self._take_place(), app=app, changed=changed or {})
+
+    def new_accounts(self, changed: Mapping[str, str] | None = None) -> "VaultAccounts":
+        """Create the accounts of one more vault without a host: for one that runs in the caller's own process.
+
+        Args:
+            changed: App settings to put in place of the usual ones.
+
+        Raises:
+            NoVaultLeftError: all are taken.
+        """
+        place, around = self._take_place(), _read_surroundings(self.endpoints)
+        create_content(place, around, self.issuer.for_identity("host", STORAGE_AUDIENCE))
+        return VaultAccounts(place=place, settings=build_settings(place, around, changed))
 
     def kill(self) -> None:
         """End the cloud as `kill -9` does: only its own process."""
@@ -138,6 +149,12 @@ class LaunchedCloud:
         """End the cloud and wait for it."""
         self._child.stop(within_seconds=30)
 
+    def _take_place(self) -> Landscape:
+        number = next(self._vaults_left, None)
+        if number is None:
+            raise NoVaultLeftError("no vault is left; hint: start the cloud with more test_vaults")
+        return numbered(number)
+
     def _ask_emulator(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         endpoints = self.endpoints
         context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
@@ -147,6 +164,15 @@ class LaunchedCloud:
         )
         answer.raise_for_status()
         return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultAccounts:
+    """What one vault of a launched cloud needs around it, while nothing runs there yet."""
+
+    place: Landscape
+    settings: Mapping[str, str]
+    """The app's settings, and the environment in which Azure's SDKs find their identities and trust."""
 
 
 class VaultHost:

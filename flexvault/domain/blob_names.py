@@ -34,6 +34,11 @@ def plan_path(as_of: datetime, plan_hash: str) -> str:
     return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-{plan_hash[:12]}.json"
 
 
+def plans_prefix(month: datetime) -> str:
+    """Answer what the paths of all plans of a month begin with."""
+    return f"{month.astimezone(UTC):%Y%m}"
+
+
 def journal_path(stream: str, seq: int) -> str:
     """Place a journal entry in container `journal`; the first is 1."""
     return f"{stream}/{seq:012d}.json"

@@ -1,9 +1,10 @@
 """Which recovery points may go, and why each of the others stays: pure, so a plan can be explained and repeated."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 
@@ -113,23 +114,21 @@ def describe_reason(reason: Reason, point: PointFacts) -> dict[str, Any]:
     return described
 
 
-def newest_good_points(points: Iterable[PointFacts]) -> Collection[str]:
+def newest_good_points(oldest_first: Iterable[PointFacts]) -> Collection[str]:
     """Answer the id of the newest good point of each chain: these are never deleted by a policy."""
-    newest: dict[tuple[str, str], PointFacts] = {}
-    for point in points:
-        if not point.is_good:
-            continue
-        chain = (point.instance, point.chain)
-        best = newest.get(chain)
-        if best is None or _age_order(point) > _age_order(best):
-            newest[chain] = point
-    return {point.point_id for point in newest.values()}
+    # One that comes later takes the place of the one before.
+    newest = {(point.instance, point.chain): point.point_id for point in oldest_first if point.is_good}
+    return set(newest.values())
 
 
-def judge(points: Sequence[PointFacts], as_of: datetime) -> tuple[Verdict, ...]:
+def judge(points: Iterable[PointFacts], as_of: datetime) -> tuple[Verdict, ...]:
     """Judge every recovery point at one moment; the order of the input changes nothing."""
-    newest = newest_good_points(points)
-    return tuple(_judge_one(point, as_of, newest) for point in sorted(points, key=_age_order))
+    oldest_first = sorted(points, key=_AGE_ORDER)
+    newest = newest_good_points(oldest_first)
+    return tuple(_judge_one(point, as_of, newest) for point in oldest_first)
+
+
+_AGE_ORDER = attrgetter("recovery_point_time", "instance", "point_id")
 
 
 def _judge_one(point: PointFacts, as_of: datetime, newest: Collection[str]) -> Verdict:
@@ -160,7 +159,3 @@ def _end(point: PointFacts, as_of: datetime, why: Reason) -> Verdict:
     if point.readers > 0:
         blocks.append(Reason.RESTORE_RUNNING)
     return Verdict(point=point, decision=Decision.BLOCKED if blocks else Decision.EXPIRE, reasons=(why, *blocks))
-
-
-def _age_order(point: PointFacts) -> tuple[datetime, str, str]:
-    return (point.recovery_point_time, point.instance, point.point_id)

@@ -1,9 +1,9 @@
 """The breaker's memory: what earlier plans announced, and whether retention waits for a release."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
@@ -51,8 +51,7 @@ def read_breaker(ports: Ports) -> BreakerState:
 
 def find_earlier_plan(ports: Ports, as_of: datetime) -> EarlierPlan | None:
     """Answer the newest plan before a moment that did not trip, or nothing when there is none."""
-    paths = sorted((blob.name for blob in ports.vault_reader.list_blobs(blob_names.PLANS, "")), reverse=True)
-    for path in paths:
+    for path in _list_plans(ports, as_of):
         plan = _read_plan(ports, path)
         if plan.get("version") == 1 or plan["trips"] or datetime.fromisoformat(plan["asOf"]) >= as_of:
             continue
@@ -93,6 +92,20 @@ def trip_breaker(ports: Ports, path: str, plan_hash: str, trips: Collection[Trip
     except ConflictError as error:
         if error.code != ALREADY_TRIPPED:
             raise
+
+
+def _list_plans(ports: Ports, as_of: datetime) -> Iterator[str]:
+    """Answer the paths of plans, the newest first.
+
+    Nearly always the newest will do, so all the others of the years before are not listed for it.
+    """
+    begin_of_month = as_of.astimezone(UTC).replace(day=1)
+    told: set[str] = set()
+    for month in (as_of, begin_of_month - timedelta(days=1), None):
+        prefix = "" if month is None else blob_names.plans_prefix(month)
+        found = {blob.name for blob in ports.vault_reader.list_blobs(blob_names.PLANS, prefix)}
+        yield from sorted(found - told, reverse=True)
+        told |= found
 
 
 def _read_plan(ports: Ports, path: str) -> Mapping[str, Any]:

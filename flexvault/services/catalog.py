@@ -123,14 +123,14 @@ def list_points(ports: Ports, instance: str) -> list[RecoveryPoint]:
 
 def list_sealed_points(ports: Ports, instance: str) -> list[RecoveryPoint]:
     """Answer an instance's recovery points that exist, newest first, as they were sealed: from the rows alone."""
-    points = (point for point in list_all_points(ports, instance) if point.state == "sealed")
-    return sorted(points, key=_newest_first)
+    return sorted(list_all_points(ports, instance, state="sealed"), key=_newest_first)
 
 
-def list_all_points(ports: Ports, instance: str) -> Iterator[RecoveryPoint]:
-    """Answer every row of an instance's recovery points as it was sealed, whatever its state."""
+def list_all_points(ports: Ports, instance: str, *, state: str = "") -> Iterator[RecoveryPoint]:
+    """Answer every row of an instance's recovery points as it was sealed, whatever its state, or those of one state."""
     for row in ports.rows.query(row_keys.POINTS, instance, start="0", end="g"):
-        yield RecoveryPoint.from_values(row.values)
+        if not state or row.values["state"] == state:  # before it is read: most rows are of deleted points
+            yield RecoveryPoint.from_values(row.values)
 
 
 def _newest_first(point: RecoveryPoint) -> tuple[float, str]:

@@ -140,11 +140,8 @@ def read_points(ports: Ports, *, within: str = "", renew: Callable[[], object] =
 def find_unfinished(ports: Ports) -> Iterator[UnfinishedDeletion]:
     """Answer every recovery point whose tombstone stands and whose deletion has not been journalled."""
     for instance in catalog.list_instances(ports, with_deleted=True):
-        for point in catalog.list_all_points(ports, instance.key):
-            if point.state == "deleting":
-                yield UnfinishedDeletion(
-                    instance=instance.key, point_id=point.point_id, tombstone_seq=point.tombstone_seq
-                )
+        for point in catalog.list_all_points(ports, instance.key, state="deleting"):
+            yield UnfinishedDeletion(instance=instance.key, point_id=point.point_id, tombstone_seq=point.tombstone_seq)
 
 
 def find_unsealed(

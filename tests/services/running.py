@@ -69,8 +69,8 @@ def hide_started(world: World, condition: Callable[[], bool]) -> None:
     ltr = world.memory.ltr
     original = ltr._operations
 
-    def operations(server_id: str) -> list[LtrOperation]:
-        return [] if condition() else original(server_id)
+    def operations(server_id: str, backup_name: str = "") -> list[LtrOperation]:
+        return [] if condition() else original(server_id, backup_name)
 
     ltr._operations = operations  # pyright: ignore[reportAttributeAccessIssue] - eventual consistency, played
 

@@ -108,7 +108,7 @@ class MemoryLtr:
     def find(self, server_id: str, backup_name: str) -> LtrOperation | None:
         """Read one operation; a server that is gone knows no name."""
         with self._faults.around("ltr.find"):
-            found = [operation for operation in self._operations(server_id) if operation.backup_name == backup_name]
+            found = self._operations(server_id, backup_name)
             return found[-1] if found else None
 
     def list_by_server(self, server_id: str) -> Sequence[LtrOperation]:
@@ -134,10 +134,11 @@ class MemoryLtr:
             if backup.backup_name == backup_name:
                 raise ConflictError(f"backup '{backup_name}' exists", code="BackupNameInUse", target=server_id)
 
-    def _operations(self, server_id: str) -> list[LtrOperation]:
+    def _operations(self, server_id: str, backup_name: str = "") -> list[LtrOperation]:
         with self._lock:
             self._settle()
-            return [self._describe(backup) for backup in self._of(server_id)]
+            wanted = (backup for backup in self._of(server_id) if backup_name in {"", backup.backup_name})
+            return [self._describe(backup) for backup in wanted]
 
     def _of(self, server_id: str) -> list[AcceptedBackup]:
         return [backup for backup in self._accepted if backup.server_id.lower() == server_id.lower()]

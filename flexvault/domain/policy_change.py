@@ -37,7 +37,11 @@ def find_weakenings(old: Policy, new: Policy, as_of: datetime) -> tuple[str, ...
         new: What it would become.
         as_of: The moment of the change.
     """
-    return (*_find_rarer_backups(old, new, as_of), *_find_shorter_rules(old, new), *_find_shorter_kept(old, new))
+    rules, kept = _find_shorter_rules(old, new), _find_shorter_kept(old, new)
+    if (old.intervals, zone_name(old.zone)) == (new.intervals, zone_name(new.zone)):
+        return (*rules, *kept)
+    found = (*_find_rarer_backups(old, new, as_of), *rules, *kept)
+    return found or tuple(_find_fewer_kept(old, new))
 
 
 def find_weakenings_of(old: Mapping[str, Any] | None, new: Mapping[str, Any], as_of: datetime) -> tuple[str, ...]:
@@ -54,8 +58,6 @@ def find_weakenings_of(old: Mapping[str, Any] | None, new: Mapping[str, Any], as
 
 
 def _find_rarer_backups(old: Policy, new: Policy, as_of: datetime) -> Iterator[str]:
-    if (old.intervals, zone_name(old.zone)) == (new.intervals, zone_name(new.zone)):
-        return
     (_, before), (_, after) = (gaps_between_slots(policy.intervals, policy.zone) for policy in (old, new))
     # A change of the clocks lengthens one gap of a year by an hour, on either side.
     if after > before + timedelta(hours=1):
@@ -93,43 +95,53 @@ def _find_shorter_rules(old: Policy, new: Policy) -> Iterator[str]:
 
 
 def _find_shorter_kept(old: Policy, new: Policy) -> Sequence[str]:
-    """Judge the same backups under both policies, then what each schedule makes by itself.
-
-    Answers the first backup of each pair of tags, then the durations of which fewer backups have as much.
-    """
+    """Judge the same backups, those of both schedules, under both policies; answers the first of each pair of tags."""
     seen: dict[tuple[str, str], str] = {}
-    begin = max(interval.anchor for policy in (old, new) for interval in policy.intervals).astimezone(UTC)
-    kept: list[Counter[str]] = []
-    for schedule in (old, new):
+    for schedule in (new, old):
         last: datetime | None = None
-        made: Counter[str] = Counter()
-        slots = due_slots(schedule.intervals, schedule.zone, begin - timedelta(microseconds=1), begin + SPAN)
-        for slot in sample_slots(slots, (old, new)):
+        for slot in _slots_of(schedule, old, new):
             before, after = _judge(old, slot, last), _judge(new, slot, last)
             last = slot
-            was, is_now = old.retention[before.tag], new.retention[after.tag]
-            made[was if schedule is old else is_now] += 1
             pair = (before.tag, after.tag)
-            if pair in seen or before.tag.lower() == after.tag.lower() or not is_sometimes_shorter(is_now, was):
+            if pair in seen or before.tag.lower() == after.tag.lower():
                 continue
-            seen[pair] = (
-                f"a backup such as that of {slot:%Y-%m-%dT%H:%MZ} is tagged '{after.tag}' ({is_now}) instead of "
-                f"'{before.tag}' ({was})"
-            )
-        kept.append(made)
-    return [*list(seen.values())[:SHOWN], *(() if seen else _find_fewer(kept[0], kept[1], len(new.intervals)))]
+            was, is_now = old.retention[before.tag], new.retention[after.tag]
+            if is_sometimes_shorter(is_now, was):
+                seen[pair] = (
+                    f"a backup such as that of {slot:%Y-%m-%dT%H:%MZ} is tagged '{after.tag}' ({is_now}) instead of "
+                    f"'{before.tag}' ({was})"
+                )
+    return list(seen.values())[:SHOWN]
 
 
-def _find_fewer(before: Counter[str], after: Counter[str], allowance: int) -> Iterator[str]:
-    """Find a duration that fewer backups of the new schedule are kept for: its slots miss the tags of the old one."""
-    for duration, count in before.items():
-        were = count + sum(
-            more for longer, more in before.items() if longer != duration and not is_sometimes_shorter(longer, duration)
-        )
-        will_be = sum(more for longer, more in after.items() if not is_sometimes_shorter(longer, duration))
-        # Where the window begins may cost each interval one slot.
-        if will_be < were - allowance:
+def _find_fewer_kept(old: Policy, new: Policy) -> Iterator[str]:
+    """Find a duration that fewer backups are kept for, although none of the same moment is: the slots miss a tag."""
+    before, after = (_count_durations(policy, old, new) for policy in (old, new))
+    for duration in before:
+        were, will_be = _count_as_long(before, duration), _count_as_long(after, duration)
+        # Where the window begins in an interval may cost each of them one slot.
+        if will_be < were - min(len(new.intervals), 1 + were // 50):
             yield f"of the backups of four years {will_be} instead of {were} would be kept for {duration} or longer"
+
+
+def _count_durations(policy: Policy, old: Policy, new: Policy) -> Counter[str]:
+    counted: Counter[str] = Counter()
+    last: datetime | None = None
+    for slot in _slots_of(policy, old, new):
+        counted[policy.retention[_judge(policy, slot, last).tag]] += 1
+        last = slot
+    return counted
+
+
+def _count_as_long(counted: Mapping[str, int], duration: str) -> int:
+    return sum(number for longer, number in counted.items() if not is_sometimes_shorter(longer, duration))
+
+
+def _slots_of(schedule: Policy, old: Policy, new: Policy) -> Iterator[datetime]:
+    """Answer slots of four years, once both policies have begun."""
+    begin = max(interval.anchor for policy in (old, new) for interval in policy.intervals).astimezone(UTC)
+    slots = due_slots(schedule.intervals, schedule.zone, begin - timedelta(microseconds=1), begin + SPAN)
+    return sample_slots(slots, (old, new))
 
 
 def _judge(policy: Policy, slot: datetime, last: datetime | None) -> TagMatch:

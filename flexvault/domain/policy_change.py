@@ -6,6 +6,7 @@ found the same way: by a backup that would be kept less long.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -13,13 +14,14 @@ from typing import Any
 from flexvault.domain.durations import is_sometimes_shorter
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.policy import Policy, parse_policy
-from flexvault.domain.schedule import due_slots, gaps_between_slots
+from flexvault.domain.schedule import Interval, due_slots, gaps_between_slots, next_slot
 from flexvault.domain.slot_samples import sample_slots
 from flexvault.domain.tagging import Occasion, TagMatch, match_tags
 from flexvault.domain.zones import zone_name
 
 SPAN = timedelta(days=4 * 366)
 """Four years have a 29 February and a week 53."""
+CLOCK_CHANGE = timedelta(hours=1)
 LOOKED_AHEAD = timedelta(days=730)
 """How far a later begin is looked at."""
 COUNTED = timedelta(days=364)
@@ -58,32 +60,42 @@ def find_weakenings_of(old: Mapping[str, Any] | None, new: Mapping[str, Any], as
 
 
 def _find_rarer_backups(old: Policy, new: Policy, as_of: datetime) -> Iterator[str]:
-    (_, before), (_, after) = (gaps_between_slots(policy.intervals, policy.zone) for policy in (old, new))
-    # A change of the clocks lengthens one gap of a year by an hour, on either side.
-    if after > before + timedelta(hours=1):
+    nominal_old, nominal_new = _without_clock_changes(old), _without_clock_changes(new)
+    (_, before), (_, after) = (gaps_between_slots(intervals, UTC) for intervals in (nominal_old, nominal_new))
+    if after > before:
         yield f"the longest time between two backups grows from {before} to {after}"
-    were, will_be = (_count_slots(policy) for policy in (old, new))
+    were, will_be = _count_slots(nominal_old), _count_slots(nominal_new)
     # Where the window begins in an interval may cost each of them one slot.
-    if will_be < were - len(new.intervals):
+    if will_be < were - len(set(nominal_new)):
         yield f"the backups in {COUNTED.days} days become {will_be} instead of {were}"
     yield from _find_pause(old, new, as_of, max(before, after))
 
 
+def _without_clock_changes(policy: Policy) -> tuple[Interval, ...]:
+    """Answer the same intervals on a calendar whose clocks never change: a year's longest day must not count."""
+    return tuple(
+        replace(interval, anchor=interval.anchor.astimezone(policy.zone).replace(tzinfo=UTC, fold=0))
+        for interval in policy.intervals
+    )
+
+
 def _find_pause(old: Policy, new: Policy, as_of: datetime, usual: timedelta) -> Iterator[str]:
     """Find a time without backups until every interval of the new schedule has begun."""
-    runs_from = max(as_of, min(interval.anchor for interval in old.intervals)).astimezone(UTC)
+    first = next_slot(old.intervals, old.zone, as_of)
+    # A schedule that has not begun yet may begin as late as it was going to, and no later.
+    usual_first = max(usual, first - as_of) if first else usual
     begun_at = max(interval.anchor for interval in new.intervals).astimezone(UTC)
-    until = min(begun_at, runs_from + LOOKED_AHEAD)
-    moments = [runs_from, *due_slots(new.intervals, new.zone, runs_from, until), until]
-    for earlier, later in pairwise(moments):
-        if later - earlier > usual + timedelta(hours=1):
+    until = max(as_of, min(begun_at, as_of + LOOKED_AHEAD)).astimezone(UTC)
+    moments = [as_of.astimezone(UTC), *due_slots(new.intervals, new.zone, as_of, until), until]
+    for number, (earlier, later) in enumerate(pairwise(moments)):
+        if later - earlier > (usual_first if number == 0 else usual + CLOCK_CHANGE):
             yield f"the schedule begins later: no backup from {earlier:%Y-%m-%dT%H:%MZ} to {later:%Y-%m-%dT%H:%MZ}"
             return
 
 
-def _count_slots(policy: Policy) -> int:
-    begin = max(interval.anchor for interval in policy.intervals).astimezone(UTC)
-    return len(due_slots(policy.intervals, policy.zone, begin, begin + COUNTED))
+def _count_slots(intervals: Sequence[Interval]) -> int:
+    begin = max(interval.anchor for interval in intervals).astimezone(UTC)
+    return len(due_slots(intervals, UTC, begin, begin + COUNTED))
 
 
 def _find_shorter_rules(old: Policy, new: Policy) -> Iterator[str]:
@@ -120,7 +132,7 @@ def _find_fewer_kept(old: Policy, new: Policy) -> Iterator[str]:
     for duration in before:
         were, will_be = _count_as_long(before, duration), _count_as_long(after, duration)
         # Where the window begins in an interval may cost each of them one slot.
-        if will_be < were - min(len(new.intervals), 1 + were // 50):
+        if will_be < were - min(len(set(new.intervals)), 1 + were // 50):
             yield f"of the backups of four years {will_be} instead of {were} would be kept for {duration} or longer"
 
 

@@ -85,6 +85,10 @@ WEAKER = [
                  id="a later begin, weeks ahead"),
     pytest.param(DAILY, scheduled("R/2026-06-03T02:00:00Z/P1D"), "to 2026-06-03T02:00Z",
                  id="a later begin, two days ahead"),
+    pytest.param(scheduled("R/2027-01-05T02:00:00Z/P1D"), scheduled("R/2027-01-05T03:00:00Z/P1D"), "begins later",
+                 id="neither has begun yet, the new one begins later"),
+    pytest.param(scheduled("R/2026-01-05T02:00:00Z/PT24H"), scheduled(*["R/2026-01-05T02:00:00Z/PT25H"] * 40),
+                 "longest time between two backups grows", id="an hour rarer, forty times the same interval"),
     pytest.param(add_tag(policy_properties(zone="UTC"), "Last", 5, "P1Y", daysOfMonth=[{"isLast": True}]),
                  add_tag(policy_properties(zone="America/New_York"), "Last", 5, "P1Y", daysOfMonth=[{"isLast": True}]),
                  "tagged 'Default'", id="another zone: 02:00 UTC is the day before in New York"),
@@ -115,8 +119,8 @@ AS_MUCH = [
     pytest.param(DAILY, scheduled("R/2026-06-01T12:00:00Z/P1D"), id="a later begin, within the day"),
     pytest.param(DAILY, scheduled("R/2024-01-05T02:00:00Z/P1D"), id="an earlier begin"),
     pytest.param(scheduled("R/2024-01-05T02:00:00Z/P1D"), DAILY, id="a later begin that has passed"),
-    pytest.param(scheduled("R/2027-01-05T02:00:00Z/P1D"), scheduled("R/2027-01-05T03:00:00Z/P1D"),
-                 id="neither has begun yet"),
+    pytest.param(scheduled("R/2027-01-05T02:00:00Z/P1D"), scheduled("R/2027-01-05T01:00:00Z/P1D"),
+                 id="neither has begun yet, the new one begins no later"),
 ]  # fmt: skip
 
 

@@ -46,12 +46,15 @@ class Trip:
 
 
 def find_announced(verdicts: Iterable[Verdict], as_of: datetime) -> list[PointFacts]:
-    """Answer the points that a later plan may delete because this one says so."""
+    """Answer the points that a later plan may delete because this one says so.
+
+    Also those that are retained for ever: it says what goes when protection is resumed, which is a change of its own.
+    """
     return [
         verdict.point
         for verdict in verdicts
         if verdict.decision is not Decision.EXPIRE
-        and verdict.point.regime is Regime.POLICY
+        and verdict.point.regime is not Regime.DELETE
         and verdict.point.expiry_time <= as_of + ANNOUNCE_FOR
     ]
 
@@ -68,7 +71,7 @@ def find_trips(
     """Answer why a plan must not be executed; nothing when it may.
 
     An approved deletion of data is no surprise and does not count; nor does a point whose expiry an approved
-    re-evaluation changed since the earlier plan.
+    re-evaluation moved to an earlier time since the earlier plan. After a long pause everything counts.
 
     Args:
         verdicts: One per recovery point.
@@ -83,9 +86,7 @@ def find_trips(
         for verdict in verdicts
         if verdict.decision is Decision.EXPIRE and Reason.DATA_DELETION_APPROVED not in verdict.reasons
     ]
-    surprising = [
-        point for point in doomed if _key(point) not in released and not _is_approved(point, earlier, regraded)
-    ]
+    surprising = [point for point in doomed if _key(point) not in released]
     if not surprising:
         return ()
     since = earlier.as_of if earlier else max(verdict.point.recovery_point_time for verdict in verdicts)
@@ -93,6 +94,7 @@ def find_trips(
     if as_of - since > LONGEST_PAUSE:
         text = f"the last plan is of {since.isoformat()}, over {LONGEST_PAUSE.days} days before {as_of.isoformat()}"
         return (Trip(code="PlansPaused", instance="", message=f"{text}: the vault slept, or a clock jumped"),)
+    surprising = [point for point in surprising if not _is_approved(point, earlier, regraded)]
     totals = Counter(verdict.point.instance for verdict in verdicts)
     return (
         *_find_moved(surprising, earlier),
@@ -145,9 +147,9 @@ def _find_many(points: Sequence[PointFacts], totals: Mapping[str, int], announce
 
 
 def _is_approved(point: PointFacts, earlier: EarlierPlan | None, regraded: Collection[PointKey]) -> bool:
-    """Say whether a re-evaluation since the earlier plan made a point go: a second person saw its new expiry."""
+    """Say whether a re-evaluation since the earlier plan made a point go sooner: a second person saw its new expiry."""
     before = earlier.expiries.get(_key(point)) if earlier else None
-    return before is not None and before != point.expiry_time and _key(point) in regraded
+    return before is not None and point.expiry_time < before and _key(point) in regraded
 
 
 def _find_moved(points: Sequence[PointFacts], earlier: EarlierPlan | None) -> list[Trip]:

@@ -1,5 +1,6 @@
 """Read the tagging criteria of a policy."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time, tzinfo
 from typing import Any
@@ -24,7 +25,10 @@ _ABSOLUTE = {
         Because.FIRST_OF_YEAR,
     )
 }
+MOST_CRITERIA = 100
+"""Of all tags together, each schedule time counted too."""
 _LAST_DATE = 31
+_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}", re.ASCII)
 _MEMBERS = ("absoluteCriteria", "daysOfTheWeek", "weeksOfTheMonth", "monthsOfYear", "daysOfMonth", "scheduleTimes")
 
 
@@ -48,6 +52,9 @@ def read_tags(mistakes: Mistakes, path: str, value: Any, zone: tzinfo) -> tuple[
     for index in defaults[1:]:
         mistakes.wrong(f"{path}[{index}].isDefault", f"is true a second time: {path}[{defaults[0]}] is the default")
     _refuse_repeated(mistakes, path, tags)
+    counted = sum(len(tag.criteria) + sum(len(one.times) for one in tag.criteria) for tag in tags)
+    if counted > MOST_CRITERIA:
+        mistakes.wrong(path, f"has {counted} criteria and schedule times: at most {MOST_CRITERIA} are allowed")
     return tuple(sorted(tags, key=lambda tag: (tag.priority, tag.is_default)))
 
 
@@ -159,9 +166,11 @@ def _read_day(value: Any) -> int:
 
 def _read_time(value: Any, zone: tzinfo) -> time:
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value) if _DATE_TIME.match(value) else None
     except (TypeError, ValueError):
-        raise _UnreadableError(f"'{value}' is no date and time such as 2026-01-05T02:00:00Z") from None
+        moment = None
+    if moment is None:
+        raise _UnreadableError(f"'{value}' is no date and time such as 2026-01-05T02:00:00Z")
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     try:
         return aware.astimezone(zone).time()

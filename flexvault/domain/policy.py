@@ -7,7 +7,7 @@ language; flexvault.domain.decisions holds what Azure leaves open.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from flexvault.domain.criteria import read_tags
@@ -21,6 +21,8 @@ from flexvault.domain.tagging import DEFAULT_TAG, TagRule
 from flexvault.domain.zones import find_zone
 
 DATASOURCE_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
+MOST_INTERVALS, MOST_SLOTS_A_DAY = 50, 96
+_DAY = timedelta(days=1)
 POLICY_NAME = re.compile(r"[-A-Za-z0-9]{3,150}")
 
 type _PathAndRule = tuple[str, Mapping[str, Any]]
@@ -153,7 +155,16 @@ class _Reader:
                 intervals.append(parse_interval(text))
             except InvalidInputError as error:
                 self._wrong(f"{path}.repeatingTimeIntervals[{index}]", error.message, error.code)
+        self._limit(f"{path}.repeatingTimeIntervals", intervals)
         return zone or DEFAULT_ZONE, tuple(intervals)
+
+    def _limit(self, path: str, intervals: Sequence[Interval]) -> None:
+        """Refuse a schedule that no server can follow, before anybody computes with it."""
+        if len(intervals) > MOST_INTERVALS:
+            self._wrong(path, f"has {len(intervals)} intervals: at most {MOST_INTERVALS} are allowed")
+        daily = sum(_DAY / interval.length for interval in set(intervals))
+        if daily > MOST_SLOTS_A_DAY:
+            self._wrong(path, f"is due {daily:.0f} times a day: at most {MOST_SLOTS_A_DAY} times are allowed")
 
     def _retentions(self, rules: list[_PathAndRule]) -> Mapping[str, str]:
         retention: dict[str, str] = {}
@@ -161,7 +172,8 @@ class _Reader:
         for path, rule in rules:
             name = self._mistakes.text(rule, path, "name")
             is_default, is_named_default = rule.get("isDefault"), name.lower() == DEFAULT_TAG.lower()
-            if not isinstance(is_default, bool | None) or bool(is_default) is not is_named_default:
+            # It may be absent: the name says it.
+            if is_default is not None and is_default is not is_named_default:
                 text = f"isDefault must be true for the rule named '{DEFAULT_TAG}' and for no other one"
                 self._wrong(path, f"{text}; the rule '{name}' has {is_default}")
             first = paths.setdefault(name.lower(), path)
@@ -180,6 +192,9 @@ class _Reader:
             self._wrong(f"{path}.lifecycles", "needs exactly one lifecycle")
             return ""
         path = f"{path}.lifecycles[0]"
+        store = (as_object(lifecycle.get("sourceDataStore")) or {}).get("dataStoreType")
+        if store not in (None, "VaultStore"):
+            self._wrong(f"{path}.sourceDataStore.dataStoreType", "must be 'VaultStore': there is one data store")
         if lifecycle.get("targetDataStoreCopySettings"):
             self._wrong(f"{path}.targetDataStoreCopySettings", "must be empty: there is one data store")
         after = as_object(lifecycle.get("deleteAfter")) or {}

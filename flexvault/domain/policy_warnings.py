@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from flexvault.domain.policy import Policy
-from flexvault.domain.schedule import due_slots
+from flexvault.domain.schedule import iterate_slots
 from flexvault.domain.slot_samples import sample_slots
 from flexvault.domain.tagging import Occasion, match_tags
 
@@ -49,7 +49,7 @@ def _try_out(policy: Policy) -> tuple[set[str], set[str]]:
     matching: set[str] = set()
     chosen: set[str] = set()
     last: date | None = None
-    slots = due_slots(policy.intervals, policy.zone, begin - timedelta(microseconds=1), begin + SPAN)
+    slots = iterate_slots(policy.intervals, policy.zone, begin - timedelta(microseconds=1), begin + SPAN)
     for slot in sample_slots(slots, (policy,)):
         found = match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_on=last))
         matching.update(match.tag for match in found)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from heapq import merge
 from itertools import pairwise
 
 from flexvault.domain import names
@@ -15,6 +16,7 @@ _LENGTH = re.compile(r"P(?:(?P<days>\d{1,2})D|(?P<weeks>\d{1,2})W|T(?P<hours>\d{
 _CALENDAR_LENGTH = re.compile(r"P\d+[MY]", re.ASCII)
 _YEARS = range(1970, 3000)
 """Of an anchor: at the ends of the calendar a change of zone leaves it."""
+_TICK = timedelta(microseconds=1)
 _LOOKED_AT = timedelta(days=400)
 """How far gaps between slots are looked for."""
 
@@ -81,12 +83,18 @@ def _no_interval(message: str) -> InvalidInputError:
     return InvalidInputError(message, code="BMSUserErrorDPPBackupPolicyBackupFrequencyNotMatchingRule")
 
 
+def iterate_slots(intervals: Iterable[Interval], zone: tzinfo, after: datetime, until: datetime) -> Iterator[datetime]:
+    """Answer the due moments in (after, until] one by one, in order, each once, in UTC."""
+    last: datetime | None = None
+    for moment in merge(*(_due(interval, zone, after, until) for interval in set(intervals))):
+        if moment != last:
+            yield moment
+        last = moment
+
+
 def due_slots(intervals: Iterable[Interval], zone: tzinfo, after: datetime, until: datetime) -> Sequence[datetime]:
     """Answer the due moments in (after, until], in order, each once, in UTC."""
-    moments: set[datetime] = set()
-    for interval in intervals:
-        moments.update(_due(interval, zone, after, until))
-    return sorted(moments)
+    return list(iterate_slots(intervals, zone, after, until))
 
 
 def next_slot(intervals: Iterable[Interval], zone: tzinfo, after: datetime) -> datetime | None:
@@ -97,18 +105,24 @@ def next_slot(intervals: Iterable[Interval], zone: tzinfo, after: datetime) -> d
     longest = max(interval.length for interval in intervals)
     newest_anchor = max(interval.anchor for interval in intervals)
     horizon = max(after, newest_anchor) + longest + timedelta(days=2)
-    slots = due_slots(intervals, zone, after, horizon)
-    return slots[0] if slots else None
+    return next(iterate_slots(intervals, zone, after, horizon), None)
 
 
-def gaps_between_slots(intervals: Iterable[Interval], zone: tzinfo) -> tuple[timedelta, timedelta]:
-    """Answer the shortest and the longest time from one slot to the next, once every interval has begun."""
+def gaps_between_slots(
+    intervals: Iterable[Interval], zone: tzinfo, since: datetime | None = None
+) -> tuple[timedelta, timedelta]:
+    """Answer the shortest and the longest time from one slot to the next.
+
+    Args:
+        intervals: At least one.
+        zone: The policy's.
+        since: From when on slots are looked at; otherwise from when every interval has begun.
+    """
     intervals = tuple(intervals)
-    begin = max(interval.anchor for interval in intervals).astimezone(UTC)
+    begin = (since or max(interval.anchor for interval in intervals)).astimezone(UTC)
     span = max(_LOOKED_AT, 3 * max(interval.length for interval in intervals))
-    slots = due_slots(intervals, zone, begin - timedelta(microseconds=1), begin + span)
-    gaps = [later - earlier for earlier, later in pairwise(slots)]
-    return min(gaps), max(gaps)
+    gaps = [later - earlier for earlier, later in pairwise(iterate_slots(intervals, zone, begin - _TICK, begin + span))]
+    return (min(gaps), max(gaps)) if gaps else (span, span)
 
 
 def spread_offset(instance: str, window: timedelta, gap: timedelta) -> timedelta:

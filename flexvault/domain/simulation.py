@@ -8,11 +8,11 @@ from itertools import accumulate, pairwise
 
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.policy import Policy
-from flexvault.domain.schedule import due_slots, instant_of
+from flexvault.domain.schedule import instant_of, iterate_slots
 from flexvault.domain.tagging import Because, Occasion, match_tags
 
 MOST_POINTS = 100_000
-_LOOK_BACK = timedelta(days=400)
+_LOOK_BACK = timedelta(days=15)
 _YEAR = timedelta(days=365.2425)
 _TICK = timedelta(microseconds=1)
 
@@ -65,6 +65,12 @@ def simulate(
     last = _last_success_before(policy, begin, failures)
     created: list[SimulatedPoint] = []
     for slot in _successes(policy, begin, end, failures):
+        if len(created) == MOST_POINTS:
+            raise InvalidInputError(
+                f"the schedule has over {MOST_POINTS} slots between {begin.isoformat()} and {end.isoformat()}",
+                target="until",
+                hint="simulate a shorter time",
+            )
         matches = match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_on=last))
         chosen = matches[0]
         created.append(
@@ -114,15 +120,7 @@ def grow(
 
 
 def _successes(policy: Policy, begin: datetime, end: datetime, failures: Collection[date]) -> Iterator[datetime]:
-    longest = (end - begin) / min(interval.length for interval in policy.intervals) * len(policy.intervals)
-    if longest > MOST_POINTS:
-        raise InvalidInputError(
-            f"the schedule has about {longest:.0f} slots between {begin.isoformat()} and {end.isoformat()}, "
-            f"at most {MOST_POINTS} are simulated",
-            target="until",
-            hint="simulate a shorter time",
-        )
-    for slot in due_slots(policy.intervals, policy.zone, begin - _TICK, end - _TICK):
+    for slot in iterate_slots(policy.intervals, policy.zone, begin - _TICK, end - _TICK):
         if not failures or slot.astimezone(policy.zone).date() not in failures:
             yield slot
 
@@ -134,9 +132,11 @@ def _last_success_before(policy: Policy, begin: datetime, failures: Collection[d
         since = max(first, begin - back) if begin.toordinal() > back.days else first
         if since >= begin:
             return None
-        found = [slot.astimezone(policy.zone).date() for slot in _successes(policy, since, begin, failures)]
+        found = max(
+            (slot.astimezone(policy.zone).date() for slot in _successes(policy, since, begin, failures)), default=None
+        )
         if found or since == first:
-            return max(found, default=None)
+            return found
         back *= 4
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import IntegrityError, NotFoundError
-from flexvault.domain.instance import Instance, RecoveryPoint, StoredPolicy
+from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.names import instance_key, sha256_hex
 from flexvault.domain.open_job import JobRecord, OpenJob
@@ -241,6 +241,23 @@ def find_slots_from(ports: Ports, instance: str) -> datetime | None:
     """Answer the moment after which an instance's slots count."""
     row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance))
     value = None if row is None else row.values.get("slots_from")
+    return value if isinstance(value, datetime) else None
+
+
+def oldest_taken_slot(ports: Ports, policy_name: str) -> datetime | None:
+    """Answer the oldest of the last slots that the instances under a policy have taken since they were configured."""
+    moments: list[datetime] = []
+    for instance in list_instances(ports):
+        if instance.state is ProtectionState.CONFIGURED and instance.policy_name.lower() == policy_name.lower():
+            last, begin = find_last_slot(ports, instance.key), find_slots_from(ports, instance.key)
+            moments += [max(last, begin)] if last and begin else []
+    return min(moments, default=None)
+
+
+def find_last_slot(ports: Ports, instance: str) -> datetime | None:
+    """Answer the newest slot of an instance that was taken or missed, or when it was first configured."""
+    row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance))
+    value = None if row is None else row.values.get("last_slot")
     return value if isinstance(value, datetime) else None
 
 

@@ -47,7 +47,11 @@ def put_policy(
     if old is not None and old.properties == properties:
         return old
     now = vault.ports.clock.storage_now()
-    weakenings = () if old is None else find_weakenings_of(old.properties, properties, now)
+    weakenings: tuple[str, ...] = ()
+    if old is not None:
+        weakenings = find_weakenings_of(
+            old.properties, properties, now, catalog.oldest_taken_slot(vault.ports, old.name)
+        )
     approval = _find_approval(vault, old, properties, actor, weakenings) if old and weakenings else None
     body = {
         "name": old.name if old else name,
@@ -175,4 +179,4 @@ def _find_schedule(old: StoredPolicy) -> Any:
 
 
 def _schedule(policy: Policy) -> Any:
-    return (policy.intervals, zone_name(policy.zone))
+    return (frozenset(policy.intervals), zone_name(policy.zone))

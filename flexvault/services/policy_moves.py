@@ -78,4 +78,5 @@ def _find_weakenings(vault: Vault, before: Instance | None, policy: StoredPolicy
         return ()
     old = catalog.find_policy(vault.ports, before.policy_name)
     now = vault.ports.clock.storage_now()
-    return find_weakenings_of(None if old is None else old.properties, policy.properties, now)
+    taken = catalog.find_last_slot(vault.ports, before.key)
+    return find_weakenings_of(None if old is None else old.properties, policy.properties, now, taken)

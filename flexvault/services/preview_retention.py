@@ -77,14 +77,15 @@ def preview_points(facts: Sequence[PointFacts], sizes: dict[str, int], as_of: da
         sizes: Point id -> bytes.
         as_of: The moment.
     """
-    newest = newest_good_points(facts)
+    verdicts = judge(facts, as_of)
+    newest = newest_good_points([verdict.point for verdict in verdicts])
     return tuple(
         PreviewedPoint(
             verdict=verdict,
             deleted_at=_deleted_at(verdict, as_of, is_newest=verdict.point.point_id in newest),
             size_bytes=sizes.get(verdict.point.point_id, 0),
         )
-        for verdict in judge(facts, as_of)
+        for verdict in verdicts
     )
 
 

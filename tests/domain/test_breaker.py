@@ -202,7 +202,9 @@ def stored(points: Sequence[PointFacts], as_of: datetime = NOW, trips: tuple[Tri
         pytest.param(ANNOUNCE_FOR, {}, True, id="what falls due until the next two plans"),
         pytest.param(ANNOUNCE_FOR + timedelta(seconds=1), {}, False, id="not what falls due later"),
         pytest.param(-DAY, {"holds": ("case-7",)}, True, id="what has expired and is held"),
-        pytest.param(-DAY, {"regime": Regime.FOREVER}, False, id="not what is kept for ever"),
+        pytest.param(
+            -DAY, {"regime": Regime.FOREVER}, True, id="what is retained for ever and goes when protection is resumed"
+        ),
         pytest.param(-DAY, {}, False, id="not what goes at once: that is the plan itself"),
     ],
 )

@@ -367,7 +367,7 @@ def test_two_rules_of_one_name_are_a_mistake_in_any_case(name: str):
     ("change", "path"),
     [
         pytest.param(lambda rules: rules.pop(1), "properties.policyRules", id="no rule of that name"),
-        pytest.param(lambda rules: rules[1].pop("isDefault"), RETENTION, id="a rule of that name without isDefault"),
+        pytest.param(lambda rules: rules[1].update(isDefault=False), RETENTION, id="a rule of that name that is not"),
         pytest.param(
             lambda rules: rules[2].update(isDefault=True), "properties.policyRules[2]", id="another rule is the default"
         ),

@@ -40,6 +40,7 @@ def preview_retention(call: Call) -> Answer:
         "previewHash": None if given else found.preview_hash,
     }
     shown = {"backupInstance": instance.name, "asOf": plain_time(as_of), **_show(found.present, until)}
+    shown["heldBack"] = list(found.held_back)
     return Answer(body={**shown, "underPolicy": under})
 
 

@@ -8,11 +8,11 @@ from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import IntegrityError, NotFoundError
 from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
 from flexvault.domain.manifest import Manifest
-from flexvault.domain.names import instance_key, sha256_hex
+from flexvault.domain.names import chain_key, instance_key, sha256_hex
 from flexvault.domain.open_job import JobRecord, OpenJob
 from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.rows import Row
-from flexvault.ports import Ports
+from flexvault.ports import Ports, Server
 from flexvault.services.journal import read_entry
 from flexvault.services.regrades import show_effective
 
@@ -259,6 +259,22 @@ def find_last_slot(ports: Ports, instance: str) -> datetime | None:
     row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance))
     value = None if row is None else row.values.get("last_slot")
     return value if isinstance(value, datetime) else None
+
+
+def find_chain(ports: Ports, instance: str, server: Server) -> str:
+    """Name the chain that a server's points belong to; while ARM does not say when it was created, the newest one.
+
+    Args:
+        ports: Where the points are found.
+        instance: 32 hex digits; empty where the instance is not known.
+        server: As ARM shows it now.
+    """
+    own = chain_key(server.id, server.created_at)
+    if server.created_at is not None or not instance:
+        return own
+    newest = max(list_all_points(ports, instance), key=lambda point: point.recovery_point_time, default=None)
+    is_of_server = newest is not None and newest.chain.partition("|")[0] == server.id.lower()
+    return newest.chain if newest is not None and is_of_server else own
 
 
 def expected_duration(ports: Ports, points: Sequence[RecoveryPoint], chain: str) -> timedelta | None:

@@ -52,7 +52,7 @@ def prepare_landing(run: StepRun) -> Result:
     life, warnings = _grant_life(run, server)
     state = {
         "server_id": server.id,
-        "server": _server_facts(server),
+        "server": _server_facts(server, catalog.find_chain(run.ports, run.open.instance, server)),
         "containers": containers,
         "grant": {"permissions": run.settings.landing_sas_permissions, "life_seconds": life.total_seconds()},
         "warnings": [*_other_warnings(run.open, warnings), *warnings],
@@ -172,7 +172,7 @@ def _busy_wait(run: StepRun, looks: int) -> float:
 
 def _grant_life(run: StepRun, server: Server) -> tuple[timedelta, list[dict[str, Any]]]:
     """Answer how long the SAS lives, and what there is to warn of."""
-    chain = names.chain_key(server.id, server.created_at)
+    chain = catalog.find_chain(run.ports, run.open.instance, server)
     points = catalog.list_sealed_points(run.ports, run.open.instance)
     warnings: list[dict[str, Any]] = list(size_warnings(server))
     if points and all(point.chain != chain for point in points):
@@ -319,12 +319,12 @@ def _server_id(run: StepRun) -> str:
     return str(run.open.state.get("server_id", ""))
 
 
-def _server_facts(server: Server) -> dict[str, Any]:
+def _server_facts(server: Server, chain: str) -> dict[str, Any]:
     return {
         "id": server.id,
         "name": server.name,
         "version": server.version,
         "location": server.location,
         "createdAt": server.created_at.isoformat() if server.created_at else None,
-        "chain": names.chain_key(server.id, server.created_at),
+        "chain": chain,
     }

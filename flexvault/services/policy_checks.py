@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from flexvault.domain import names
 from flexvault.domain.errors import NotAuthorizedError
 from flexvault.domain.instance import StoredPolicy
 from flexvault.domain.policy import Policy, parse_policy
@@ -44,7 +43,7 @@ def _find_longer(ports: Ports, server: Server, policy: Policy, instance: str) ->
 
 def _expected_duration(ports: Ports, server: Server, instance: str) -> timedelta | None:
     """Answer how long the newest backup took, of the instance or of whoever backed the server up before."""
-    chain = names.chain_key(server.id, server.created_at)
+    chain = catalog.find_chain(ports, instance, server)
     known = catalog.expected_duration(ports, catalog.list_points(ports, instance), chain) if instance else None
     if known is not None:
         return known

@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from flexvault.domain.breaker import find_trips
 from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.domain.reevaluation import Regrade
 from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, Verdict, judge, newest_good_points
+from flexvault.ports import Ports
 from flexvault.services import catalog
+from flexvault.services.breaker import find_earlier_plan, read_breaker, read_released
 from flexvault.services.keeping import Keeping, read_keeping
 from flexvault.services.reevaluate import preview_reevaluation
 from flexvault.services.vault import Vault
@@ -34,6 +37,8 @@ class PreviewedInstance:
     """The same points in the same order."""
     preview_hash: str
     """By which the re-evaluation under the instance's present policy is asked for."""
+    held_back: tuple[str, ...]
+    """Why the next plan would delete nothing of it: the breaker is tripped, or this would trip it."""
 
 
 def preview_instance(vault: Vault, instance: Instance, as_of: datetime, properties: Any = None) -> PreviewedInstance:
@@ -58,11 +63,22 @@ def preview_instance(vault: Vault, instance: Instance, as_of: datetime, properti
     found = preview_reevaluation(vault, instance, properties)
     after = {change.point.point_id: change.after for change in found.points}
     regraded = [_regraded(fact, after[fact.point_id]) if fact.point_id in after else fact for fact in facts]
+    present = preview_points(facts, sizes, as_of)
     return PreviewedInstance(
-        present=preview_points(facts, sizes, as_of),
+        present=present,
         reevaluated=preview_points(regraded, sizes, as_of),
         preview_hash=found.preview_hash,
+        held_back=_find_held_back(vault.ports, [point.verdict for point in present], as_of),
     )
+
+
+def _find_held_back(ports: Ports, verdicts: Sequence[Verdict], as_of: datetime) -> tuple[str, ...]:
+    state, earlier = read_breaker(ports), find_earlier_plan(ports, as_of)
+    if state.is_tripped:
+        return (f"the breaker waits for a release: the plan '{state.plan}' tripped it",)
+    released = read_released(ports, state, earlier, as_of)
+    trips = find_trips(verdicts, as_of, earlier, released=released, released_at=state.released_at)
+    return tuple(trip.message for trip in trips)
 
 
 def _regraded(facts: PointFacts, grade: Regrade) -> PointFacts:

@@ -121,3 +121,10 @@ def test_a_mistake_is_told_with_its_place(door: Door, changes: dict[str, Any], t
 def test_an_instance_that_the_vault_does_not_have_is_a_mistake_of_the_body(door: Door) -> None:
     refused = door.send("POST", PREVIEW, {"backupInstance": "pg-none"}, person="reader")
     assert (refused.status, refused.error["code"]) == (400, "UserErrorGenericResourceNotFound")
+
+
+def test_the_preview_says_when_the_breaker_would_hold_the_plan_back(door: Door) -> None:
+    assert previewed(door)["heldBack"] == []
+    door.world.clock.advance(timedelta(days=60))
+    (text,) = previewed(door)["heldBack"]
+    assert "the vault slept, or a clock jumped" in text

@@ -157,6 +157,8 @@ def _breaker_released(entry: Entry, rows: Rows) -> Sequence[Batch]:
     values: dict[str, Any] = {
         "is_tripped": False,
         "released_at": entry.at,
+        "known_plan": entry.body["known_plan"],
+        "known_hash": entry.body["known_hash"],
         "released_event_id": entry.event_id,
         "journal_seq": entry.seq,
     }

@@ -27,6 +27,9 @@ class BreakerState:
     tripped_at: datetime | None = None
     trips: tuple[Mapping[str, str], ...] = ()
     released_at: datetime | None = None
+    known_plan: str = ""
+    """The newest plan when it was released: what it knew may go, too."""
+    known_hash: str = ""
     journal_seq: int = 0
 
     @classmethod
@@ -39,6 +42,8 @@ class BreakerState:
             tripped_at=values["tripped_at"],
             trips=tuple(json.loads(values["trips"])),
             released_at=values.get("released_at"),
+            known_plan=values.get("known_plan", ""),
+            known_hash=values.get("known_hash", ""),
             journal_seq=values["journal_seq"],
         )
 
@@ -71,10 +76,23 @@ def read_released(
         return frozenset()
     if as_of - state.released_at > LONGEST_PAUSE:
         return frozenset()  # the vault slept since, or a clock jumped
-    data = ports.vault_reader.read(blob_names.PLANS, state.plan)
-    if names.sha256_hex(data) != state.plan_hash:
-        raise IntegrityError("the released retention plan is not the one that was stored", target=state.plan)
-    return read_known(json.loads(data), as_of)
+    known: set[PointKey] = set()
+    for path, plan_hash in {(state.plan, state.plan_hash), (state.known_plan, state.known_hash)}:
+        data = ports.vault_reader.read(blob_names.PLANS, path)
+        if names.sha256_hex(data) != plan_hash:
+            raise IntegrityError("the released retention plan is not the one that was stored", target=path)
+        known |= read_known(json.loads(data), as_of)
+    return known
+
+
+def find_newest_plan(ports: Ports, as_of: datetime) -> tuple[str, str]:
+    """Answer path and hash of the newest plan that is stored; there is one once the breaker has tripped.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    path = next(_list_plans(ports, as_of), "")
+    return path, names.sha256_hex(ports.vault_reader.read(blob_names.PLANS, path))
 
 
 def trip_breaker(ports: Ports, path: str, plan_hash: str, trips: Collection[Trip]) -> None:

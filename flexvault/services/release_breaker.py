@@ -7,7 +7,7 @@ from flexvault.domain import blob_names
 from flexvault.domain.errors import ConflictError
 from flexvault.domain.events import Rows, breaker_target
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
-from flexvault.services.breaker import BreakerState, read_breaker
+from flexvault.services.breaker import BreakerState, find_newest_plan, read_breaker
 from flexvault.services.journal import Draft, append
 from flexvault.services.vault import Vault
 
@@ -17,6 +17,8 @@ RELEASE_PATH = "/vault/breaker/release"
 
 def release_breaker(vault: Vault, actor: Mapping[str, str], reason: str) -> BreakerState:
     """Allow what the plan that tripped the breaker would delete; a breaker that stands is left as it is.
+
+    What the newest plan knows may go, too: points that were sealed and have expired while the breaker was tripped.
 
     Args:
         vault: The vault.
@@ -43,11 +45,12 @@ def release_breaker(vault: Vault, actor: Mapping[str, str], reason: str) -> Brea
         after={"released": state.plan},
     )
     approval = require_approval(vault, change)
+    known_plan, known_hash = find_newest_plan(vault.ports, vault.ports.clock.storage_now())
     draft = Draft(
         stream=blob_names.VAULT_STREAM,
         type="BreakerReleased",
         key=f"{state.plan_hash}|{state.journal_seq}",
-        body={**body, "approval_id": approval.id},
+        body={**body, "known_plan": known_plan, "known_hash": known_hash, "approval_id": approval.id},
         actor=actor,
     )
 

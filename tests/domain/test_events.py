@@ -215,7 +215,7 @@ SEVERAL = [
     entry("ApprovalDecided", DECIDED, 13),
     entry("PolicyChanged", {**POLICY, "approval_id": ASKED["approval_id"]}, 14, key="approved"),
     entry("BreakerTripped", TRIPPED, 15),
-    entry("BreakerReleased", {"plan": "plans/p", "plan_hash": "h"}, 16),
+    entry("BreakerReleased", {"plan": "p", "plan_hash": "h", "known_plan": "q", "known_hash": "k"}, 16),
     entry("HoldPlaced", HELD, 17),
     entry("HoldReleased", {**HELD, "approval_id": ASKED["approval_id"]}, 18),
     entry("RetentionReevaluated", REEVALUATED, 19),

@@ -280,6 +280,25 @@ def test_what_was_not_known_to_the_person_who_released_it_trips_again():
     assert tombstones(world) == 0, "the former release is none of this plan"
 
 
+def test_one_release_is_enough_after_weeks_in_which_backups_went_on():
+    """What was sealed and has expired while the breaker waited is in the newest plan, which the release knows."""
+    world = tripped()
+    for day in range(1, 41):
+        world.clock.advance_to(SURPRISE + DAY * day)
+        tick(world.vault, world.memory.orchestrations)
+        run_jobs(world)
+        clean_up(world)
+    assert tombstones(world) == 0
+    released(world)
+    world.clock.advance(timedelta(minutes=5))
+    clean_up(world)
+    assert not read_breaker(world.vault.ports).is_tripped
+    now = world.clock.storage_now()
+    found = list(catalog.list_all_points(world.vault.ports, world.instance().key))
+    assert {point.state for point in found if point.expiry_time <= now} == {"deleted"}
+    assert {point.state for point in found if point.expiry_time > now} == {"sealed"}
+
+
 def test_a_clock_years_ahead_deletes_nothing_after_a_release_either():
     """Four of ten points had expired when a person looked; years later all but the newest have."""
     world = sleeping(days=10)

@@ -126,6 +126,19 @@ def test_a_first_under_another_policy_is_still_the_first():
     ]
 
 
+def test_a_server_whose_creation_arm_does_not_tell_for_once_is_no_new_one():
+    world = monthly_world()
+    back_up(world, "01-05T02:00")
+    known = world.memory.servers.get(SERVER_ID)
+    world.memory.servers.put(replace(known, created_at=None))
+    back_up(world, "01-06T02:00")
+    assert not [entry for entry in newest_job(world).warnings if entry["code"] == "ServerRecreated"]
+    world.memory.servers.put(known)
+    back_up(world, "01-07T02:00")
+    assert tags(world) == ["Monthly", "Default", "Default"]
+    assert len({point.chain for point in points(world)}) == 1
+
+
 def test_a_server_that_was_created_anew_begins_again():
     world = monthly_world()
     back_up(world, "01-05T02:00")

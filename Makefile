@@ -36,11 +36,17 @@ run: setup ## the local cloud until Ctrl-C
 rebuild: setup ## a fresh server of a restore made in the local cloud: make rebuild PREFIX=night SERVER=pg-orders
 	@$(PY) -m local_cloud.demo.rebuild --server $(SERVER) $(or $(PREFIX),$(error give PREFIX=..., the restore's --prefix))
 
+# Two processes share the test files. Durable's SDK and the Functions runtime keep one thread pool per process, which the tests of
+# the host end: those that replay orchestrators have a process of their own.
+SHARED := -n 2 --dist loadfile --ignore=tests/orchestrators
+
 test: setup ## all tests but the slow originals
-	@$(PY) -m pytest -q -m "not long"
+	@$(PY) -m pytest -q -m "not long" tests/orchestrators
+	@$(PY) -m pytest -q -m "not long" $(SHARED)
 
 test-long: setup ## the slow originals too
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q tests/orchestrators
+	@$(PY) -m pytest -q $(SHARED)
 
 mutations: setup ## break the code on purpose; the suite must notice
 	@$(PY) -m tests.mutations

@@ -199,12 +199,12 @@ def run_one(world: World, opened: OpenJob) -> StepAnswer:
     return run(world.vault, request_of(opened))
 
 
-def let_pass(world: World, duration: timedelta) -> None:
-    """Let time pass with a plan a day, none of which is executed: a vault that stores none has slept."""
+def let_pass(world: World, duration: timedelta, every: timedelta = timedelta(days=1)) -> None:
+    """Let time pass with a plan now and then, none of which is executed: a vault that stores none has slept."""
     end = world.clock.storage_now() + duration
     while world.clock.storage_now() < end:
         store_plan(world.vault, world.clock.storage_now())
-        world.clock.advance_to(min(end, world.clock.storage_now() + timedelta(days=1)))
+        world.clock.advance_to(min(end, world.clock.storage_now() + every))
 
 
 def run_jobs(world: World, *, limit: int = 200) -> None:

@@ -138,7 +138,7 @@ def two_points() -> World:
     vault.clock.advance_to(MONDAY + timedelta(days=1, hours=2))
     tick(vault.vault, vault.memory.orchestrations)
     run_jobs(vault)
-    let_pass(vault, timedelta(days=60))
+    let_pass(vault, timedelta(days=60), every=timedelta(days=30))
     return vault
 
 

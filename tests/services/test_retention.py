@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flexvault.domain import names
+from flexvault.domain.breaker import MOST_UNANNOUNCED_POINTS
 from flexvault.domain.errors import ConflictError, NotAuthorizedError, NotFoundError, TransientError, VaultError
 from flexvault.domain.job import JobStatus, Step
 from flexvault.domain.manifest import Manifest
@@ -42,7 +43,8 @@ def with_points(days: int = 3) -> World:
     """A vault with a daily point for some days, all of them long expired."""
     world = protected()
     add_points(world, days)
-    let_pass(world, LATE)
+    # What expires at once without having been announced must be few points.
+    let_pass(world, LATE, every=timedelta(days=30 if days <= MOST_UNANNOUNCED_POINTS else 1))
     return world
 
 

@@ -111,15 +111,14 @@ def _request(vault: Vault, change: CriticalChange, approval_id: str, now: dateti
     append(vault.ports, draft)
 
 
-def check_unused(rows: Rows, approval_id: str, event_id: str, now: datetime) -> bool:
+def check_unused(rows: Rows, approval_id: str, now: datetime) -> None:
     """Refuse a change whose approval is not good any more; part of the check of the change's own draft.
 
-    Answers whether the change's own event has used it already: it is in the journal then, and nothing can refuse it.
+    The change's own use is no matter of it: `append` finds that before it asks the check.
 
     Args:
         rows: The rows as of the head; the approval's is among them.
         approval_id: The approval that the change names.
-        event_id: The event of the change itself: a use by it is this use.
         now: The vault account's time.
 
     Raises:
@@ -127,8 +126,6 @@ def check_unused(rows: Rows, approval_id: str, event_id: str, now: datetime) -> 
     """
     row = rows[approval_target(approval_id)]
     approval = None if row is None else Approval.from_values(row.values)
-    if approval is not None and approval.used_event_id == event_id:
-        return True
     state = ApprovalState.VOID
     if approval is not None:
         seq = _seq(rows[approval.target]) if approval.target in rows else approval.target_seq
@@ -139,7 +136,6 @@ def check_unused(rows: Rows, approval_id: str, event_id: str, now: datetime) -> 
             target=approval_id,
             hint=_ASK_AGAIN,
         )
-    return False
 
 
 def list_approvals(vault: Vault, wanted: ApprovalState | None = None) -> list[tuple[Approval, ApprovalState]]:

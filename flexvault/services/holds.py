@@ -119,8 +119,8 @@ def release_hold(vault: Vault, instance: Instance, name: str, actor: Mapping[str
     draft = _draft("HoldReleased", instance.key, row, body, actor)
 
     def check(rows: Rows) -> None:
-        if not check_unused(rows, approval.id, draft.event_id, vault.ports.clock.storage_now()):
-            draft.check(rows)
+        check_unused(rows, approval.id, vault.ports.clock.storage_now())
+        draft.check(rows)
 
     append(vault.ports, replace(draft, check=check))
     return True

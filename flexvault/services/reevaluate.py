@@ -251,8 +251,7 @@ def _draft(vault: Vault, order: _Order, approval: Approval) -> Draft:
     draft = Draft(stream=instance.key, type=REEVALUATED, key=approval.id, body=body, actor=order.actor)
 
     def check(rows: Rows) -> None:
-        if check_unused(rows, approval.id, draft.event_id, vault.ports.clock.storage_now()):
-            return
+        check_unused(rows, approval.id, vault.ports.clock.storage_now())
         # After the head: a point that was sealed or deleted since then has an entry of its own.
         present = catalog.get_policy(vault.ports, policy.name)
         now = rows[retention_target(instance.key)]

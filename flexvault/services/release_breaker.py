@@ -59,7 +59,7 @@ def release_breaker(vault: Vault, actor: Mapping[str, str], reason: str) -> Brea
         if row is None or row.values["journal_seq"] != state.journal_seq:
             text = "the breaker was tripped by another plan meanwhile"
             raise ConflictError(text, target=RELEASE_PATH, hint="look at it again: GET /api/vault/breaker")
-        check_unused(rows, approval.id, draft.event_id, vault.ports.clock.storage_now())
+        check_unused(rows, approval.id, vault.ports.clock.storage_now())
 
     append(vault.ports, replace(draft, check=check))
     return read_breaker(vault.ports)

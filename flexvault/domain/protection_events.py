@@ -244,7 +244,9 @@ PROTECTION_EVENTS = (
     ),
     EventType(name="ProtectionStopped", done_member="state_event_id", targets=_only_instance, project=_paused),
     EventType(name="BackupsSuspended", done_member="state_event_id", targets=_only_instance, project=_paused),
-    EventType(name="ProtectionResumed", done_member="state_event_id", targets=_resumed_targets, project=_resumed),
+    usable_with_approval(
+        EventType(name="ProtectionResumed", done_member="state_event_id", targets=_resumed_targets, project=_resumed)
+    ),
     usable_with_approval(
         EventType(
             name="DataDeletionRequested",

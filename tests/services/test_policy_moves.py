@@ -61,6 +61,25 @@ def test_an_approval_is_of_the_policy_as_the_approver_saw_it():
     assert ask_to_move(world) != approval_id
 
 
+def test_an_approval_is_of_the_policy_that_the_instance_leaves_as_the_approver_saw_it():
+    world = with_short()
+    approval_id = ask_to_move(world)
+    approve(world, approval_id)
+    put_policy(world.vault, "daily", policy_properties(keep_for="P10Y"), ACTOR)
+    assert ask_to_move(world) != approval_id
+    assert world.instance().policy_name == "daily"
+
+
+def test_an_approved_move_from_a_policy_that_is_strengthened_at_that_moment_is_refused():
+    world = with_short()
+    approve(world, ask_to_move(world))
+    world.memory.faults.run_next("vault_writer.create", quietly(lambda: put_policy(world.vault, "daily", LONG, ACTOR)))
+    with pytest.raises(ConflictError, match="was changed while it was put under"):
+        move(world.vault, "short")
+    run_jobs(world)
+    assert (newest_job(world).status, world.instance().policy_name) == (JobStatus.FAILED, "daily")
+
+
 def test_an_approved_move_to_a_policy_that_is_changed_at_that_moment_is_refused():
     world = with_short()
     approval_id = ask_to_move(world)

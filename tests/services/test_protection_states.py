@@ -263,17 +263,30 @@ def test_the_schedule_shows_what_comes_what_was_and_what_was_missed():
 # Recovery points -----------------------------------------------------------------------------------------------------
 
 
-def test_a_stopped_instance_retains_what_has_expired_and_resumes_to_let_it_go():
+def test_a_stopped_instance_retains_what_has_expired_and_resumes_with_an_approval_to_let_it_go():
     world = protected()
     add_points(world, 3)
     change(world, STOP)
     live(world, 40)
     key = world.instance().key
     assert points_left(world, key) == [7, 6, 5]
+    with pytest.raises(ApprovalRequiredError, match=r"3 of 3 would expire at once.*2026-02-05") as refused:
+        change(world, RESUME_PROTECTION)
+    assert world.instance().state is S.STOPPED
+    approve(world, refused.value.target)
     change(world, RESUME_PROTECTION)
+    require_used_once(world, refused.value.target)
     clean_up(world)
     clean_up(world)
     assert points_left(world, key) == [7]
+
+
+def test_one_person_resumes_a_stopped_instance_of_which_nothing_has_expired():
+    world = protected()
+    add_points(world, 3)
+    change(world, STOP)
+    live(world, 20)
+    assert change(world, RESUME_PROTECTION) is S.CONFIGURED
 
 
 def test_a_suspended_instance_keeps_only_its_newest_point_in_the_end():
@@ -338,7 +351,7 @@ def test_the_approver_sees_how_much_would_be_deleted():
     add_points(world, 3)
     with pytest.raises(ApprovalRequiredError) as refused:
         request_deletion(world.vault, INSTANCE_ID, ACTOR)
-    for fact in ("3 recovery point(s)", "2026-01-05", "2026-01-07"):
+    for fact in ("all recovery points that exist when it is carried out", "now 3", "2026-01-05", "2026-01-07"):
         assert fact in refused.value.message
 
 

@@ -202,6 +202,7 @@ def _instance_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
         return ()
     values = {
         "is_deleted": True,
+        "deleted_at": entry.at,
         "ended_event_id": entry.event_id,
         "journal_seq": entry.seq,
         "changed_at": entry.at,

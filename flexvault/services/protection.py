@@ -268,13 +268,20 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
             )
         require_still_allowed(vault, rows, request)
 
-    body = {**request, "job_id": opened.job_id, "state": state.value}
+    before = None
+    if instance is not None:
+        before = {
+            "state": instance.state.value,
+            "policy_name": instance.policy_name,
+            "properties": instance.properties,
+        }
+    body = {**request, "job_id": opened.job_id, "state": state.value, "before": before}
     draft = Draft(
         stream=blob_names.VAULT_STREAM,
         type="ProtectionRequested",
         key=opened.job_id,
         body=body,
-        actor=opened.state.get("actor", {}),
+        actor=opened.actor,
         check=check,
     )
     append(vault.ports, draft)

@@ -8,6 +8,7 @@ from flexvault.domain.errors import RowChangedError, TransientError
 from flexvault.domain.event_rows import instance_target, seq_of
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import Instance, ProtectionState
+from flexvault.domain.missed_slots import WHILE_PAUSED
 from flexvault.domain.protection_moves import Verb, find_move, require_deletable
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
@@ -24,7 +25,6 @@ _EVENTS = {
     ProtectionState.SUSPENDED: "BackupsSuspended",
     ProtectionState.CONFIGURED: "ProtectionResumed",
 }
-_REASONS = {ProtectionState.SUSPENDED: "Suspended", ProtectionState.STOPPED: "Stopped"}
 
 
 def change_protection(vault: Vault, instance_id: str, verb: Verb, actor: Mapping[str, str]) -> Instance:
@@ -155,7 +155,7 @@ def _find_resumption_id(vault: Vault, instance: Instance, actor: Mapping[str, st
 def _pause_of(instance: Instance) -> dict[str, str]:
     """Say from when and why the schedule slept; a row that does not know since when slept since its last change."""
     since = instance.paused_from or instance.changed_at
-    return {"paused_from": since.isoformat(), "reason": _REASONS[instance.state]}
+    return {"paused_from": since.isoformat(), "reason": WHILE_PAUSED[instance.state].value}
 
 
 def _deletion_of(vault: Vault, instance: Instance, actor: Mapping[str, str]) -> CriticalChange:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from flexvault.domain import blob_names
 from flexvault.domain.errors import ConflictError
 from flexvault.domain.events import Rows, breaker_target
+from flexvault.domain.redaction import redact
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
 from flexvault.services.breaker import BreakerState, find_newest_plan, read_breaker
 from flexvault.services.journal import Draft, append
@@ -32,7 +33,7 @@ def release_breaker(vault: Vault, actor: Mapping[str, str], reason: str) -> Brea
     state = read_breaker(vault.ports)
     if not state.is_tripped:
         return state
-    body = {"plan": state.plan, "plan_hash": state.plan_hash, "reason": reason}
+    body = {"plan": state.plan, "plan_hash": state.plan_hash, "reason": redact(reason)}
     change = CriticalChange(
         operation=BREAKER_RELEASE,
         path=RELEASE_PATH,

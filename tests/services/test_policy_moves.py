@@ -7,9 +7,9 @@ from flexvault.domain.errors import ApprovalRequiredError, ConflictError, Transi
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus
 from flexvault.services.approvals import list_approvals
-from flexvault.services.policies import put_policy
+from flexvault.services.policies import delete_policy, put_policy
 from tests.builders import ACTOR, World, policy_properties, run_jobs
-from tests.services.approving import LONG, SHORT, approve, move, require_used_once, state
+from tests.services.approving import LONG, SHORT, approve, move, of_type, require_used_once, state
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import require_rest
 from tests.services.running import newest_job, protected, quietly, step
@@ -38,6 +38,19 @@ def test_a_protected_instance_is_put_under_a_weaker_policy_only_with_an_approval
     assert (world.instance().policy_name, world.instance().state) == ("short", ProtectionState.CONFIGURED)
     require_used_once(world, approval_id)
     require_rest(world)
+
+
+def test_the_journal_says_under_which_policy_the_instance_was_before_and_what_a_deleted_policy_said():
+    world = protected()
+    put_policy(world.vault, "long", LONG, ACTOR)
+    move(world.vault, "long")
+    run_jobs(world)
+    delete_policy(world.vault, "daily", ACTOR)
+    first, second = of_type(world, "ProtectionRequested")
+    assert first.body["before"] is None
+    assert (second.body["before"]["policy_name"], second.body["policy_name"]) == ("daily", "long")
+    assert second.body["before"]["properties"] == {"friendlyName": "pg-orders"}
+    assert of_type(world, "PolicyDeleted")[0].body["before"] == policy_properties()
 
 
 def test_an_instance_is_put_under_a_stronger_policy_by_one_person():

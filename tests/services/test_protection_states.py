@@ -192,6 +192,13 @@ def test_a_backup_that_was_claimed_and_not_started_is_cancelled(state: Protectio
     run_jobs(world)
     assert newest_job(world).status is JobStatus.CANCELLED
     assert list(world.memory.ltr.accepted) == []
+    missed = [] if state is S.DELETING else [(FIRST_SLOT.isoformat(), 1, REASONS[state])]
+    records = catalog.list_missed(world.vault.ports, world.instance().key)
+    assert [(record["first"], record["count"], record["reason"]) for record in records] == missed
+    require_whole_journal(world)
+
+
+REASONS = {S.SUSPENDED: "Suspended", S.STOPPED: "Stopped"}
 
 
 @pytest.mark.parametrize("verb", [STOP, SUSPEND])
@@ -401,6 +408,20 @@ def test_a_held_point_keeps_the_deletion_from_ending_until_it_is_released():
     assert catalog.find_instance(world.vault.ports, INSTANCE_ID) is None
 
 
+def test_a_hold_on_an_instance_without_points_keeps_its_deletion_from_ending():
+    world = protected()
+    place_hold(world.vault, world.instance(), HoldOrder(name="audit", reason="as the auditor asked"), ACTOR)
+    begin_deletion(world)
+    clean_up(world)
+    assert world.instance().state is S.DELETING
+    with pytest.raises(ApprovalRequiredError) as refused:
+        release_hold(world.vault, world.instance(), "audit", ACTOR)
+    approve(world, refused.value.target)
+    release_hold(world.vault, world.instance(), "audit", ACTOR)
+    clean_up(world)
+    assert catalog.find_instance(world.vault.ports, INSTANCE_ID) is None
+
+
 def test_a_point_can_be_restored_until_its_tombstone_and_a_restore_keeps_it():
     world = protected()
     add_points(world, 2)
@@ -500,6 +521,23 @@ def test_a_server_can_be_protected_anew_after_the_deletion(name: str, request_ke
     clean_up(world)
     assert points_left(world, anew.key) == [8]
     require_rest(world)
+
+
+def test_the_schedule_of_an_instance_that_was_made_again_shows_nothing_of_the_deleted_one():
+    world = protected()
+    change(world, SUSPEND)
+    world.clock.advance(DAY)
+    change(world, RESUME)
+    assert len(read_schedule(world.vault, world.instance()).missed) == 1
+    begin_deletion(world)
+    clean_up(world)
+    world.clock.advance(DAY)
+    protect(world, request_key="anew")
+    assert read_schedule(world.vault, world.instance()).missed == ()
+    change(world, SUSPEND)
+    world.clock.advance(DAY)
+    change(world, RESUME)
+    assert len(read_schedule(world.vault, world.instance()).missed) == 1
 
 
 def test_a_policy_is_free_only_when_its_instances_are_gone():

@@ -1,6 +1,7 @@
 """Operations on approvals of critical changes."""
 
 import re
+from itertools import islice
 from urllib.parse import urlencode
 
 from flexvault.api import shapes
@@ -18,11 +19,10 @@ def list_approvals(call: Call) -> Answer:
     """List approvals, newest first, a page at a time; `?state=Pending` shows what waits for a decision."""
     state = _read_state(call.query.get("state", ""))
     token = read_token(call.query.get("$skiptoken", ""), _PLACE)
-    found = approvals.list_approvals(call.vault, state)
-    rest = [(approval, now) for approval, now in found if not token or _place(approval) > token]
-    page = rest[: call.page_size]
+    rest = approvals.each_approval(call.vault, state, lambda approval: not token or _place(approval) > token)
+    page = list(islice(rest, call.page_size))
     body: dict[str, object] = {"value": [show_approval(approval, now) for approval, now in page]}
-    if len(rest) > len(page):
+    if next(rest, None) is not None:
         following = call.links.to(call.path, skipToken=write_token(_place(page[-1][0])))
         body["nextLink"] = following if state is None else f"{following}&{urlencode({'state': state})}"
     return Answer(body=body)

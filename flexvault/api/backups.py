@@ -22,7 +22,7 @@ def back_up(call: Call) -> Answer:
     if "triggerOption" in (body.get("backupRuleOptions") or {}):
         tag = reader.inner("triggerOption").text("retentionTagOverride", optional=True)
     reader.finish("on-demand backup")
-    claimed = back_up_now(call.vault, instance.id, rule_name, tag, call.request_key(body))
+    claimed = back_up_now(call.vault, instance.id, rule_name, tag, call.request_key(body), actor=call.actor())
     return accept_job(call, instance, claimed)
 
 

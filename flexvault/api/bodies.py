@@ -74,7 +74,11 @@ def _conform_members(sent: Mapping[str, Any], shape: Mapping[str, Shape], path: 
             continue
         where = f"{path}.{name}" if path else name
         if name in members:
-            raise InvalidInputError(f"the member '{where}' is there twice, in different case", target=where)
+            raise InvalidInputError(
+                f"the member '{where}' is there twice, in different case",
+                target=where,
+                hint="send it once; names of members compare without regard to case",
+            )
         members[name] = conform(member, shape[name], where)
     return members
 

@@ -152,6 +152,7 @@ def require_name(name: str, what: str) -> str:
             f"'{name}' is no {what} name: use 1 to {_MAX_NAME} characters without <>*%&:?#+/\\ and control characters",
             code="InvalidResourceName",
             target=what,
+            hint=f"send it under a name of letters, digits and dashes, such as '{what}-1'",
         )
     return name
 

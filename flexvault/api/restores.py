@@ -25,7 +25,7 @@ def restore(call: Call) -> Answer:
     order = _read_order(instance, body, "restoreRequest")
     with body_references():
         require_point_id(instance, order.point_id)
-        claimed = restore_point(call.vault, order, call.request_key(body))
+        claimed = restore_point(call.vault, order, call.request_key(body), actor=call.actor())
     return accept_job(call, instance, claimed)
 
 

@@ -5,6 +5,7 @@ A projection gets the rows as they are and answers changes by their ETags; it an
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from flexvault.domain import blob_names, row_keys
@@ -23,6 +24,7 @@ from flexvault.domain.event_rows import (
 from flexvault.domain.event_type import Batch, EventType, Rows, Target
 from flexvault.domain.journal import Entry
 from flexvault.domain.keeping_events import KEEPING_EVENTS, retention_target
+from flexvault.domain.missed_slots import WhyMissed, dump_missed
 from flexvault.domain.protection_events import PROTECTION_EVENTS
 from flexvault.domain.rows import Change, Delete, Insert, Merge
 
@@ -195,11 +197,20 @@ def _job_closed(entry: Entry, rows: Rows) -> Sequence[Batch]:
     if entry.body["operation"] == "backup" and planned is not None:
         closed = {"last_closed_job": entry.body["job_id"], "last_closed_at": entry.at}
         changes.append(Merge(key=schedule.key, values=closed, etag=planned.etag))
+    if "missed" in entry.body and rows[missed := _missed_target(entry.body)] is None:
+        slot = datetime.fromisoformat(entry.body["missed"]["slot"])
+        text = dump_missed(slot, slot, 1, WhyMissed(entry.body["missed"]["reason"]))
+        changes.append(Insert(key=missed.key, values={"missed": text, "instance": entry.body["instance"]}))
     return (batch_of(target, *changes),)
 
 
+def _missed_target(body: Mapping[str, Any]) -> Target:
+    return jobs_target(row_keys.missed_row(body["instance"], datetime.fromisoformat(body["missed"]["slot"])))
+
+
 def _closing_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
-    return (job_target(body["job_id"]), jobs_target(body["open_key"]), schedule_target(body["instance"]))
+    own = (job_target(body["job_id"]), jobs_target(body["open_key"]), schedule_target(body["instance"]))
+    return (*own, _missed_target(body)) if "missed" in body else own
 
 
 _TYPES = (

@@ -55,6 +55,8 @@ class Instance:
     paused_from: datetime | None = None
     """Since when its schedule sleeps."""
     is_deleted: bool = False
+    deleted_at: datetime | None = None
+    """When the last instance of this name was gone with its data; nothing of before that moment counts for this one."""
 
     @property
     def friendly_name(self) -> str:
@@ -84,6 +86,7 @@ class Instance:
             deletion_seq=values.get("deletion_seq", 0),
             paused_from=datetime.fromisoformat(values["paused_from"]) if values.get("paused_from") else None,
             is_deleted=values.get("is_deleted", False),
+            deleted_at=values.get("deleted_at"),
         )
 
 

@@ -89,15 +89,18 @@ def _stands_on(row: Row | None, entry: Entry) -> bool:
 def _mark(scope: Target, row: Row | None, entry: Entry, *, stands: bool) -> Sequence[Change]:
     """Write a hold's name on what it covers, or take it away.
 
+    Names compare without regard to case, as the keys of the holds' rows do.
+
     The hold's own row decides, never this one's journal_seq: others write that for their own events. The row of a
     point is made by its seal alone.
     """
     before: list[str] = json.loads(str(row.values.get("holds", "[]"))) if row is not None else []
-    others = {name for name in before if name != entry.body["hold"]}
+    others = {name for name in before if row_keys.hold_row(name) != row_keys.hold_row(entry.body["hold"])}
     after = sorted(others | {entry.body["hold"]} if stands else others)
     if after == before or (row is None and scope.key != row_keys.RETENTION):
         return ()
-    values = {"holds": json.dumps(after)}
+    # Escaped, the names of all holds that may stand here would not fit into a row.
+    values = {"holds": json.dumps(after, ensure_ascii=False)}
     if row is None:
         return (Insert(key=scope.key, values=values),)
     return (Merge(key=scope.key, values=values, etag=row.etag),)

@@ -4,6 +4,8 @@ import json
 from datetime import datetime
 from enum import StrEnum
 
+from flexvault.domain.instance import ProtectionState
+
 
 class WhyMissed(StrEnum):
     """Why there was no backup."""
@@ -13,9 +15,12 @@ class WhyMissed(StrEnum):
     PREVIOUS_BACKUP_RUNNING = "PreviousBackupRunning"
     """The backup before had not ended."""
     SUSPENDED = "Suspended"
-    """Backups were suspended; nothing was missed."""
+    """Backups were suspended; nothing was missed, but for a slot that had its job already."""
     STOPPED = "Stopped"
-    """Protection was stopped; nothing was missed."""
+    """Protection was stopped; nothing was missed, but for a slot that had its job already."""
+
+
+WHILE_PAUSED = {ProtectionState.SUSPENDED: WhyMissed.SUSPENDED, ProtectionState.STOPPED: WhyMissed.STOPPED}
 
 
 def dump_missed(first: datetime, last: datetime, count: int | None, why: WhyMissed) -> str:

@@ -47,6 +47,11 @@ class OpenJob:
         return row_keys.job_row(self.job_id)
 
     @property
+    def actor(self) -> Mapping[str, str]:
+        """Answer who asked for it; nobody for what the vault does by itself."""
+        return self.state.get("actor", {})
+
+    @property
     def orchestration_id(self) -> str:
         """Answer the durable instance of the present generation."""
         return names.orchestration_id(self.job_id, self.generation)

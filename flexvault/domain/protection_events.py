@@ -202,6 +202,7 @@ def _instance_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
         return ()
     values = {
         "is_deleted": True,
+        "deleted_at": entry.at,
         "ended_event_id": entry.event_id,
         "journal_seq": entry.seq,
         "changed_at": entry.at,
@@ -244,7 +245,9 @@ PROTECTION_EVENTS = (
     ),
     EventType(name="ProtectionStopped", done_member="state_event_id", targets=_only_instance, project=_paused),
     EventType(name="BackupsSuspended", done_member="state_event_id", targets=_only_instance, project=_paused),
-    EventType(name="ProtectionResumed", done_member="state_event_id", targets=_resumed_targets, project=_resumed),
+    usable_with_approval(
+        EventType(name="ProtectionResumed", done_member="state_event_id", targets=_resumed_targets, project=_resumed)
+    ),
     usable_with_approval(
         EventType(
             name="DataDeletionRequested",

@@ -27,10 +27,10 @@ def check_row(table: str, key: str, values: Mapping[str, object]) -> None:
     """
     where = f"row '{key}' of table '{table}'"
     if len(values) > MAX_MEMBERS:
-        raise PermanentError(f"{where} has {len(values)} members, at most {MAX_MEMBERS} fit", code="RowNotStorable")
+        raise _not_storable(f"{where} has {len(values)} members, at most {MAX_MEMBERS} fit")
     for name, value in values.items():
         if mistake := _mistake(name, value):
-            raise PermanentError(f"member '{name}' of {where} {mistake}", code="RowNotStorable")
+            raise _not_storable(f"member '{name}' of {where} {mistake}")
 
 
 def check_changes(table: str, keys: list[str]) -> None:
@@ -41,9 +41,14 @@ def check_changes(table: str, keys: list[str]) -> None:
     """
     if len(keys) > MAX_CHANGES:
         message = f"a transaction on table '{table}' has {len(keys)} changes, at most {MAX_CHANGES} are allowed"
-        raise PermanentError(message, code="RowNotStorable")
+        raise _not_storable(message)
     if len(set(keys)) < len(keys):
-        raise PermanentError(f"a transaction on table '{table}' names a row twice", code="RowNotStorable")
+        raise _not_storable(f"a transaction on table '{table}' names a row twice")
+
+
+def _not_storable(message: str) -> PermanentError:
+    hint = "send less: shorter texts, or fewer of them; nothing was written"
+    return PermanentError(message, code="RowNotStorable", hint=hint)
 
 
 def _mistake(name: str, value: object) -> str:

@@ -1,6 +1,6 @@
 """Critical changes: ask for a second person's approval, decide on it, use it once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -11,11 +11,14 @@ from flexvault.domain.approval import APPROVED, ENDED, REJECTED, USABLE_FOR, WAI
 from flexvault.domain.approval_events import approval_target
 from flexvault.domain.errors import ApprovalRequiredError, ConflictError, NotAuthorizedError, NotFoundError
 from flexvault.domain.events import Rows, Target
+from flexvault.domain.redaction import redact
 from flexvault.domain.rows import Row
 from flexvault.ports import Ports
 from flexvault.services.journal import Draft, append, project, read_entry
 from flexvault.services.vault import Vault
 
+MOST_UNDECIDED = 100
+"""Of one author: what nobody can look through is no safeguard."""
 _ASK_AGAIN = "send the request again: that asks for another approval"
 
 
@@ -51,7 +54,7 @@ def require_approval(vault: Vault, change: CriticalChange) -> Approval:
 
     Raises:
         ApprovalRequiredError: It waits for a second person, whose approval lets the same request succeed.
-        ConflictError: What it changes was changed meanwhile.
+        ConflictError: What it changes was changed meanwhile; or code TooManyApprovals.
     """
     now = vault.ports.clock.storage_now()
     earlier: Approval | None = None
@@ -87,6 +90,7 @@ def _request(vault: Vault, change: CriticalChange, approval_id: str, now: dateti
             raise ConflictError(
                 f"'{change.path}' was changed by somebody else", target=change.path, hint="read it again"
             )
+        _require_room(vault.ports, change.actor, now)
 
     body = {
         "approval_id": approval_id,
@@ -111,15 +115,28 @@ def _request(vault: Vault, change: CriticalChange, approval_id: str, now: dateti
     append(vault.ports, draft)
 
 
-def check_unused(rows: Rows, approval_id: str, event_id: str, now: datetime) -> bool:
+def _require_room(ports: Ports, author: Mapping[str, str], now: datetime) -> None:
+    own = (approval for approval in _list_all(ports) if approval.is_by(author))
+    undecided = sum(approval.state(now, approval.target_seq) is ApprovalState.PENDING for approval in own)
+    if undecided >= MOST_UNDECIDED:
+        raise ConflictError(
+            f"{undecided} approvals that '{author.get('name') or author.get('oid')}' asked for wait for a decision, "
+            f"at most {MOST_UNDECIDED} of one author may",
+            code="TooManyApprovals",
+            target="approvals",
+            hint="have them decided, with GET /api/vault/approvals?state=Pending, or wait until they expire: "
+            f"{WAITS_FOR // timedelta(hours=1)} hours after they were asked for",
+        )
+
+
+def check_unused(rows: Rows, approval_id: str, now: datetime) -> None:
     """Refuse a change whose approval is not good any more; part of the check of the change's own draft.
 
-    Answers whether the change's own event has used it already: it is in the journal then, and nothing can refuse it.
+    The change's own use is no matter of it: `append` finds that before it asks the check.
 
     Args:
         rows: The rows as of the head; the approval's is among them.
         approval_id: The approval that the change names.
-        event_id: The event of the change itself: a use by it is this use.
         now: The vault account's time.
 
     Raises:
@@ -127,8 +144,6 @@ def check_unused(rows: Rows, approval_id: str, event_id: str, now: datetime) -> 
     """
     row = rows[approval_target(approval_id)]
     approval = None if row is None else Approval.from_values(row.values)
-    if approval is not None and approval.used_event_id == event_id:
-        return True
     state = ApprovalState.VOID
     if approval is not None:
         seq = _seq(rows[approval.target]) if approval.target in rows else approval.target_seq
@@ -139,17 +154,37 @@ def check_unused(rows: Rows, approval_id: str, event_id: str, now: datetime) -> 
             target=approval_id,
             hint=_ASK_AGAIN,
         )
-    return False
 
 
 def list_approvals(vault: Vault, wanted: ApprovalState | None = None) -> list[tuple[Approval, ApprovalState]]:
     """Answer the approvals in a state, or all, newest first."""
-    rows = vault.ports.rows.query(row_keys.APPROVALS, row_keys.APPROVALS_PARTITION, start="0", end="g")
-    found = [Approval.from_values(row.values) for row in rows]
-    found.sort(key=lambda approval: (-approval.requested_at.timestamp(), approval.id))
+    return list(each_approval(vault, wanted))
+
+
+def each_approval(
+    vault: Vault, wanted: ApprovalState | None = None, is_shown: Callable[[Approval], bool] = lambda _: True
+) -> Iterator[tuple[Approval, ApprovalState]]:
+    """Answer the approvals in a state, or all, newest first; what one would change is read only when it is asked for.
+
+    Args:
+        vault: The vault.
+        wanted: A state, or nothing for all.
+        is_shown: Leaves approvals out before they are judged.
+    """
     now = vault.ports.clock.storage_now()
-    judged = ((approval, _judge(vault.ports, approval, now)) for approval in found)
-    return [(approval, state) for approval, state in judged if wanted in {None, state}]
+    for approval in sorted(_list_all(vault.ports), key=lambda one: (-one.requested_at.timestamp(), one.id)):
+        # That row can only make it void.
+        may_be = {None, ApprovalState.VOID, approval.state(now, approval.target_seq)}
+        if wanted not in may_be or not is_shown(approval):
+            continue
+        state = _judge(vault.ports, approval, now)
+        if wanted in {None, state}:
+            yield approval, state
+
+
+def _list_all(ports: Ports) -> Iterator[Approval]:
+    rows = ports.rows.query(row_keys.APPROVALS, row_keys.APPROVALS_PARTITION, start="0", end="g")
+    return (Approval.from_values(row.values) for row in rows)
 
 
 def get_approval(vault: Vault, approval_id: str) -> tuple[Approval, ApprovalState]:
@@ -200,7 +235,7 @@ def decide(
     body = {
         "approval_id": approval.id,
         "decision": decision,
-        "reason": reason,
+        "reason": redact(reason),
         "expires_at": (now + USABLE_FOR).isoformat(),
     }
     draft = Draft(

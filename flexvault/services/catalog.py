@@ -126,6 +126,13 @@ def list_sealed_points(ports: Ports, instance: str) -> list[RecoveryPoint]:
     return sorted(list_all_points(ports, instance, state="sealed"), key=_newest_first)
 
 
+def list_own_points(ports: Ports, instance: Instance) -> Iterator[RecoveryPoint]:
+    """Answer the recovery points of any state, without those of an instance of this name that was deleted before."""
+    ended = instance.deleted_at
+    points = list_all_points(ports, instance.key)
+    return (point for point in points if ended is None or point.sealed_at > ended)
+
+
 def list_all_points(ports: Ports, instance: str, *, state: str = "") -> Iterator[RecoveryPoint]:
     """Answer every row of an instance's recovery points as it was sealed, whatever its state, or those of one state."""
     for row in ports.rows.query(row_keys.POINTS, instance, start="0", end="g"):

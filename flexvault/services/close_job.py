@@ -29,9 +29,11 @@ def close_job(run: StepRun) -> Result:
         "error": state.get("closing_error"),
         "warnings": warnings,
     }
+    if state.get("slot") and state.get("missed_because"):
+        body["missed"] = {"slot": state["slot"], "reason": state["missed_because"]}
     stream = blob_names.VAULT_STREAM if run.open.operation is Operation.RETENTION else run.open.instance
     by_retention = run.open.operation is Operation.RETENTION
-    draft = Draft(stream=stream, type="JobClosed", key=run.open.job_id, body=body)
+    draft = Draft(stream=stream, type="JobClosed", key=run.open.job_id, body=body, actor=run.open.actor)
     if run.open.operation is Operation.RESTORE:
         end_reading(run)
         draft = replace(draft, check=require_reading_ended)

@@ -10,13 +10,14 @@ from flexvault.domain.instance import Instance, ProtectionState
 from flexvault.domain.job import Operation
 from flexvault.ports import Ports
 from flexvault.services import catalog
+from flexvault.services.holds import list_holds
 from flexvault.services.journal import Draft, append
 from flexvault.services.retention_plan import list_manifests
 from flexvault.services.vault import Vault
 
 
 def end_deletions(vault: Vault) -> None:
-    """Append `InstanceDeleted` for every instance that is being deleted and of which nothing is left."""
+    """Append `InstanceDeleted` for every instance that is being deleted and has nothing left, nor a hold."""
     for instance in list(_list_deleting(vault.ports)):
         if _is_something_left(vault.ports, instance):
             continue
@@ -36,6 +37,8 @@ def _is_something_left(ports: Ports, instance: Instance) -> bool:
     if catalog.find_open_job(ports, row_keys.open_row(Operation.BACKUP, instance.key)) is not None:
         return True
     if any(point.state == "deleting" for point in catalog.list_all_points(ports, instance.key)):
+        return True
+    if list_holds(ports, instance.key):
         return True
     return next(list_manifests(ports, f"{instance.key}/"), None) is not None
 

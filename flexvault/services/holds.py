@@ -11,6 +11,7 @@ from flexvault.domain.events import Rows
 from flexvault.domain.hold import Hold
 from flexvault.domain.instance import Instance
 from flexvault.domain.keeping_events import hold_target, scope_target
+from flexvault.domain.redaction import redact
 from flexvault.domain.rows import Row
 from flexvault.ports import Ports
 from flexvault.services import catalog
@@ -21,6 +22,8 @@ from flexvault.services.vault import Vault
 HOLD_DELETE = "Microsoft.DataProtection/backupVaults/backupInstances/holds/delete"
 LONGEST_NAME = 100
 LONGEST_REASON = 1_000
+MOST_HOLDS = 50
+"""That stand on one point, or on an instance as a whole: their names lie in one row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +67,11 @@ def place_hold(vault: Vault, instance: Instance, order: HoldOrder, actor: Mappin
     Raises:
         InvalidInputError: The name or the reason is missing or too long.
         NotFoundError: There is no such point.
-        ConflictError: code RecoveryPointIsBeingDeleted, or HoldStandsElsewhere: a standing hold covers something else.
+        ConflictError: code RecoveryPointIsBeingDeleted; HoldStandsElsewhere: a standing hold covers something else;
+            or TooManyHolds.
     """
     _require_texts(order)
+    reason = redact(order.reason)
     point_id = order.recovery_point_id
     row = _find_row(vault.ports, instance.key, order.name)
     standing = _standing(row)
@@ -78,18 +83,21 @@ def place_hold(vault: Vault, instance: Instance, order: HoldOrder, actor: Mappin
             target=standing.name,
             hint="place another hold under another name, then release this one if it is not needed any more",
         )
-    if standing is not None and standing.reason == order.reason:
+    if standing is not None and standing.reason == reason:
         return standing
     body = {
         "hold": standing.name if standing else order.name,
         "instance": instance.key,
         "recovery_point_id": point_id,
-        "reason": order.reason,
+        "reason": reason,
+        "before": {"reason": standing.reason} if standing else None,
     }
     draft = _draft("HoldPlaced", instance.key, row, body, actor)
 
     def check(rows: Rows) -> None:
         draft.check(rows)
+        if standing is None:
+            _require_room(vault.ports, instance, order)
         if point_id:
             _require_sealed(instance, point_id, rows[scope_target(instance.key, point_id)])
 
@@ -113,14 +121,15 @@ def release_hold(vault: Vault, instance: Instance, name: str, actor: Mapping[str
         "hold": hold.name,
         "instance": instance.key,
         "recovery_point_id": hold.recovery_point_id,
+        "before": {"reason": hold.reason},
         "approval_id": approval.id,
     }
 
     draft = _draft("HoldReleased", instance.key, row, body, actor)
 
     def check(rows: Rows) -> None:
-        if not check_unused(rows, approval.id, draft.event_id, vault.ports.clock.storage_now()):
-            draft.check(rows)
+        check_unused(rows, approval.id, vault.ports.clock.storage_now())
+        draft.check(rows)
 
     append(vault.ports, replace(draft, check=check))
     return True
@@ -159,6 +168,18 @@ def _require_texts(order: HoldOrder) -> None:
             f"the reason of hold '{order.name}' has 1 to {LONGEST_REASON} characters, this one has {len(order.reason)}",
             target="reason",
             hint='send {"reason": "..."}',
+        )
+
+
+def _require_room(ports: Ports, instance: Instance, order: HoldOrder) -> None:
+    held = [hold for hold in list_holds(ports, instance.key) if hold.recovery_point_id == order.recovery_point_id]
+    if len(held) >= MOST_HOLDS:
+        raise ConflictError(
+            f"{len(held)} holds stand on {_describe(order.recovery_point_id)} of backup instance '{instance.name}', "
+            f"at most {MOST_HOLDS} may",
+            code="TooManyHolds",
+            target=order.name,
+            hint="one hold keeps as much as many: name further cases in a standing hold's reason, or release one",
         )
 
 

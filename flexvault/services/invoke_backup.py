@@ -19,6 +19,7 @@ from flexvault.domain.job import (
     may_start_next_attempt,
     predict_wait,
 )
+from flexvault.domain.missed_slots import WHILE_PAUSED
 from flexvault.domain.open_job import OpenJob
 from flexvault.ports import LtrOperation, Server, WriteGrant
 from flexvault.services import catalog
@@ -39,7 +40,8 @@ def prepare_landing(run: StepRun) -> Result:
     if instance is None or instance.state not in RUNS_BACKUPS or why_not:
         reason = why_not or "the backup instance is not protected any more"
         failure = Failure(code="BackupCancelled", message=reason, recommended_action="nothing was started")
-        return closes_as(JobStatus.CANCELLED, failure)
+        paused = None if instance is None or why_not else WHILE_PAUSED.get(instance.state)
+        return closes_as(JobStatus.CANCELLED, failure, **({"missed_because": paused.value} if paused else {}))
     server = get_server(run.ports.servers, instance.server_id)
     try:
         require_ready(server)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_values
+from flexvault.domain.approval_events import approval_target
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, RowChangedError, TransientError
 from flexvault.domain.events import EVENT_TYPES, EventType, Rows, Target, head_target, head_values
 from flexvault.domain.journal import Entry
@@ -64,6 +65,9 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
         first = rows[targets[0]]
         if first is not None and first.values.get(event.done_member) == event_id:
             return False
+        if (done := _find_by_use(ports, draft, rows)) is not None:
+            project(ports, done)
+            return False
         draft.check(rows)
         entry = Entry(
             stream=draft.stream,
@@ -114,6 +118,18 @@ def read_entry(ports: Ports, stream: str, seq: int) -> Entry:
     if (entry.stream, entry.seq) != (stream, seq):
         raise IntegrityError(f"journal entry {path} says that it is {entry.stream} {entry.seq}", target=path)
     return entry
+
+
+def _find_by_use(ports: Ports, draft: Draft, rows: Rows) -> Entry | None:
+    """Answer the event's entry if its approval says that it was used by it.
+
+    A later event may have taken the place in the target's row; the use of an approval is never written over.
+    """
+    approval_id = draft.body.get("approval_id")
+    row = rows.get(approval_target(approval_id)) if approval_id else None
+    if row is None or row.values.get("used_event_id") != draft.event_id:
+        return None
+    return read_entry(ports, str(row.values["used_by_stream"]), int(str(row.values["used_by_seq"])))
 
 
 def _require_projectable(event: EventType, entry: Entry, rows: Rows) -> None:

@@ -66,7 +66,7 @@ def put_policy(
         # After the head: an instance that came since then has an entry of its own, and this one is decided anew.
         draft.check(rows)
         if approval is not None:
-            check_unused(rows, approval.id, draft.event_id, vault.ports.clock.storage_now())
+            check_unused(rows, approval.id, vault.ports.clock.storage_now())
         elif weakenings and catalog.list_policy_users(vault.ports, name):
             text = f"the policy '{name}' came into use meanwhile, and the change weakens it"
             raise ConflictError(text, target=name, hint="send it again: a second person must approve it")
@@ -126,7 +126,8 @@ def delete_policy(vault: Vault, name: str, actor: Mapping[str, str]) -> bool:
     row = vault.ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
     if row is None or row.values.get("is_deleted"):
         return False
-    draft = _draft("PolicyDeleted", row, {"name": str(row.values["name"])}, actor)
+    old = StoredPolicy.from_values(row.values)
+    draft = _draft("PolicyDeleted", row, {"name": old.name, "before": old.properties}, actor)
 
     def check(rows: Rows) -> None:
         # After the head: an instance that came since then has an entry of its own, and this one is decided anew.

@@ -15,26 +15,28 @@ from flexvault.services.vault import Vault
 INSTANCE_WRITE = "Microsoft.DataProtection/backupVaults/backupInstances/write"
 
 
-def find_approval_id(
+def find_approval(
     vault: Vault,
     before: Instance | None,
     policy: StoredPolicy,
     properties: Mapping[str, Any],
     actor: Mapping[str, str],
-) -> str:
-    """Answer the approval by which an instance may be put under a policy; nothing when it needs none.
+) -> Mapping[str, Any]:
+    """Answer what the request keeps of the approval by which an instance may be put under a policy, if it needs one.
 
     Raises:
         ApprovalRequiredError: A second person must approve it first.
     """
     reasons = _find_weakenings(vault, before, policy)
     if before is None or not reasons:
-        return ""
+        return {}
+    present = catalog.find_policy(vault.ports, before.policy_name)
+    present_seq = 0 if present is None else present.journal_seq
     change = CriticalChange(
         operation=INSTANCE_WRITE,
         path=before.id.lower(),
-        # A policy that nobody uses may be changed freely: the approval is of the policy as the approver could see it.
-        body={"properties": properties, "policySeq": policy.journal_seq},
+        # Either policy may become another meanwhile: the approval is of both as the approver could see them.
+        body={"properties": properties, "policySeq": policy.journal_seq, "presentPolicySeq": present_seq},
         actor=actor,
         target=instance_target(before.key),
         target_seq=before.journal_seq,
@@ -42,10 +44,10 @@ def find_approval_id(
         before={"policyName": before.policy_name, "properties": before.properties},
         after={"policyName": policy.name, "properties": properties, "policy": policy.properties},
     )
-    return require_approval(vault, change).id
+    return {"approval_id": require_approval(vault, change).id, "present_policy_seq": present_seq}
 
 
-def require_still_allowed(vault: Vault, rows: Rows, request: Mapping[str, Any], event_id: str) -> None:
+def require_still_allowed(vault: Vault, rows: Rows, request: Mapping[str, Any]) -> None:
     """Refuse a change of policy that needs an approval, or another one, as of the head; part of its draft's check.
 
     Raises:
@@ -56,13 +58,12 @@ def require_still_allowed(vault: Vault, rows: Rows, request: Mapping[str, Any], 
     if policy_row is None:
         return
     policy = StoredPolicy.from_values(policy_row.values)
+    before = None if row is None else Instance.from_values(row.values)
     approval_id = str(request.get("approval_id", ""))
     if approval_id:
-        if check_unused(rows, approval_id, event_id, vault.ports.clock.storage_now()):
-            return
-        is_allowed = policy.journal_seq == request["policy_seq"]
+        check_unused(rows, approval_id, vault.ports.clock.storage_now())
+        is_allowed = policy.journal_seq == request["policy_seq"] and _follows(vault, before, request)
     else:
-        before = None if row is None else Instance.from_values(row.values)
         is_allowed = not _find_weakenings(vault, before, policy)
     if not is_allowed:
         raise ConflictError(
@@ -71,6 +72,12 @@ def require_still_allowed(vault: Vault, rows: Rows, request: Mapping[str, Any], 
             target=str(request["instance_id"]),
             hint="send the request again: it is looked at anew",
         )
+
+
+def _follows(vault: Vault, before: Instance | None, request: Mapping[str, Any]) -> bool:
+    """Say whether the policy that the instance follows is still the one that the approver saw it follow."""
+    present = None if before is None else catalog.find_policy(vault.ports, before.policy_name)
+    return (0 if present is None else present.journal_seq) == request.get("present_policy_seq", 0)
 
 
 def _find_weakenings(vault: Vault, before: Instance | None, policy: StoredPolicy) -> tuple[str, ...]:

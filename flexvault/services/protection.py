@@ -21,7 +21,7 @@ from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_once
 from flexvault.services.journal import Draft, append
 from flexvault.services.policy_checks import policy_warnings
-from flexvault.services.policy_moves import find_approval_id, require_still_allowed
+from flexvault.services.policy_moves import find_approval, require_still_allowed
 from flexvault.services.sizes import require_small
 from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
 from flexvault.services.steps import StepRun
@@ -124,11 +124,11 @@ def request_protection(
     if before is not None:
         require_configurable(before)
     validated = validate_for_backup(vault, request.server_id, request.policy_name, key)
-    approval_id = find_approval_id(vault, before, validated.policy, request.properties, actor)
+    approval = find_approval(vault, before, validated.policy, request.properties, actor)
     request_key = _key_anew(vault, request, request_key, before, now)
     job = _configure_job(request, validated, actor, names.request_job_id(request_key, now), now)
     keeps_policy = before is not None and before.policy_name.lower() == validated.policy.name.lower()
-    wanted = {**job.state["request"], **({"approval_id": approval_id} if approval_id else {})}
+    wanted = {**job.state["request"], **approval}
     job = replace(job, state={**job.state, "request": wanted, "changes_policy": not keeps_policy})
     try:
         claimed = claim_once(vault.ports, request_key, job, now)
@@ -256,6 +256,7 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
 
     def check(rows: Rows) -> None:
         _require_configurable_row(rows, opened.instance)
+        _require_unfinished(rows, opened)
         claim = rows[Target(table=row_keys.CONFIG, partition=row_keys.VAULT_PARTITION, key=_claim_key(request))]
         if claim is not None and claim.values["instance"] != opened.instance:
             raise _already_protected(vault, str(request["server_id"]), str(claim.values["instance"]))
@@ -265,15 +266,22 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
             raise InvalidInputError(
                 f"the policy '{name}' was deleted meanwhile", target=name, hint="choose another one"
             )
-        require_still_allowed(vault, rows, request, draft.event_id)
+        require_still_allowed(vault, rows, request)
 
-    body = {**request, "job_id": opened.job_id, "state": state.value}
+    before = None
+    if instance is not None:
+        before = {
+            "state": instance.state.value,
+            "policy_name": instance.policy_name,
+            "properties": instance.properties,
+        }
+    body = {**request, "job_id": opened.job_id, "state": state.value, "before": before}
     draft = Draft(
         stream=blob_names.VAULT_STREAM,
         type="ProtectionRequested",
         key=opened.job_id,
         body=body,
-        actor=opened.state.get("actor", {}),
+        actor=opened.actor,
         check=check,
     )
     append(vault.ports, draft)
@@ -284,6 +292,17 @@ def _require_configurable_row(rows: Rows, key: str) -> None:
     row = rows[instance_target(key)]
     if row is not None and not row.values.get("is_deleted"):
         require_configurable(Instance.from_values(row.values))
+
+
+def _require_unfinished(rows: Rows, opened: OpenJob) -> None:
+    """Refuse to begin what nobody would end: a job that failed or is closed configures nothing any more."""
+    row = rows[job_target(opened.job_id)]
+    if row is not None and (row.values.get("failed_event_id") or row.values.get("closed_event_id")):
+        raise ConflictError(
+            f"the configuration of backup instance '{opened.state['request']['instance_name']}' ended meanwhile",
+            target=str(opened.state["request"]["instance_id"]),
+            hint=f"see why in job {opened.job_id}, then send the request again",
+        )
 
 
 def _claim_key(request: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from flexvault.domain.errors import RowChangedError, TransientError
 from flexvault.domain.event_rows import instance_target, seq_of
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import Instance, ProtectionState
+from flexvault.domain.missed_slots import WHILE_PAUSED
 from flexvault.domain.protection_moves import Verb, find_move, require_deletable
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
@@ -17,19 +18,24 @@ from flexvault.services.vault import Vault
 
 MAX_TRIES = 10
 INSTANCE_DELETE = "Microsoft.DataProtection/backupVaults/backupInstances/delete"
+INSTANCE_RESUME = "Microsoft.DataProtection/backupVaults/backupInstances/resumeProtection/action"
+TOLD_DATES = 3
 _EVENTS = {
     ProtectionState.STOPPED: "ProtectionStopped",
     ProtectionState.SUSPENDED: "BackupsSuspended",
     ProtectionState.CONFIGURED: "ProtectionResumed",
 }
-_REASONS = {ProtectionState.SUSPENDED: "Suspended", ProtectionState.STOPPED: "Stopped"}
 
 
 def change_protection(vault: Vault, instance_id: str, verb: Verb, actor: Mapping[str, str]) -> Instance:
     """Stop, suspend or resume; what is so already is left alone. Answers the instance as it is then.
 
+    To resume a stopped protection whose recovery points have expired meanwhile needs a second person: "for ever" is
+    no promise if one person can end it.
+
     Raises:
         NotFoundError: There is no such instance.
+        ApprovalRequiredError: A second person must approve it first.
         ConflictError: It is being configured or deleted.
         InvalidInputError: The verb cannot be used in its state.
         TransientError: Others change it all the time.
@@ -44,7 +50,7 @@ def change_protection(vault: Vault, instance_id: str, verb: Verb, actor: Mapping
             "replaces_seq": instance.journal_seq,
             "before": {"state": instance.state.value},
             "after": {"state": after.value},
-            **(_pause_of(instance) if after is ProtectionState.CONFIGURED else {}),
+            **(_resumption(vault, instance, actor) if after is ProtectionState.CONFIGURED else {}),
         }
         if _append(vault, instance, _EVENTS[after], body, actor):
             return catalog.get_instance(vault.ports, instance_id)
@@ -54,7 +60,7 @@ def change_protection(vault: Vault, instance_id: str, verb: Verb, actor: Mapping
 def request_deletion(vault: Vault, instance_id: str, actor: Mapping[str, str]) -> tuple[Instance, bool] | None:
     """Begin to delete an instance with all of its recovery points, which needs a second person.
 
-    Answers the instance and whether this call began it; nothing when there is no such instance.
+    Answers the instance and whether this call began it; nothing when there is no such instance, or not any more.
 
     Raises:
         ApprovalRequiredError: A second person must approve it first.
@@ -78,7 +84,9 @@ def request_deletion(vault: Vault, instance_id: str, actor: Mapping[str, str]) -
             "approval_id": approval.id,
         }
         if _append(vault, instance, "DataDeletionRequested", body, actor):
-            return catalog.get_instance(vault.ports, instance_id), True
+            begun = catalog.find_instance(vault.ports, instance_id)
+            # A request that slept until its deletion had ended, and another instance stood there, has nothing to begin.
+            return (begun, True) if begun is not None and begun.state is ProtectionState.DELETING else None
     raise _contended(instance_id)
 
 
@@ -90,8 +98,8 @@ def _append(vault: Vault, instance: Instance, kind: str, body: Mapping[str, Any]
 
     def check(rows: Rows) -> None:
         approval_id = body.get("approval_id")
-        if approval_id and check_unused(rows, approval_id, draft.event_id, vault.ports.clock.storage_now()):
-            return
+        if approval_id:
+            check_unused(rows, approval_id, vault.ports.clock.storage_now())
         if seq_of(rows[instance_target(instance.key)]) != instance.journal_seq:
             raise RowChangedError(f"the backup instance '{instance.name}' was changed meanwhile")
 
@@ -110,10 +118,44 @@ def _append(vault: Vault, instance: Instance, kind: str, body: Mapping[str, Any]
     return True
 
 
+def _resumption(vault: Vault, instance: Instance, actor: Mapping[str, str]) -> dict[str, str]:
+    approval_id = _find_resumption_id(vault, instance, actor)
+    return {**_pause_of(instance), **({"approval_id": approval_id} if approval_id else {})}
+
+
+def _find_resumption_id(vault: Vault, instance: Instance, actor: Mapping[str, str]) -> str:
+    """Answer the approval by which an instance may be resumed; nothing when it needs none."""
+    if instance.state is not ProtectionState.STOPPED:
+        return ""
+    now = vault.ports.clock.storage_now()
+    points = catalog.list_points(vault.ports, instance.key)
+    expired = sorted(point.expiry_time for point in points if point.expiry_time <= now)
+    if not expired:
+        return ""
+    dates = ", ".join(f"{moment:%Y-%m-%d}" for moment in expired[:TOLD_DATES])
+    more = " and later" if len(expired) > TOLD_DATES else ""
+    text = (
+        f"its recovery points are retained for ever now; {len(expired)} of {len(points)} would expire at once, "
+        f"as their dates have passed: {dates}{more}"
+    )
+    change = CriticalChange(
+        operation=INSTANCE_RESUME,
+        path=f"{instance.id}/resumeProtection".lower(),
+        body=None,
+        actor=actor,
+        target=instance_target(instance.key),
+        target_seq=instance.journal_seq,
+        reasons=(text,),
+        before={"state": instance.state.value, "recoveryPoints": len(points)},
+        after={"state": ProtectionState.CONFIGURED.value, "expiredRecoveryPoints": len(expired)},
+    )
+    return require_approval(vault, change).id
+
+
 def _pause_of(instance: Instance) -> dict[str, str]:
     """Say from when and why the schedule slept; a row that does not know since when slept since its last change."""
     since = instance.paused_from or instance.changed_at
-    return {"paused_from": since.isoformat(), "reason": _REASONS[instance.state]}
+    return {"paused_from": since.isoformat(), "reason": WHILE_PAUSED[instance.state].value}
 
 
 def _deletion_of(vault: Vault, instance: Instance, actor: Mapping[str, str]) -> CriticalChange:
@@ -121,11 +163,14 @@ def _deletion_of(vault: Vault, instance: Instance, actor: Mapping[str, str]) -> 
     if points:
         newest, oldest = points[0].recovery_point_time, points[-1].recovery_point_time
         text = (
-            f"it deletes {len(points)} recovery point(s) for good, "
-            f"the oldest of {oldest:%Y-%m-%d}, the newest of {newest:%Y-%m-%d}"
+            "it deletes for good all recovery points that exist when it is carried out: "
+            f"now {len(points)}, from {oldest:%Y-%m-%d} to {newest:%Y-%m-%d}; and what is backed up until then"
         )
     else:
-        text = "it ends the protection of its server; there are no recovery points yet"
+        text = (
+            "it ends the protection of its server and deletes for good all recovery points that exist when it is "
+            "carried out: now 0; and what is backed up until then"
+        )
     return CriticalChange(
         operation=INSTANCE_DELETE,
         path=instance.id.lower(),

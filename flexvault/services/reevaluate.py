@@ -156,7 +156,7 @@ class _Order:
 
 def _preview(ports: Ports, instance: Instance, properties: Any, row: Row | None) -> ReevaluationPreview:
     policy = parse_policy(properties)
-    points = list(catalog.list_all_points(ports, instance.key))
+    points = list(catalog.list_own_points(ports, instance))
     regrades = read_regrades(ports, instance.key, reevaluated_seq(row))
     after = regrade(points, policy)
     changes = tuple(
@@ -240,6 +240,7 @@ def _draft(vault: Vault, order: _Order, approval: Approval) -> Draft:
         "approval_id": approval.id,
         "preview_hash": preview.preview_hash,
         "counts": preview.counts.to_json(),
+        "before": {"reevaluated_seq": reevaluated_seq(order.row), "points": len(earlier)},
         "points": {
             change.point.point_id: change.after.to_json()
             for change in preview.points
@@ -251,8 +252,7 @@ def _draft(vault: Vault, order: _Order, approval: Approval) -> Draft:
     draft = Draft(stream=instance.key, type=REEVALUATED, key=approval.id, body=body, actor=order.actor)
 
     def check(rows: Rows) -> None:
-        if check_unused(rows, approval.id, draft.event_id, vault.ports.clock.storage_now()):
-            return
+        check_unused(rows, approval.id, vault.ports.clock.storage_now())
         # After the head: a point that was sealed or deleted since then has an entry of its own.
         present = catalog.get_policy(vault.ports, policy.name)
         now = rows[retention_target(instance.key)]

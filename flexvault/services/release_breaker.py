@@ -6,6 +6,7 @@ from dataclasses import replace
 from flexvault.domain import blob_names
 from flexvault.domain.errors import ConflictError
 from flexvault.domain.events import Rows, breaker_target
+from flexvault.domain.redaction import redact
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
 from flexvault.services.breaker import BreakerState, find_newest_plan, read_breaker
 from flexvault.services.journal import Draft, append
@@ -32,7 +33,7 @@ def release_breaker(vault: Vault, actor: Mapping[str, str], reason: str) -> Brea
     state = read_breaker(vault.ports)
     if not state.is_tripped:
         return state
-    body = {"plan": state.plan, "plan_hash": state.plan_hash, "reason": reason}
+    body = {"plan": state.plan, "plan_hash": state.plan_hash, "reason": redact(reason)}
     change = CriticalChange(
         operation=BREAKER_RELEASE,
         path=RELEASE_PATH,
@@ -59,7 +60,7 @@ def release_breaker(vault: Vault, actor: Mapping[str, str], reason: str) -> Brea
         if row is None or row.values["journal_seq"] != state.journal_seq:
             text = "the breaker was tripped by another plan meanwhile"
             raise ConflictError(text, target=RELEASE_PATH, hint="look at it again: GET /api/vault/breaker")
-        check_unused(rows, approval.id, draft.event_id, vault.ports.clock.storage_now())
+        check_unused(rows, approval.id, vault.ports.clock.storage_now())
 
     append(vault.ports, replace(draft, check=check))
     return read_breaker(vault.ports)

@@ -1,7 +1,7 @@
 """What a person asks for: a backup now, a restore. The job row is the answer; the job goes on by itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flexvault.domain import names
@@ -22,6 +22,10 @@ from flexvault.services.vault import Vault
 OVERLAP = "UserErrorMaxConcurrentOperationLimitReached"
 
 
+NOBODY: Mapping[str, str] = {}
+"""Who asks when it is not known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """The job of a request; `open_key` is empty when an earlier, identical request made it."""
@@ -37,7 +41,15 @@ class Claimed:
         return cls(job_id=claimed.job_id, open_key=claimed.key)
 
 
-def back_up_now(vault: Vault, instance_id: str, rule_name: str, tag: str, request_key: str) -> Claimed:
+def back_up_now(
+    vault: Vault,
+    instance_id: str,
+    rule_name: str,
+    tag: str,
+    request_key: str,
+    *,
+    actor: Mapping[str, str] = NOBODY,
+) -> Claimed:
     """Claim an on-demand backup: it is no slot.
 
     Args:
@@ -46,6 +58,7 @@ def back_up_now(vault: Vault, instance_id: str, rule_name: str, tag: str, reques
         rule_name: Name of the backup rule or of a retention rule: clients send either.
         tag: `retentionTagOverride`, or empty for the rule's own.
         request_key: Names the request.
+        actor: Who asks.
 
     Raises:
         NotFoundError: There is no such instance.
@@ -59,6 +72,7 @@ def back_up_now(vault: Vault, instance_id: str, rule_name: str, tag: str, reques
     stored = catalog.get_policy(vault.ports, instance.policy_name)
     chosen = _choose_tag(stored, rule_name, tag)
     job = backup_job(instance, stored, chosen, job_id=names.request_job_id(request_key, now), not_before=now)
+    job = replace(job, state={**job.state, "actor": dict(actor)})
     try:
         return Claimed.of(claim_once(vault.ports, request_key, job, now))
     except AlreadyExistsError:
@@ -118,7 +132,7 @@ def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Instance, Recov
     return instance, point, found
 
 
-def restore_point(vault: Vault, order: RestoreOrder, request_key: str) -> Claimed:
+def restore_point(vault: Vault, order: RestoreOrder, request_key: str, *, actor: Mapping[str, str] = NOBODY) -> Claimed:
     """Claim a restore.
 
     Raises:
@@ -143,7 +157,7 @@ def restore_point(vault: Vault, order: RestoreOrder, request_key: str) -> Claime
         not_before=now,
         is_user_triggered=True,
         facts=instance_facts(instance, catalog.find_policy(vault.ports, instance.policy_name)),
-        state={"point_id": point.point_id, "target": target},
+        state={"point_id": point.point_id, "target": target, "actor": dict(actor)},
         target=target,
         recovery={"point_id": point.point_id, "recovery_point_time": point.recovery_point_time.isoformat()},
     )

@@ -92,7 +92,12 @@ def end_reading(run: StepRun) -> None:
     """
     body = {"job_id": run.open.job_id, "point_id": run.open.state["point_id"]}
     draft = Draft(
-        stream=run.open.instance, type="RestoreEnded", key=run.open.job_id, body=body, check=_require_announced
+        stream=run.open.instance,
+        type="RestoreEnded",
+        key=run.open.job_id,
+        body=body,
+        actor=run.open.actor,
+        check=_require_announced,
     )
     with suppress(NotAnnouncedError):
         append(run.ports, draft)
@@ -153,7 +158,14 @@ def _append_started(run: StepRun, point: RecoveryPoint) -> None:
             )
 
     body = {"job_id": run.open.job_id, "point_id": point.point_id}
-    draft = Draft(stream=run.open.instance, type="RestoreStarted", key=run.open.job_id, body=body, check=check)
+    draft = Draft(
+        stream=run.open.instance,
+        type="RestoreStarted",
+        key=run.open.job_id,
+        body=body,
+        actor=run.open.actor,
+        check=check,
+    )
     append(run.ports, draft)
 
 

@@ -40,8 +40,15 @@ def read_schedule(vault: Vault, instance: Instance) -> ScheduleView:
         next_slot=None if row is None else _find_next(ports, instance, ports.clock.storage_now()),
         last_slot=_find_claimed(ports, instance, values.get("last_slot")),
         slots_from=values.get("slots_from"),
-        missed=tuple(reversed(catalog.list_missed(ports, instance.key)))[:SHOWN_RECORDS],
+        missed=tuple(reversed(_list_own_missed(ports, instance)))[:SHOWN_RECORDS],
     )
+
+
+def _list_own_missed(ports: Ports, instance: Instance) -> list[Mapping[str, Any]]:
+    """Answer the records, oldest first, without those of an instance of this name that was deleted before."""
+    ended = instance.deleted_at
+    records = catalog.list_missed(ports, instance.key)
+    return [record for record in records if ended is None or datetime.fromisoformat(str(record["last"])) > ended]
 
 
 def _find_next(ports: Ports, instance: Instance, now: datetime) -> datetime | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from flexvault.services.holds import MOST_HOLDS
 from tests.api.doors import INSTANCE, POLICY_ID, Door, Sent, policy_body
 
 HOLDS = "/vault/backupInstances/pg-orders/holds"
@@ -50,6 +51,15 @@ def test_a_hold_is_placed_shown_listed_and_released_with_approval(door: Door) ->
     assert [own(door, "DELETE", HOLD).status for _ in range(2)] == [200, 204]
     assert own(door, "GET", HOLD).status == 404
     assert own(door, "GET", HOLDS).json == {"value": []}
+
+
+def test_as_many_holds_as_may_stand_are_all_shown_and_one_more_is_409(door: Door) -> None:
+    names = [f"case-{number:02d}" for number in range(MOST_HOLDS)]
+    assert {own(door, "PUT", f"{HOLDS}/{name}", REASON).status for name in names} == {200}
+    refused = own(door, "PUT", f"{HOLDS}/one-more", REASON)
+    assert (refused.status, refused.error["code"]) == (409, "TooManyHolds")
+    assert [hold["name"] for hold in own(door, "GET", HOLDS).json["value"]] == names
+    assert meta_data(door)["holds"] == names
 
 
 def test_an_identical_hold_changes_nothing_and_another_reason_does(door: Door) -> None:

@@ -217,6 +217,7 @@ def test_a_name_that_arm_does_not_allow_is_refused(door: Door, name: str) -> Non
     escaped = name.replace("?", "%3F").replace("#", "%23")
     refused = door.send("PUT", f"{VAULT_ID}/backupInstances/{escaped}", instance_body())
     assert (refused.status, refused.error["code"]) == (400, "InvalidResourceName")
+    assert "letters, digits and dashes" in refused.error["additionalInfo"][0]["info"]["recommendedAction"][0]
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,7 @@ def test_a_member_twice_in_different_case_is_refused(door: Door) -> None:
     body["properties"]["POLICYRULES"] = []
     refused = door.send("PUT", POLICY_ID, body)
     assert (refused.status, refused.error["target"]) == (400, "properties.policyRules")
+    assert "send it once" in refused.error["additionalInfo"][0]["info"]["recommendedAction"][0]
 
 
 def test_a_policy_of_another_vault_is_no_policy(door: Door) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from flexvault.domain.errors import (
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.rows import Merge
 from flexvault.services import catalog
-from flexvault.services.approvals import decide, get_approval, list_approvals
+from flexvault.services.approvals import MOST_UNDECIDED, decide, each_approval, get_approval, list_approvals
 from flexvault.services.policies import delete_policy, put_policy
 from flexvault.services.vault import Vault
 from tests.builders import ACTOR, World, policy_properties, protect
@@ -235,6 +236,50 @@ def test_approvals_are_listed_newest_first_and_by_state():
     assert ids(list_approvals(world.vault)) == [second, first]
     assert ids(list_approvals(world.vault, ApprovalState.PENDING)) == [second]
     assert ids(list_approvals(world.vault, ApprovalState.APPROVED)) == [first]
+
+
+def test_of_an_author_only_so_many_approvals_may_wait_at_once():
+    world = protected()
+    for number in range(MOST_UNDECIDED):
+        ask(world, policy_properties(keep_for=f"P{7 + number % 20}D", interval=slots_at(number)))
+    with pytest.raises(ConflictError, match="100 approvals") as refused:
+        change(world.vault)
+    assert (refused.value.code, bool(refused.value.hint)) == ("TooManyApprovals", True)
+    assert len(list_approvals(world.vault)) == MOST_UNDECIDED
+    ask(world, policy_properties(keep_for="P7D", interval=slots_at(0)))  # it waits already
+    ask(world, actor=OTHER)
+    decide(world.vault, list_approvals(world.vault)[-1][0].id, APPROVER, approve=False)
+    ask(world)
+    with pytest.raises(ConflictError, match="100 approvals"):
+        ask(world, policy_properties(keep_for="P8D", interval=slots_at(200)))
+    world.clock.advance(WAITS_FOR)
+    ask(world, policy_properties(keep_for="P8D", interval=slots_at(200)))
+
+
+def slots_at(number: int) -> str:
+    return f"R/2026-01-05T{3 + number // 60:02d}:{number % 60:02d}:00+00:00/P1D"
+
+
+def test_of_a_page_of_approvals_only_what_it_shows_is_looked_up():
+    world = protected()
+    for days in range(7, 17):
+        ask(world, policy_properties(keep_for=f"P{days}D"))
+    interruption = Interruption()
+    found = each_approval(interrupted(world.vault, interruption))
+    assert len(list(islice(found, 3))) == 3
+    assert interruption.calls == ["rows.query", *3 * ["rows.find"]]
+    interruption = Interruption()
+    assert list(each_approval(interrupted(world.vault, interruption), ApprovalState.APPROVED)) == []
+    assert interruption.calls == ["rows.query"]
+
+
+def test_a_secret_in_the_reason_of_a_decision_is_journalled_nowhere():
+    world = protected()
+    decide(world.vault, ask(world), APPROVER, approve=False, reason=f"see {SECRET}")
+    assert of_type(world, "ApprovalDecided")[0].body["reason"] == "see https://a.blob.core.windows.net/c?[redacted]"
+
+
+SECRET = "https://a.blob.core.windows.net/c?sv=1&sig=c2VjcmV0"
 
 
 # Races and crashes ---------------------------------------------------------------------------------------------------

@@ -250,6 +250,15 @@ def test_the_approver_reads_which_plan_and_why():
     assert (approval.before["plan"], approval.after) == (plan, {"released": plan})
 
 
+def test_a_secret_in_the_reason_of_a_release_is_journalled_nowhere():
+    world = tripped()
+    secret = "see https://a.blob.core.windows.net/c?sv=1&sig=c2VjcmV0"
+    approve(world, ask(world, reason=secret))
+    release(world.vault, reason=secret)
+    released = [entry for entry in entries(world, "vault") if entry.type == "BreakerReleased"]
+    assert [entry.body["reason"] for entry in released] == ["see https://a.blob.core.windows.net/c?[redacted]"]
+
+
 def test_another_reason_or_another_author_needs_another_approval():
     world = tripped()
     asked = {ask(world), ask(world, reason="as agreed"), ask(world, OTHER)}

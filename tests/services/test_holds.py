@@ -1,5 +1,6 @@
 """Legal holds: nothing deletes what one covers, whoever is faster and whatever is lost."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -14,10 +15,11 @@ from flexvault.domain.errors import (
     PermanentError,
 )
 from flexvault.domain.hold import Hold
+from flexvault.domain.keeping_events import scope_target
 from flexvault.domain.rows import Delete
 from flexvault.services import catalog
 from flexvault.services.effects import run
-from flexvault.services.holds import HoldOrder, get_hold, list_holds, place_hold, release_hold
+from flexvault.services.holds import MOST_HOLDS, HoldOrder, get_hold, list_holds, place_hold, release_hold
 from flexvault.services.retention_plan import store_plan
 from flexvault.services.vault import Vault
 from tests.builders import ACTOR, World, request_of, run_jobs
@@ -133,6 +135,68 @@ def test_another_reason_keeps_who_placed_the_hold():
     assert (changed.placed_by, changed.placed_at, changed.reason) == (ACTOR, first.placed_at, "another lawsuit")
     assert changed.changed_by == OTHER
     assert get_hold(world.vault.ports, world.instance(), "Case-7") == changed
+
+
+def test_the_journal_says_what_a_hold_said_before():
+    world = with_points(1)
+    place(world, reason="a lawsuit")
+    place(world, reason="an appeal")
+    release(world)
+    told = [
+        (entry.type, entry.body["before"])
+        for entry in entries(world, world.instance().key)
+        if entry.type in {"HoldPlaced", "HoldReleased"}
+    ]
+    assert told == [
+        ("HoldPlaced", None),
+        ("HoldPlaced", {"reason": "a lawsuit"}),
+        ("HoldReleased", {"reason": "an appeal"}),
+    ]
+
+
+def test_a_secret_in_the_reason_of_a_hold_is_kept_nowhere():
+    world = with_points(1)
+    secret = "see https://a.blob.core.windows.net/c?sv=1&sig=c2VjcmV0"
+    assert place(world, reason=secret).reason == "see https://a.blob.core.windows.net/c?[redacted]"
+    place(world, reason=secret)  # an identical one
+    assert of_type(world, "HoldPlaced") == ["HoldPlaced"]
+    assert "c2VjcmV0" not in str([entry.body for entry in entries(world, world.instance().key)])
+
+
+@pytest.mark.parametrize("is_on_point", SCOPES)
+def test_so_many_holds_stand_on_one_thing_and_no_more_whatever_the_script_of_their_names(is_on_point: bool):
+    world = with_points(1)
+    point_id = oldest(world) if is_on_point else WHOLE
+    for number in range(MOST_HOLDS):
+        place(world, point_id, name=f"{number:02d}{'😀' * 98}")
+    with pytest.raises(ConflictError, match="50 holds stand") as refused:
+        place(world, point_id)
+    assert (refused.value.code, bool(refused.value.hint)) == ("TooManyHolds", True)
+    assert len(names_of(world)) == MOST_HOLDS
+    place(world, WHOLE if is_on_point else oldest(world))
+    first = names_of(world)[0]
+    place(world, point_id, name=first, reason="another reason")
+    release(world, first)
+    place(world, point_id, name="one more")
+
+
+def test_a_hold_that_is_placed_again_in_another_case_leaves_no_mark_behind():
+    world = with_points(1)
+    place(world, name="Case-7")
+    release(world, "Case-7")
+    place(world, name="case-7")
+    lose(world, oldest(world))
+    clean_up(world)  # makes the lost row again, from every entry of the instance
+    assert mark_of(world) == ["case-7"]
+    release(world, "CASE-7")
+    assert mark_of(world) == []
+
+
+def mark_of(world: World) -> list[str]:
+    target = scope_target(world.instance().key, WHOLE)
+    row = world.vault.ports.rows.find(target.table, target.partition, target.key)
+    assert row is not None
+    return json.loads(str(row.values["holds"]))
 
 
 def test_a_standing_hold_does_not_move():

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flexvault.domain import blob_names, names
-from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, TransientError
+from flexvault.domain import blob_names, names, row_values
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, PermanentError, TransientError
 from flexvault.domain.events import Rows, head_target
 from flexvault.domain.journal import Entry
 from flexvault.ports import Ports
@@ -248,3 +248,9 @@ def test_an_entry_keeps_who_asked():
     append(vault.vault.ports, replace(sealed(), actor={"oid": "o"}))
     entry: Entry = entries(vault, STREAM)[0]
     assert entry.actor == {"oid": "o"}
+
+
+def test_what_does_not_fit_into_a_row_is_refused_with_what_to_do():
+    with pytest.raises(PermanentError, match="40000 characters") as refused:
+        row_values.check_row("points", "key", {"holds": "x" * 40_000})
+    assert (refused.value.code, "send less" in refused.value.hint) == ("RowNotStorable", True)

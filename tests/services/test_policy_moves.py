@@ -7,9 +7,9 @@ from flexvault.domain.errors import ApprovalRequiredError, ConflictError, Transi
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus
 from flexvault.services.approvals import list_approvals
-from flexvault.services.policies import put_policy
+from flexvault.services.policies import delete_policy, put_policy
 from tests.builders import ACTOR, World, policy_properties, run_jobs
-from tests.services.approving import LONG, SHORT, approve, move, require_used_once, state
+from tests.services.approving import LONG, SHORT, approve, move, of_type, require_used_once, state
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import require_rest
 from tests.services.running import newest_job, protected, quietly, step
@@ -40,6 +40,19 @@ def test_a_protected_instance_is_put_under_a_weaker_policy_only_with_an_approval
     require_rest(world)
 
 
+def test_the_journal_says_under_which_policy_the_instance_was_before_and_what_a_deleted_policy_said():
+    world = protected()
+    put_policy(world.vault, "long", LONG, ACTOR)
+    move(world.vault, "long")
+    run_jobs(world)
+    delete_policy(world.vault, "daily", ACTOR)
+    first, second = of_type(world, "ProtectionRequested")
+    assert first.body["before"] is None
+    assert (second.body["before"]["policy_name"], second.body["policy_name"]) == ("daily", "long")
+    assert second.body["before"]["properties"] == {"friendlyName": "pg-orders"}
+    assert of_type(world, "PolicyDeleted")[0].body["before"] == policy_properties()
+
+
 def test_an_instance_is_put_under_a_stronger_policy_by_one_person():
     world = protected()
     put_policy(world.vault, "long", LONG, ACTOR)
@@ -59,6 +72,25 @@ def test_an_approval_is_of_the_policy_as_the_approver_saw_it():
     approve(world, approval_id)
     put_policy(world.vault, "short", policy_properties(keep_for="P8D"), ACTOR)  # nobody follows it yet
     assert ask_to_move(world) != approval_id
+
+
+def test_an_approval_is_of_the_policy_that_the_instance_leaves_as_the_approver_saw_it():
+    world = with_short()
+    approval_id = ask_to_move(world)
+    approve(world, approval_id)
+    put_policy(world.vault, "daily", policy_properties(keep_for="P10Y"), ACTOR)
+    assert ask_to_move(world) != approval_id
+    assert world.instance().policy_name == "daily"
+
+
+def test_an_approved_move_from_a_policy_that_is_strengthened_at_that_moment_is_refused():
+    world = with_short()
+    approve(world, ask_to_move(world))
+    world.memory.faults.run_next("vault_writer.create", quietly(lambda: put_policy(world.vault, "daily", LONG, ACTOR)))
+    with pytest.raises(ConflictError, match="was changed while it was put under"):
+        move(world.vault, "short")
+    run_jobs(world)
+    assert (newest_job(world).status, world.instance().policy_name) == (JobStatus.FAILED, "daily")
 
 
 def test_an_approved_move_to_a_policy_that_is_changed_at_that_moment_is_refused():

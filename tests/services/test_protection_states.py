@@ -192,6 +192,13 @@ def test_a_backup_that_was_claimed_and_not_started_is_cancelled(state: Protectio
     run_jobs(world)
     assert newest_job(world).status is JobStatus.CANCELLED
     assert list(world.memory.ltr.accepted) == []
+    missed = [] if state is S.DELETING else [(FIRST_SLOT.isoformat(), 1, REASONS[state])]
+    records = catalog.list_missed(world.vault.ports, world.instance().key)
+    assert [(record["first"], record["count"], record["reason"]) for record in records] == missed
+    require_whole_journal(world)
+
+
+REASONS = {S.SUSPENDED: "Suspended", S.STOPPED: "Stopped"}
 
 
 @pytest.mark.parametrize("verb", [STOP, SUSPEND])
@@ -263,17 +270,30 @@ def test_the_schedule_shows_what_comes_what_was_and_what_was_missed():
 # Recovery points -----------------------------------------------------------------------------------------------------
 
 
-def test_a_stopped_instance_retains_what_has_expired_and_resumes_to_let_it_go():
+def test_a_stopped_instance_retains_what_has_expired_and_resumes_with_an_approval_to_let_it_go():
     world = protected()
     add_points(world, 3)
     change(world, STOP)
     live(world, 40)
     key = world.instance().key
     assert points_left(world, key) == [7, 6, 5]
+    with pytest.raises(ApprovalRequiredError, match=r"3 of 3 would expire at once.*2026-02-05") as refused:
+        change(world, RESUME_PROTECTION)
+    assert world.instance().state is S.STOPPED
+    approve(world, refused.value.target)
     change(world, RESUME_PROTECTION)
+    require_used_once(world, refused.value.target)
     clean_up(world)
     clean_up(world)
     assert points_left(world, key) == [7]
+
+
+def test_one_person_resumes_a_stopped_instance_of_which_nothing_has_expired():
+    world = protected()
+    add_points(world, 3)
+    change(world, STOP)
+    live(world, 20)
+    assert change(world, RESUME_PROTECTION) is S.CONFIGURED
 
 
 def test_a_suspended_instance_keeps_only_its_newest_point_in_the_end():
@@ -338,7 +358,7 @@ def test_the_approver_sees_how_much_would_be_deleted():
     add_points(world, 3)
     with pytest.raises(ApprovalRequiredError) as refused:
         request_deletion(world.vault, INSTANCE_ID, ACTOR)
-    for fact in ("3 recovery point(s)", "2026-01-05", "2026-01-07"):
+    for fact in ("all recovery points that exist when it is carried out", "now 3", "2026-01-05", "2026-01-07"):
         assert fact in refused.value.message
 
 
@@ -384,6 +404,20 @@ def test_a_held_point_keeps_the_deletion_from_ending_until_it_is_released():
         release_hold(world.vault, world.instance(), "audit", ACTOR)
     approve(world, refused.value.target)
     assert release_hold(world.vault, world.instance(), "audit", ACTOR)
+    clean_up(world)
+    assert catalog.find_instance(world.vault.ports, INSTANCE_ID) is None
+
+
+def test_a_hold_on_an_instance_without_points_keeps_its_deletion_from_ending():
+    world = protected()
+    place_hold(world.vault, world.instance(), HoldOrder(name="audit", reason="as the auditor asked"), ACTOR)
+    begin_deletion(world)
+    clean_up(world)
+    assert world.instance().state is S.DELETING
+    with pytest.raises(ApprovalRequiredError) as refused:
+        release_hold(world.vault, world.instance(), "audit", ACTOR)
+    approve(world, refused.value.target)
+    release_hold(world.vault, world.instance(), "audit", ACTOR)
     clean_up(world)
     assert catalog.find_instance(world.vault.ports, INSTANCE_ID) is None
 
@@ -487,6 +521,23 @@ def test_a_server_can_be_protected_anew_after_the_deletion(name: str, request_ke
     clean_up(world)
     assert points_left(world, anew.key) == [8]
     require_rest(world)
+
+
+def test_the_schedule_of_an_instance_that_was_made_again_shows_nothing_of_the_deleted_one():
+    world = protected()
+    change(world, SUSPEND)
+    world.clock.advance(DAY)
+    change(world, RESUME)
+    assert len(read_schedule(world.vault, world.instance()).missed) == 1
+    begin_deletion(world)
+    clean_up(world)
+    world.clock.advance(DAY)
+    protect(world, request_key="anew")
+    assert read_schedule(world.vault, world.instance()).missed == ()
+    change(world, SUSPEND)
+    world.clock.advance(DAY)
+    change(world, RESUME)
+    assert len(read_schedule(world.vault, world.instance()).missed) == 1
 
 
 def test_a_policy_is_free_only_when_its_instances_are_gone():

@@ -115,6 +115,16 @@ def test_the_entry_names_policy_approval_preview_and_every_point():
     assert len(entry.body["points"]) == 3
 
 
+def test_the_entry_names_the_re_evaluation_that_it_replaces():
+    world = with_policy(SHORT)
+    carry_out(world)
+    put(world, LONG)
+    carry_out(world)
+    first, second = of_type(world, "RetentionReevaluated")
+    assert first.body["before"] == {"reevaluated_seq": 0, "points": 0}
+    assert second.body["before"] == {"reevaluated_seq": first.seq, "points": 3}
+
+
 def test_the_second_person_reads_how_many_points_expire_earlier_or_later_and_the_first_of_them():
     world = with_policy(SHORT, days=5)
     message = ask(world, preview_hash(world)).message

@@ -23,9 +23,10 @@ from flexvault.domain.open_job import OpenJob
 from flexvault.services import catalog, copying
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.effects import run
-from flexvault.services.requests import RestoreOrder, restore_point, validate_restore
+from flexvault.services.requests import RestoreOrder, back_up_now, restore_point, validate_restore
 from flexvault.services.scheduling import tick
 from tests.builders import (
+    ACTOR,
     INSTANCE_ID,
     SERVER_ID,
     World,
@@ -36,6 +37,7 @@ from tests.builders import (
     run_one,
     tiny_archive,
 )
+from tests.services.approving import OTHER
 from tests.services.interrupting import Interruption, Zombie, interrupted
 from tests.services.invariants import entries, require_rest
 from tests.services.running import claimed, newest_job, only_open, protected, run_until, step
@@ -99,6 +101,18 @@ def test_every_file_is_restored_under_its_prefix_and_the_kit_comes_last():
     assert len(written) > len(FILES)
     assert newest_job(world).status is JobStatus.COMPLETED
     assert readers(world) == [0]
+
+
+def test_the_journal_says_who_restored_and_who_backed_up_on_demand():
+    world = sealed()
+    restore_point(world.vault, order(world), "restore-1", actor=ACTOR)
+    run_jobs(world)
+    back_up_now(world.vault, INSTANCE_ID, "BackupDaily", "", "now-1", actor=OTHER)
+    run_jobs(world)
+    told = [(entry.type, dict(entry.actor)) for entry in entries(world, world.instance().key)]
+    for kind in ("RestoreStarted", "RestoreEnded", "JobClosed"):
+        assert (kind, ACTOR) in told
+    assert told[-1] == ("JobClosed", OTHER)
 
 
 def test_a_target_that_holds_files_of_the_prefix_is_refused_before_anything_is_written():

@@ -11,11 +11,13 @@ from flexvault.domain.job import JobStatus
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.policies import put_policy
+from flexvault.services.reevaluate import preview_reevaluation
 from flexvault.services.requests import back_up_now
 from flexvault.services.scheduling import tick
 from tests.builders import ACTOR, INSTANCE_ID, SERVER_ID, World, add_tag, let_pass, policy_properties, protect, run_jobs
 from tests.builders import world as empty_world
 from tests.services.approving import move
+from tests.services.changing import begin_deletion, clean_up
 from tests.services.invariants import require_rest
 from tests.services.running import newest_job
 
@@ -213,3 +215,14 @@ def test_the_policy_of_the_claim_decides_though_it_was_changed_since():
     run_jobs(world)
     (point,) = points(world)
     assert (point.tag, point.expiry_time) == ("Monthly", point.recovery_point_time.replace(year=2027))
+
+
+def test_of_an_instance_that_was_made_again_the_first_backup_is_the_first_of_its_month_again():
+    world = monthly_world()
+    back_up(world, "01-05T02:00", "01-06T02:00")
+    begin_deletion(world)
+    clean_up(world)
+    protect(world, request_key="again")
+    back_up(world, "01-07T02:00", "01-08T02:00")
+    assert tags(world) == ["Monthly", "Default", "Monthly", "Default"]
+    assert preview_reevaluation(world.vault, world.instance()).counts.changed == 0

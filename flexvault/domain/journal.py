@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from flexvault.domain import names
+from flexvault.domain.errors import IntegrityError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +50,26 @@ class Entry:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Entry":
-        """Read a stored entry."""
-        entry = json.loads(data)
-        return cls(
-            stream=entry["stream"],
-            seq=entry["seq"],
-            previous_hash=entry["previousHash"],
-            event_id=entry["eventId"],
-            type=entry["type"],
-            at=datetime.fromisoformat(entry["at"]),
-            actor=entry.get("actor", {}),
-            body=entry["body"],
-        )
+        """Read a stored entry.
+
+        Raises:
+            IntegrityError: code EntryUnreadable.
+        """
+        try:
+            entry = json.loads(data)
+            return cls(
+                stream=entry["stream"],
+                seq=entry["seq"],
+                previous_hash=entry["previousHash"],
+                event_id=entry["eventId"],
+                type=entry["type"],
+                at=datetime.fromisoformat(entry["at"]),
+                actor=entry.get("actor", {}),
+                body=entry["body"],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise IntegrityError(
+                "what lies in the journal is no entry",
+                code="EntryUnreadable",
+                hint="treat the vault account as tampered with, or run the version that wrote it",
+            ) from None

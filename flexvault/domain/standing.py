@@ -1,0 +1,205 @@
+"""What lets recovery points go or keeps them, folded from journal entries: tables can be lost or forged, these cannot.
+
+A standing takes up the entries of one stream in their order, and goes on from its JSON form where that one ended.
+What is doubtful keeps points: only a resumption or an approved deletion ends a stop, a hold ends by its own release.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+from flexvault.domain.errors import IntegrityError
+from flexvault.domain.journal import Entry
+from flexvault.domain.retention import Regime
+
+REEVALUATED = "RetentionReevaluated"
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
+
+
+class Standing(Protocol):
+    """The fold of one stream."""
+
+    def apply(self, entry: Entry) -> None:
+        """Take up the next entry; one that cannot be understood changes nothing.
+
+        Raises:
+            IntegrityError: code EntryUnreadable.
+        """
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it for the plan."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """What the vault's stream says of one backup instance."""
+
+    regime: Regime = Regime.POLICY
+    deletion_seq: int = 0
+    """The entry of the vault's stream by which its data are deleted; 0 while there is none."""
+    is_ended: bool = False
+    """Its deletion has ended; a point of it that turns up late is deleted, too."""
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Protection":
+        """Read it from a plan."""
+        return cls(
+            regime=Regime(stored["regime"]), deletion_seq=int(stored["deletionSeq"]), is_ended=bool(stored["isEnded"])
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it for the plan."""
+        return {"regime": self.regime.value, "deletionSeq": self.deletion_seq, "isEnded": self.is_ended}
+
+
+class VaultStanding:
+    """The protection of every backup instance, from the vault's stream."""
+
+    def __init__(self, protections: Mapping[str, Protection] | None = None) -> None:
+        self._protections = dict(protections or {})
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read it from a plan."""
+        return cls({instance: Protection.from_json(found) for instance, found in stored["instances"].items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it for the plan."""
+        return {"instances": {instance: found.to_json() for instance, found in sorted(self._protections.items())}}
+
+    def find(self, instance: str) -> Protection | None:
+        """Answer the protection of an instance; nothing when the journal knows none of that key."""
+        return self._protections.get(instance)
+
+    def apply(self, entry: Entry) -> None:
+        """Take up the next entry."""
+        change = _PROTECTION_CHANGES.get(entry.type)
+        if change is None:
+            return
+        try:
+            instance = str(entry.body["instance"])
+            self._protections[instance] = change(self._protections.get(instance), entry)
+        except _MALFORMED:
+            raise _unreadable(entry) from None
+
+
+def _requested(before: Protection | None, _entry: Entry) -> Protection:
+    """A request begins an instance, also one of a name that was deleted; it never ends a stop."""
+    return before if before is not None and before.regime is Regime.FOREVER else Protection()
+
+
+def _configured(before: Protection | None, _entry: Entry) -> Protection:
+    """A configuration that comes late begins nothing of what was ended before it."""
+    is_final = before is not None and (before.is_ended or before.regime is Regime.FOREVER)
+    return before if before is not None and is_final else Protection()
+
+
+def _stopped(_before: Protection | None, _entry: Entry) -> Protection:
+    return Protection(regime=Regime.FOREVER)
+
+
+def _suspended(before: Protection | None, entry: Entry) -> Protection:
+    return _configured(before, entry)
+
+
+def _resumed(_before: Protection | None, _entry: Entry) -> Protection:
+    return Protection()
+
+
+def _deletion_requested(_before: Protection | None, entry: Entry) -> Protection:
+    return Protection(regime=Regime.DELETE, deletion_seq=entry.seq)
+
+
+def _ended(before: Protection | None, entry: Entry) -> Protection:
+    """An end counts for the deletion that it names: another one's says nothing of this instance."""
+    seq = int(entry.body["deletion_seq"])
+    if before is None or before.regime is not Regime.DELETE or before.deletion_seq != seq:
+        return before or Protection()
+    return Protection(regime=Regime.DELETE, deletion_seq=seq, is_ended=True)
+
+
+_PROTECTION_CHANGES: Mapping[str, Callable[[Protection | None, Entry], Protection]] = {
+    "ProtectionRequested": _requested,
+    "ProtectionConfigured": _configured,
+    "ProtectionStopped": _stopped,
+    "BackupsSuspended": _suspended,
+    "ProtectionResumed": _resumed,
+    "DataDeletionRequested": _deletion_requested,
+    "InstanceDeleted": _ended,
+}
+
+
+class InstanceStanding:
+    """Legal holds, running restores and the newest re-evaluation, from an instance's stream."""
+
+    def __init__(
+        self,
+        *,
+        holds: Mapping[tuple[str, str], str] | None = None,
+        readers: Mapping[str, str] | None = None,
+        reevaluated_seq: int = 0,
+    ) -> None:
+        self._holds = dict(holds or {})  # (name in lower case, point id or "" for the whole instance) -> name as placed
+        self._readers = dict(readers or {})  # job id -> point id
+        self.reevaluated_seq = reevaluated_seq
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Read it from a plan."""
+        holds = {(str(found["name"]).lower(), str(found["pointId"])): str(found["name"]) for found in stored["holds"]}
+        readers = {str(found["jobId"]): str(found["pointId"]) for found in stored["readers"]}
+        return cls(holds=holds, readers=readers, reevaluated_seq=int(stored["reevaluatedSeq"]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it for the plan."""
+        holds = [{"name": name, "pointId": point_id} for (_, point_id), name in sorted(self._holds.items())]
+        readers = [{"jobId": job_id, "pointId": point_id} for job_id, point_id in sorted(self._readers.items())]
+        return {"holds": holds, "readers": readers, "reevaluatedSeq": self.reevaluated_seq}
+
+    @property
+    def common_holds(self) -> tuple[str, ...]:
+        """Answer the names of the holds on the whole instance."""
+        return self._holds_on("")
+
+    def point_holds(self, point_id: str) -> tuple[str, ...]:
+        """Answer the names of the holds on one point alone."""
+        return self._holds_on(point_id)
+
+    def readers(self, point_id: str) -> int:
+        """Answer how many restores read a point."""
+        return sum(read == point_id for read in self._readers.values())
+
+    def apply(self, entry: Entry) -> None:
+        """Take up the next entry."""
+        try:
+            match entry.type:
+                case "HoldPlaced":
+                    name, point_id = str(entry.body["hold"]), str(entry.body["recovery_point_id"])
+                    self._holds[name.lower(), point_id] = name
+                case "HoldReleased":
+                    name, point_id = str(entry.body["hold"]), str(entry.body["recovery_point_id"])
+                    self._holds.pop((name.lower(), point_id), None)
+                case "RestoreStarted":
+                    self._readers[str(entry.body["job_id"])] = str(entry.body["point_id"])
+                case "RestoreEnded":
+                    self._readers.pop(str(entry.body["job_id"]), None)
+                case _ if entry.type == REEVALUATED:
+                    self.reevaluated_seq = entry.seq
+                case _:
+                    pass
+        except _MALFORMED:
+            raise _unreadable(entry) from None
+
+    def _holds_on(self, point_id: str) -> tuple[str, ...]:
+        return tuple(sorted(name for (_, held), name in self._holds.items() if held == point_id))
+
+
+def _unreadable(entry: Entry) -> IntegrityError:
+    return IntegrityError(
+        f"journal entry {entry.stream} {entry.seq} ({entry.type}) cannot be understood",
+        code="EntryUnreadable",
+        target=entry.stream,
+        hint="treat the vault account as tampered with, or run the version that wrote it",
+    )

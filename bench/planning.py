@@ -66,7 +66,7 @@ def plan(points: Sequence[PointFacts], rounds: int = ROUNDS) -> Planned:
     as_of = max(point.recovery_point_time for point in points) + timedelta(hours=2)
     judging, verdicts = best_of(rounds, lambda: judge(points, as_of))
     earlier = _yesterday(verdicts, as_of)
-    parts = PlanParts(as_of=as_of, verdicts=verdicts, damaged={})
+    parts = PlanParts(as_of=as_of, verdicts=verdicts, damaged={}, standing={})
     return Planned(
         judge=judging,
         find_trips=best_of(rounds, lambda: find_trips(verdicts, as_of, earlier))[0],

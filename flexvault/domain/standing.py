@@ -159,6 +159,11 @@ class InstanceStanding:
         return {"holds": holds, "readers": readers, "reevaluatedSeq": self.reevaluated_seq}
 
     @property
+    def holds(self) -> tuple[str, ...]:
+        """Answer the names of all holds, whatever they stand on."""
+        return tuple(sorted(set(self._holds.values())))
+
+    @property
     def common_holds(self) -> tuple[str, ...]:
         """Answer the names of the holds on the whole instance."""
         return self._holds_on("")

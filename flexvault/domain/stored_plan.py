@@ -37,6 +37,19 @@ class UnsealedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanWarning:
+    """What the people who read the retention job must hear, although the plan could be made."""
+
+    code: str
+    message: str
+    resource: str
+
+    def to_json(self) -> dict[str, str]:
+        """Write it for the plan."""
+        return {"code": self.code, "message": self.message, "resource": self.resource}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanParts:
     """What a plan is made of."""
 
@@ -49,6 +62,9 @@ class PlanParts:
     unsealed: tuple[UnsealedFile, ...] = ()
     damaged: Mapping[str, str]
     """Path of each manifest that cannot be read -> why; points of its instance are not deleted."""
+    warnings: tuple[PlanWarning, ...] = ()
+    standing: Mapping[str, Any]
+    """How far each stream of the journal was read, and what it says: the next plan reads on from here."""
 
 
 def build_plan(parts: PlanParts) -> Mapping[str, Any]:
@@ -63,4 +79,6 @@ def build_plan(parts: PlanParts) -> Mapping[str, Any]:
         "unfinished": [deletion.to_json() for deletion in parts.unfinished],
         "unsealed": [file.to_json() for file in parts.unsealed],
         "damaged": [{"path": path, "reason": reason} for path, reason in sorted(parts.damaged.items())],
+        "warnings": [found.to_json() for found in parts.warnings],
+        "standing": parts.standing,
     }

@@ -7,7 +7,13 @@ from functools import partial
 from typing import Any
 
 from flexvault.domain import blob_names, names
-from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, PreconditionFailedError
+from flexvault.domain.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    IntegrityError,
+    NotFoundError,
+    PreconditionFailedError,
+)
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import ProtectionState, RecoveryPoint
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
@@ -30,6 +36,7 @@ from flexvault.services.retention_plan import (
     read_points,
     store_plan,
 )
+from flexvault.services.standings import JudgedBy, Standings, judged_by, require_unchanged
 from flexvault.services.starting import start_by_key
 from flexvault.services.steps import StepRun
 from flexvault.services.vault import Vault
@@ -88,10 +95,11 @@ def _hold_back(run: StepRun, stored: StoredPlan) -> Result:
     for trip in stored.trips:
         facts = {"plan": stored.path, "instance": trip.instance, "code": trip.code, "message": trip.message}
         run.ports.telemetry.emit("RetentionBreakerTripped", facts)
-    end_deletions(run.vault)  # of what is gone already nothing can be held back
+    unended = end_deletions(run.vault, stored.standing)  # of what is gone already nothing can be held back
     hint = "nothing was deleted; look at the plan, then POST /api/vault/breaker/release"
     warnings = [warning(trip.code, f"{trip.message}; {hint}", trip.instance or stored.path) for trip in stored.trips]
-    return closes_as(JobStatus.COMPLETED_WITH_WARNINGS, warnings=warnings[:SHOWN_BLOCKED])
+    warnings += [warning(told.code, told.message, told.resource) for told in stored.warnings]
+    return closes_as(JobStatus.COMPLETED_WITH_WARNINGS, warnings=[*warnings, *unended][:SHOWN_BLOCKED])
 
 
 def execute_retention(run: StepRun) -> Result:
@@ -104,8 +112,9 @@ def execute_retention(run: StepRun) -> Result:
     done, blocked = int(run.open.state["done"]), int(run.open.state.get("blocked", 0))
     warnings = list(run.open.state.get("warnings", []))
     if done == 0:
-        damaged = plan["damaged"][:SHOWN_BLOCKED]
+        damaged, told = plan["damaged"][:SHOWN_BLOCKED], plan["warnings"][:SHOWN_BLOCKED]
         warnings += [warning("ManifestUnreadable", found["reason"], found["path"]) for found in damaged]
+        warnings += [warning(found["code"], found["message"], found["resource"]) for found in told]
     budget = Budget(run)
     for what, carry_out in work[done : done + DELETIONS_AN_ACTIVITY]:
         if budget.is_spent:
@@ -122,7 +131,7 @@ def execute_retention(run: StepRun) -> Result:
     if blocked > SHOWN_BLOCKED:
         text = f"{blocked} deletions were blocked in all, the first {SHOWN_BLOCKED} of them are listed"
         warnings.append(warning("DeletionBlocked", text, str(run.open.state["plan"])))
-    end_deletions(run.vault)
+    warnings += end_deletions(run.vault, plan["standing"])[:SHOWN_BLOCKED]
     status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
     return closes_as(status, done=done, warnings=warnings)
 
@@ -130,12 +139,14 @@ def execute_retention(run: StepRun) -> Result:
 class Recheck:
     """Judges an instance's points again, once per activity: manifests are only ever created.
 
-    What may change meanwhile, readers, holds and a re-evaluation, is asked under the tombstone's own sequence number.
+    What may change meanwhile, protection, readers, holds and a re-evaluation, is asked again before each tombstone.
     """
 
-    def __init__(self, run: StepRun) -> None:
+    def __init__(self, run: StepRun, standing: Mapping[str, Any]) -> None:
         self._run = run
+        self._standings = Standings(run.ports, standing, run.record)
         self._judged: dict[str, dict[str, Verdict]] = {}
+        self._judged_by: dict[str, JudgedBy] = {}
         self._reevaluated: dict[str, int] = {}
 
     def find(self, instance: str, point_id: str) -> Verdict | None:
@@ -143,18 +154,27 @@ class Recheck:
         if instance not in self._judged:
             # Before the points: a re-evaluation that comes in between is found by the tombstone's check.
             self._reevaluated[instance] = reevaluated_seq(find_retention_row(self._run.ports, instance))
-            points = read_points(self._run.ports, within=f"{instance}/").points
+            points = read_points(self._run.ports, self._standings, within=f"{instance}/").points
             self._judged[instance] = {found.point.point_id: found for found in judge(points, self._run.now())}
+            self._judged_by[instance] = judged_by(self._standings, instance)
         return self._judged[instance].get(point_id)
 
     def reevaluated_seq(self, instance: str) -> int:
-        """Answer the number of the re-evaluation by which an instance's points were judged."""
+        """Answer the number of the re-evaluation that the row named when an instance's points were judged."""
         return self._reevaluated[instance]
+
+    def require_unchanged(self, instance: str, point_id: str) -> None:
+        """Read the journal to its end, and refuse when it says otherwise than when the point was judged.
+
+        Raises:
+            ConflictError: Something keeps the point now.
+        """
+        require_unchanged(self._standings, instance, point_id, self._judged_by[instance])
 
 
 def _list_work(run: StepRun, plan: Mapping[str, Any]) -> list[tuple[str, Callable[[], str]]]:
     """List the plan's deletions in its order: (what it is about, what answers why it may not be, or nothing)."""
-    recheck = Recheck(run)
+    recheck = Recheck(run, plan["standing"])
     expired = [verdict for verdict in plan["verdicts"] if verdict["decision"] == Decision.EXPIRE]
     return [
         *((deletion["pointId"], partial(finish_deletion, run, deletion)) for deletion in plan["unfinished"]),
@@ -187,9 +207,14 @@ def delete_point(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> 
 def finish_deletion(run: StepRun, deletion: Mapping[str, Any]) -> str:
     """Finish what an earlier plan began: the tombstone in the journal decides, never the row alone."""
     instance, point_id = str(deletion["instance"]), str(deletion["pointId"])
-    tombstone = read_entry(run.ports, instance, int(deletion["tombstoneSeq"]))
-    if tombstone.type != "Tombstoned" or tombstone.body["point_id"] != point_id:
-        return f"recovery point {point_id} has no tombstone at number {tombstone.seq} of its stream"
+    seq = int(deletion["tombstoneSeq"])
+    try:
+        tombstone = read_entry(run.ports, instance, seq)
+        is_its_own = tombstone.type == "Tombstoned" and tombstone.body["point_id"] == point_id
+    except (NotFoundError, IntegrityError, KeyError):
+        is_its_own, tombstone = False, None
+    if tombstone is None or not is_its_own:
+        return f"recovery point {point_id} has no tombstone at number {seq} of its stream, as its row says"
     return _delete_files(run.ports, instance, point_id, tombstone.body)
 
 
@@ -207,17 +232,23 @@ def delete_unsealed(run: StepRun, file: Mapping[str, Any]) -> str:
 
 
 def _delete_files(ports: Ports, instance: str, point_id: str, tombstone: Mapping[str, Any]) -> str:
-    """Delete all files of a point by their versions, then its manifest, and journal that it is gone."""
+    """Delete all files of a point by their versions, then its manifest, and journal that it is gone.
+
+    A seal that came late may have made the manifest again: no version of it may stay, or the point would seem to exist.
+    """
     path = blob_names.manifest_path(instance, point_id)
     prefix = blob_names.point_prefix(instance, point_id)
     try:
         for blob in list(ports.vault_reader.list_versions(blob_names.POINTS, prefix)):
             ports.vault_cleaner.delete(blob_names.POINTS, blob.name, blob.version_id)
         ports.vault_cleaner.delete(blob_names.MANIFESTS, path, str(tombstone["manifest_version"]))
+        for blob in list(ports.vault_reader.list_versions(blob_names.MANIFESTS, path)):
+            if blob.name == path:
+                ports.vault_cleaner.delete(blob_names.MANIFESTS, path, blob.version_id)
+        body = {"point_id": point_id, "instance": instance}
+        append(ports, Draft(stream=instance, type="PointDeleted", key=point_id, body=body), by_retention=True)
     except (ConflictError, IntegrityError, PreconditionFailedError) as error:
         return f"recovery point {point_id}: {error.message}"
-    body = {"point_id": point_id, "instance": instance}
-    append(ports, Draft(stream=instance, type="PointDeleted", key=point_id, body=body), by_retention=True)
     return ""
 
 
@@ -252,6 +283,8 @@ def _tombstone(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> Dr
     judged_by = recheck.reevaluated_seq(str(verdict["instance"]))
 
     def check(rows: Rows) -> None:
+        # The head was read before: a hold up to it is found in the journal, also where its rows were lost.
+        recheck.require_unchanged(str(verdict["instance"]), point_id)
         row, common = rows.values()
         if row is None or int(str(row.values["readers"])) > 0:
             raise ConflictError(f"a restore reads recovery point {point_id}", code="PointIsRead", target=point_id)

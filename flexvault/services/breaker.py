@@ -54,14 +54,28 @@ def read_breaker(ports: Ports) -> BreakerState:
     return BreakerState() if row is None else BreakerState.from_values(row.values)
 
 
-def find_earlier_plan(ports: Ports, as_of: datetime) -> EarlierPlan | None:
-    """Answer the newest plan before a moment that did not trip, or nothing when there is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierPlans:
+    """What the plans before a moment say."""
+
+    checkpoint: Mapping[str, Any]
+    """How far the newest one, tripped or not, read the journal; empty when there is none."""
+    untripped: EarlierPlan | None
+    """The newest one that did not trip."""
+
+
+def find_earlier_plans(ports: Ports, as_of: datetime) -> EarlierPlans:
+    """Read the newest plan before a moment, and the newest that did not trip: nearly always the same."""
+    checkpoint: Mapping[str, Any] | None = None
     for path in _list_plans(ports, as_of):
         plan = _read_plan(ports, path)
-        if plan.get("version") == 1 or plan["trips"] or datetime.fromisoformat(plan["asOf"]) >= as_of:
+        if plan.get("version") == 1 or datetime.fromisoformat(plan["asOf"]) >= as_of:
             continue
-        return read_earlier(plan)
-    return None
+        if checkpoint is None:
+            checkpoint = plan.get("standing", {})
+        if not plan["trips"]:
+            return EarlierPlans(checkpoint=checkpoint or {}, untripped=read_earlier(plan))
+    return EarlierPlans(checkpoint=checkpoint or {}, untripped=None)
 
 
 def read_released(
@@ -129,5 +143,9 @@ def _list_plans(ports: Ports, as_of: datetime) -> Iterator[str]:
 def _read_plan(ports: Ports, path: str) -> Mapping[str, Any]:
     try:
         return json.loads(ports.vault_reader.read(blob_names.PLANS, path))
-    except (NotFoundError, ValueError):
+    except NotFoundError as error:
+        if error.code != "BlobNotFound":
+            raise
+        return {"version": 1}
+    except ValueError:
         return {"version": 1}  # no plan that can tell anything: the next older one does

@@ -89,18 +89,35 @@ def get_instance(ports: Ports, instance_id: str) -> Instance:
 
 
 def list_instances(ports: Ports, *, with_deleted: bool = False) -> Iterator[Instance]:
-    """Answer every backup instance; also those that were deleted, if they are wanted."""
+    """Answer every backup instance; also those that were deleted, if they are wanted.
+
+    A row that cannot be read is passed over: one instance's trouble must not keep the others from their backups.
+    """
+    for row in _instance_rows(ports):
+        if row.values.get("is_deleted") and not with_deleted:
+            continue
+        try:
+            instance = Instance.from_values(row.values)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            ports.telemetry.emit("RowUnreadable", {"row": row.key})
+            continue
+        yield instance
+
+
+def list_instance_keys(ports: Ports) -> Iterator[str]:
+    """Answer the 32 hex digits of every backup instance that is or was, also where its row cannot be read."""
+    return (row.key.removeprefix(row_keys.INSTANCE) for row in _instance_rows(ports))
+
+
+def _instance_rows(ports: Ports) -> Iterator[Row]:
     end = row_keys.prefix_end(row_keys.INSTANCE)
-    for row in ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.INSTANCE, end=end):
-        if with_deleted or not row.values.get("is_deleted"):
-            yield Instance.from_values(row.values)
+    yield from ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.INSTANCE, end=end)
 
 
 def list_policy_users(ports: Ports, policy_name: str) -> list[str]:
     """Answer the names of the instances under a policy, also of those that go back to it should their change fail."""
-    end = row_keys.prefix_end(row_keys.INSTANCE)
     users: list[str] = []
-    for row in ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.INSTANCE, end=end):
+    for row in _instance_rows(ports):
         if row.values.get("is_deleted"):
             continue
         before: dict[str, str] = json.loads(str(row.values.get("before_change") or "{}"))

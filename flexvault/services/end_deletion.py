@@ -1,6 +1,7 @@
 """End the deletion of backup instances: once nothing of one is left, its server is free again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import ConflictError, PermanentError
@@ -8,39 +9,71 @@ from flexvault.domain.event_rows import instance_target
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import Instance, ProtectionState
 from flexvault.domain.job import Operation
+from flexvault.domain.retention import Regime
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.holds import list_holds
 from flexvault.services.journal import Draft, append
-from flexvault.services.retention_plan import list_manifests
+from flexvault.services.progress import warning
+from flexvault.services.retention_plan import find_unfinished, list_manifests
+from flexvault.services.standings import Standings
 from flexvault.services.vault import Vault
 
+NAMED = 3
+"""Manifests, or holds, that a warning names."""
 
-def end_deletions(vault: Vault) -> None:
-    """Append `InstanceDeleted` for every instance that is being deleted and has nothing left, nor a hold."""
+
+def end_deletions(vault: Vault, standing: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Append `InstanceDeleted` for every instance that is being deleted and of which nothing is left, nor a hold.
+
+    Answers a warning for each one that cannot end yet.
+
+    Args:
+        vault: The vault.
+        standing: How far a plan read the journal: it decides which deletion was approved, never a row alone.
+    """
+    standings = Standings(vault.ports, standing)
+    standings.catch_up(blob_names.VAULT_STREAM)
+    warnings: list[Mapping[str, Any]] = []
     for instance in list(_list_deleting(vault.ports)):
-        if _is_something_left(vault.ports, instance):
+        why_not = _find_obstacle(vault.ports, standings, instance)
+        if why_not:
+            text = f"the deletion of backup instance '{instance.name}' cannot end yet: {why_not}"
+            warnings.append(warning("DeletionUnfinished", text, instance.id))
             continue
         try:
             append(vault.ports, _draft(instance), by_retention=True)
         except PermanentError as error:
             # One instance's trouble must not keep the others from being ended.
             vault.ports.telemetry.emit("DeletionNotEnded", {"instance": instance.name, "code": error.code})
+    return warnings
 
 
 def _list_deleting(ports: Ports) -> Iterator[Instance]:
     return (instance for instance in catalog.list_instances(ports) if instance.state is ProtectionState.DELETING)
 
 
-def _is_something_left(ports: Ports, instance: Instance) -> bool:
-    """Look at what could still make or be a recovery point; the vault account decides, never a row alone."""
-    if catalog.find_open_job(ports, row_keys.open_row(Operation.BACKUP, instance.key)) is not None:
-        return True
-    if any(point.state == "deleting" for point in catalog.list_all_points(ports, instance.key)):
-        return True
-    if list_holds(ports, instance.key):
-        return True
-    return next(list_manifests(ports, f"{instance.key}/"), None) is not None
+def _find_obstacle(ports: Ports, standings: Standings, instance: Instance) -> str:
+    """Say what could still make or be a recovery point; the vault account decides, never a row alone."""
+    problem = standings.find_problem(instance.key)
+    left = [problem] if problem else []
+    found = standings.protection(instance.key)
+    if found is None or (found.regime, found.deletion_seq) != (Regime.DELETE, instance.deletion_seq):
+        left.append("its row names a deletion that is not the journal's")
+    opened = catalog.find_open_job(ports, row_keys.open_row(Operation.BACKUP, instance.key))
+    if opened is not None:
+        left.append(f"backup job {opened.job_id} is open")
+    if next(find_unfinished(ports, instance.key), None) is not None:
+        left.append("a recovery point has a tombstone and is not gone")
+    manifests = [point_id for _, point_id in list_manifests(ports, f"{instance.key}/")]
+    if manifests:
+        more = "" if len(manifests) <= NAMED else f" and {len(manifests) - NAMED} more"
+        left.append(f"{len(manifests)} manifest(s) are left: {', '.join(manifests[:NAMED])}{more}")
+    if not left:  # its stream is read to its end only for one that would end now
+        standings.catch_up(instance.key)
+        problem, holds = standings.find_problem(instance.key), standings.instance(instance.key).holds
+        left += [problem] if problem else []
+        left += [f"{len(holds)} legal hold(s) stand: {', '.join(holds[:NAMED])}"] if holds else []
+    return "; ".join(left)
 
 
 def _draft(instance: Instance) -> Draft:

@@ -1,14 +1,15 @@
 """What holds for all recovery points of an instance: its protection state, its legal holds, a re-evaluation.
 
-Rows point the way; whatever lets a point go sooner is read from the journal, never from a row alone.
+Retention asks the journal. Previews ask the rows, which point to the entries that let a point go sooner.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from flexvault.domain import blob_names
-from flexvault.domain.instance import ProtectionState
+from flexvault.domain.errors import IntegrityError, NotFoundError
+from flexvault.domain.instance import ProtectionState, RecoveryPoint
 from flexvault.domain.reevaluation import Regrade
 from flexvault.domain.retention import Regime
 from flexvault.ports import Ports
@@ -21,8 +22,11 @@ from flexvault.services.regrades import (
     reevaluated_seq,
     require_entry,
 )
+from flexvault.services.standings import Standings
 
 DELETION_REQUESTED = "DataDeletionRequested"
+NOT_KNOWN = "its backup instance is not known"
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class Keeping:
 
 
 def read_keeping(ports: Ports, instance: str) -> Keeping:
-    """Read what holds for an instance's points.
+    """Read what holds for an instance's points from its rows: for previews, nothing is deleted by it.
 
     An instance that is not known may have been one whose data are retained for ever: nothing of it is deleted.
 
@@ -55,7 +59,7 @@ def read_keeping(ports: Ports, instance: str) -> Keeping:
     regrades = read_regrades(ports, instance, reevaluated_seq(row))
     holds = read_common_holds(row)
     if known is None:
-        return Keeping(holds=holds, regrades=regrades, problem="its backup instance is not known")
+        return Keeping(holds=holds, regrades=regrades, problem=NOT_KNOWN)
     return Keeping(regime=_find_regime(ports, instance, known.values), holds=holds, regrades=regrades)
 
 
@@ -67,3 +71,62 @@ def _find_regime(ports: Ports, instance: str, values: Mapping[str, Any]) -> Regi
         require_entry(read_entry(ports, blob_names.VAULT_STREAM, seq), DELETION_REQUESTED, instance)
         return Regime.DELETE
     return Regime.POLICY
+
+
+def fold_keeping(ports: Ports, standings: Standings, instance: str) -> Keeping:
+    """Answer what holds for an instance's points as the journal, as far as it was read, says.
+
+    An instance that the journal does not know, or of which it cannot be believed, keeps all of its points.
+    """
+    protection, found = standings.protection(instance), standings.instance(instance)
+    problem = standings.find_problem(instance)
+    if protection is None:
+        return Keeping(holds=found.common_holds, problem=problem or NOT_KNOWN)
+    regrades: Mapping[str, Regrade] = {}
+    try:
+        regrades = read_regrades(ports, instance, found.reevaluated_seq)
+    except (IntegrityError, NotFoundError, *_MALFORMED):
+        seq = found.reevaluated_seq
+        problem = problem or f"its re-evaluation, journal entry {instance} {seq}, cannot be understood"
+    return Keeping(regime=protection.regime, holds=found.common_holds, regrades=regrades, problem=problem)
+
+
+def is_row_different(ports: Ports, standings: Standings, instance: str) -> bool:
+    """Say whether the rows of an instance say something else of its points than the journal does."""
+    protection, found = standings.protection(instance), standings.instance(instance)
+    row, common = catalog.find_instance_row(ports, instance), find_retention_row(ports, instance)
+    if row is None or protection is None:
+        return row is not None or protection is not None
+    try:
+        said = (_regime_of(row.values), bool(row.values.get("is_deleted")), _deletion_of(row.values))
+        holds, seq = read_common_holds(common), reevaluated_seq(common)
+    except _MALFORMED:
+        return True
+    is_same = said == (protection.regime, protection.is_ended, protection.deletion_seq)
+    return not is_same or _lower(holds) != _lower(found.common_holds) or seq != found.reevaluated_seq
+
+
+def is_point_row_different(standings: Standings, row: RecoveryPoint) -> bool:
+    """Say whether a point's row says something else of its holds and readers than the journal does."""
+    found = standings.instance(row.instance)
+    held = _lower(found.point_holds(row.point_id))
+    return _lower(row.holds) != held or row.readers != found.readers(row.point_id)
+
+
+def _lower(holds: Iterable[str]) -> set[str]:
+    return {name.lower() for name in holds}
+
+
+def _deletion_of(values: Mapping[str, Any]) -> int:
+    """Answer the deletion that a row names; after another change of state it means nothing."""
+    return int(values["deletion_seq"]) if _regime_of(values) is Regime.DELETE else 0
+
+
+def _regime_of(values: Mapping[str, Any]) -> Regime:
+    match ProtectionState(values["state"]):
+        case ProtectionState.STOPPED:
+            return Regime.FOREVER
+        case ProtectionState.DELETING:
+            return Regime.DELETE
+        case _:
+            return Regime.POLICY

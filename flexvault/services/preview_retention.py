@@ -11,7 +11,7 @@ from flexvault.domain.reevaluation import Regrade
 from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, Verdict, judge, newest_good_points
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.breaker import find_earlier_plan, read_breaker, read_released
+from flexvault.services.breaker import find_earlier_plans, read_breaker, read_released
 from flexvault.services.keeping import Keeping, read_keeping
 from flexvault.services.reevaluate import preview_reevaluation
 from flexvault.services.vault import Vault
@@ -44,7 +44,7 @@ class PreviewedInstance:
 def preview_instance(vault: Vault, instance: Instance, as_of: datetime, properties: Any = None) -> PreviewedInstance:
     """Preview an instance: no further backup, hold or change of state.
 
-    The rows are asked, not the manifests: retention itself looks at those, and keeps what it cannot believe.
+    The rows are asked, not manifests and journal: retention itself looks at those, and keeps what it cannot believe.
 
     Args:
         vault: The vault.
@@ -73,7 +73,7 @@ def preview_instance(vault: Vault, instance: Instance, as_of: datetime, properti
 
 
 def _find_held_back(ports: Ports, verdicts: Sequence[Verdict], as_of: datetime) -> tuple[str, ...]:
-    state, earlier = read_breaker(ports), find_earlier_plan(ports, as_of)
+    state, earlier = read_breaker(ports), find_earlier_plans(ports, as_of).untripped
     if state.is_tripped:
         return (f"the breaker waits for a release: the plan '{state.plan}' tripped it",)
     released = read_released(ports, state, earlier, as_of)

@@ -5,26 +5,30 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count as count_from
+from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
-from flexvault.domain.breaker import PointKey, Trip, find_trips
+from flexvault.domain.breaker import EarlierPlan, PointKey, Trip, find_trips
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, PermanentError
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import Operation
 from flexvault.domain.keeping_events import KEEPING_KINDS
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.retention import PointFacts, Verdict, judge
-from flexvault.domain.stored_plan import PlanParts, UnfinishedDeletion, UnsealedFile, build_plan
+from flexvault.domain.rows import Row
+from flexvault.domain.stored_plan import PlanParts, PlanWarning, UnfinishedDeletion, UnsealedFile, build_plan
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.breaker import find_earlier_plan, read_breaker, read_released, trip_breaker
+from flexvault.services.breaker import find_earlier_plans, read_breaker, read_released, trip_breaker
 from flexvault.services.journal import append, project, read_entry
-from flexvault.services.keeping import Keeping, read_keeping
+from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
 from flexvault.services.seal import sealed_draft
+from flexvault.services.standings import Standings
 from flexvault.services.vault import Vault
 
 RENEW_EVERY = 200
 NO_ENTRY = "it has a manifest but no journal entry"
+ROW_UNREADABLE = "its row cannot be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,10 @@ class Inventory:
     """Path of each manifest that cannot be read -> why."""
     regraded: frozenset[PointKey]
     """Points whose expiry an approved re-evaluation changed."""
+    tombstoned: tuple[UnfinishedDeletion, ...]
+    """Points whose tombstone stands and whose manifest is there: still, or again, where a seal came late."""
+    differing: frozenset[str]
+    """Instances of which a row says something else than the journal."""
 
 
 def _nothing() -> None:
@@ -52,6 +60,9 @@ class StoredPlan:
     plan_hash: str
     trips: tuple[Trip, ...]
     """Why it must not be executed."""
+    standing: Mapping[str, Any]
+    """How far the journal was read, and what it says."""
+    warnings: tuple[PlanWarning, ...]
 
 
 def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _nothing) -> StoredPlan:
@@ -62,32 +73,49 @@ def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _not
         as_of: The moment.
         renew: Called now and then: a large vault takes longer than a lease.
     """
-    inventory = read_points(vault.ports, renew=renew)
+    earlier = find_earlier_plans(vault.ports, as_of)
+    standings = Standings(vault.ports, earlier.checkpoint, renew)
+    inventory = read_points(vault.ports, standings, renew=renew)
+    differing = inventory.differing
     if _journal_found(vault, inventory.points, as_of, renew):
-        inventory = read_points(vault.ports, renew=renew)
+        inventory = read_points(vault.ports, standings, renew=renew)
+    for instance in sorted(differing | inventory.differing):
+        vault.ports.telemetry.emit("RowsDiffer", {"instance": instance})
     verdicts = judge(inventory.points, as_of)
     parts = PlanParts(
         as_of=as_of,
         verdicts=verdicts,
-        trips=_find_trips(vault.ports, verdicts, as_of, inventory.regraded),
-        unfinished=tuple(find_unfinished(vault.ports)),
+        trips=_find_trips(vault.ports, verdicts, as_of, earlier.untripped, inventory.regraded),
+        unfinished=tuple(dict.fromkeys([*find_unfinished(vault.ports), *inventory.tombstoned])),
         unsealed=tuple(find_unsealed(vault, as_of, known=inventory.files, renew=renew)),
         damaged=inventory.damaged,
+        warnings=(*standings.warnings, *standings.list_problems()),
+        standing=standings.to_json(),
     )
+    return _store(vault.ports, parts)
+
+
+def _store(ports: Ports, parts: PlanParts) -> StoredPlan:
     data = names.canonical_json(build_plan(parts))
     plan_hash = names.sha256_hex(data)
-    path = blob_names.plan_path(as_of, plan_hash)
+    path = blob_names.plan_path(parts.as_of, plan_hash)
     with suppress(AlreadyExistsError):  # the same moment and the same hash: the same plan
-        vault.ports.vault_cleaner.create(blob_names.PLANS, path, data)
+        ports.vault_cleaner.create(blob_names.PLANS, path, data)
     if parts.trips:
-        trip_breaker(vault.ports, path, plan_hash, parts.trips)
-    return StoredPlan(path=path, plan_hash=plan_hash, trips=parts.trips)
+        trip_breaker(ports, path, plan_hash, parts.trips)
+    return StoredPlan(
+        path=path, plan_hash=plan_hash, trips=parts.trips, standing=parts.standing, warnings=parts.warnings
+    )
 
 
 def _find_trips(
-    ports: Ports, verdicts: Sequence[Verdict], as_of: datetime, regraded: Collection[PointKey]
+    ports: Ports,
+    verdicts: Sequence[Verdict],
+    as_of: datetime,
+    earlier: EarlierPlan | None,
+    regraded: Collection[PointKey],
 ) -> tuple[Trip, ...]:
-    state, earlier = read_breaker(ports), find_earlier_plan(ports, as_of)
+    state = read_breaker(ports)
     released = read_released(ports, state, earlier, as_of)
     trips = find_trips(verdicts, as_of, earlier, released=released, released_at=state.released_at, regraded=regraded)
     if state.is_tripped and not trips:
@@ -96,52 +124,134 @@ def _find_trips(
     return trips
 
 
-def read_points(ports: Ports, *, within: str = "", renew: Callable[[], object] = _nothing) -> Inventory:
-    """Read every recovery point that the vault account holds: the manifests decide, never a row alone.
+def read_points(
+    ports: Ports, standings: Standings, *, within: str = "", renew: Callable[[], object] = _nothing
+) -> Inventory:
+    """Read every recovery point that the vault account holds: manifests and journal decide, never a row alone.
 
     A manifest that cannot be read might be the newest good point of its instance, or not: until somebody has looked,
     no point of that instance is deleted.
 
     Args:
         ports: What may be reached.
+        standings: The journal, which is read to its end.
         within: Only points whose manifests lie below this prefix of container `manifests`.
         renew: Called now and then.
     """
-    points: list[PointFacts] = []
-    files: dict[str, frozenset[str] | None] = {}
-    damaged: dict[str, str] = {}
-    keeping: dict[str, Keeping] = {}
+    standings.catch_up(blob_names.VAULT_STREAM)
+    reading = _Reading(ports, standings)
     for count, (instance, point_id) in enumerate(list_manifests(ports, within), start=1):
         if count % RENEW_EVERY == 0:
             renew()
-        path, point = blob_names.manifest_path(instance, point_id), blob_names.point_prefix(instance, point_id)
-        row = catalog.find_point_or_none(ports, instance, point_id)
-        if row is not None and row.state != "sealed":
-            continue  # its tombstone stands: it does not exist any more
-        data = ports.vault_reader.read(blob_names.MANIFESTS, path)
+        reading.read(instance, point_id)
+    return reading.end()
+
+
+class _Reading:
+    """Gathers an inventory, manifest by manifest."""
+
+    def __init__(self, ports: Ports, standings: Standings) -> None:
+        self._ports = ports
+        self._standings = standings
+        self._points: list[PointFacts] = []
+        self._files: dict[str, frozenset[str] | None] = {}
+        self._damaged: dict[str, str] = {}
+        self._keeping: dict[str, Keeping] = {}
+        self._tombstoned: list[UnfinishedDeletion] = []
+        self._differing: set[str] = set()
+
+    def read(self, instance: str, point_id: str) -> None:
+        """Read one manifest and what is known of its point."""
+        if instance not in self._keeping:
+            self._read_instance(instance)
+        row = self._ports.rows.find(row_keys.POINTS, instance, point_id)
+        if row is not None and row.values.get("state") in TOMBSTONED:
+            self._tombstoned.append(_unfinished(instance, row))
+            return
+        path = blob_names.manifest_path(instance, point_id)
+        point = blob_names.point_prefix(instance, point_id)
+        data = self._ports.vault_reader.read(blob_names.MANIFESTS, path)
         try:
             manifest = _read_manifest(data, instance, point_id)
         except IntegrityError as error:
-            damaged[path], files[point] = error.message, None
-            continue
-        files[point] = frozenset(file.path for file in manifest.files)
-        if instance not in keeping:
-            keeping[instance] = read_keeping(ports, instance)
-        points.append(_facts(manifest, names.sha256_hex(data), row, keeping[instance]))
-    doubtful = {path.partition("/")[0]: path for path in damaged}
-    return Inventory(
-        points=tuple(_doubt(point, doubtful) for point in points),
-        files=files,
-        damaged=damaged,
-        regraded=frozenset((key, point_id) for key, found in keeping.items() for point_id in found.regrades),
+            self._damaged[path], self._files[point] = error.message, None
+            return
+        self._files[point] = frozenset(file.path for file in manifest.files)
+        self._points.append(self._facts(manifest, names.sha256_hex(data), row))
+
+    def end(self) -> Inventory:
+        """Answer what was found."""
+        doubtful = {path.partition("/")[0]: path for path in self._damaged}
+        regraded = ((key, point_id) for key, found in self._keeping.items() for point_id in found.regrades)
+        return Inventory(
+            points=tuple(_doubt(point, doubtful) for point in self._points),
+            files=self._files,
+            damaged=self._damaged,
+            regraded=frozenset(regraded),
+            tombstoned=tuple(self._tombstoned),
+            differing=frozenset(self._differing),
+        )
+
+    def _read_instance(self, instance: str) -> None:
+        self._standings.catch_up(instance)
+        self._keeping[instance] = fold_keeping(self._ports, self._standings, instance)
+        if is_row_different(self._ports, self._standings, instance):
+            self._differing.add(instance)
+
+    def _facts(self, manifest: Manifest, manifest_hash: str, row: Row | None) -> PointFacts:
+        keeping = self._keeping[manifest.instance]
+        standing = self._standings.instance(manifest.instance)
+        # Into a stream that cannot be read nothing is written: so that comes before what an entry would mend.
+        problem = self._standings.find_problem(manifest.instance)
+        problem = problem or self._find_problem(manifest, manifest_hash, row) or keeping.problem
+        regrade = keeping.regrades.get(manifest.point_id)
+        return PointFacts(
+            instance=manifest.instance,
+            point_id=manifest.point_id,
+            chain=manifest.chain,
+            recovery_point_time=manifest.recovery_point_time,
+            expiry_time=regrade.expiry_time if regrade else manifest.expiry_time,
+            manifest_hash=manifest_hash,
+            tag=regrade.tag if regrade else manifest.tag,
+            because=regrade.because if regrade else manifest.tagging.get("because", ""),
+            day=regrade.day if regrade else manifest.tagging.get("day", ""),
+            regime=keeping.regime,
+            holds=tuple(sorted({*keeping.holds, *standing.point_holds(manifest.point_id)})),
+            is_good=not problem,
+            readers=standing.readers(manifest.point_id),
+            problem=problem,
+        )
+
+    def _find_problem(self, manifest: Manifest, manifest_hash: str, row: Row | None) -> str:
+        """Answer why a point cannot be believed, or nothing; and notice a row that differs from the journal."""
+        if row is None:
+            return NO_ENTRY
+        try:
+            point = RecoveryPoint.from_values(row.values)
+            if is_point_row_different(self._standings, point):
+                self._differing.add(manifest.instance)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return ROW_UNREADABLE
+        return "" if point.manifest_hash == manifest_hash else "its manifest is not the one that was sealed"
+
+
+TOMBSTONED = frozenset({"deleting", "deleted"})
+
+
+def find_unfinished(ports: Ports, instance: str = "") -> Iterator[UnfinishedDeletion]:
+    """Answer every recovery point, or an instance's, whose tombstone stands and whose deletion is not journalled."""
+    for key in [instance] if instance else catalog.list_instance_keys(ports):
+        for row in ports.rows.query(row_keys.POINTS, key, start="0", end="g"):
+            if row.values.get("state") == "deleting":
+                yield _unfinished(key, row)
+
+
+def _unfinished(instance: str, row: Row) -> UnfinishedDeletion:
+    stored = row.values.get("tombstone_seq")
+    # A row without a number has no tombstone: whoever looks for it there says so.
+    return UnfinishedDeletion(
+        instance=instance, point_id=row.key, tombstone_seq=stored if isinstance(stored, int) else 0
     )
-
-
-def find_unfinished(ports: Ports) -> Iterator[UnfinishedDeletion]:
-    """Answer every recovery point whose tombstone stands and whose deletion has not been journalled."""
-    for instance in catalog.list_instances(ports, with_deleted=True):
-        for point in catalog.list_all_points(ports, instance.key, state="deleting"):
-            yield UnfinishedDeletion(instance=instance.key, point_id=point.point_id, tombstone_seq=point.tombstone_seq)
 
 
 def find_unsealed(
@@ -280,31 +390,6 @@ def find_version(ports: Ports, container: str, path: str) -> str:
     """Answer the version id of a blob as it is now; empty where it is gone or the account keeps no versions."""
     blob = ports.vault_reader.find(container, path)
     return "" if blob is None else blob.version_id
-
-
-def _facts(manifest: Manifest, manifest_hash: str, row: RecoveryPoint | None, keeping: Keeping) -> PointFacts:
-    problem = keeping.problem
-    if row is None:
-        problem = NO_ENTRY
-    elif row.manifest_hash != manifest_hash:
-        problem = "its manifest is not the one that was sealed"
-    regrade = keeping.regrades.get(manifest.point_id)
-    return PointFacts(
-        instance=manifest.instance,
-        point_id=manifest.point_id,
-        chain=manifest.chain,
-        recovery_point_time=manifest.recovery_point_time,
-        expiry_time=regrade.expiry_time if regrade else manifest.expiry_time,
-        manifest_hash=manifest_hash,
-        tag=regrade.tag if regrade else manifest.tag,
-        because=regrade.because if regrade else manifest.tagging.get("because", ""),
-        day=regrade.day if regrade else manifest.tagging.get("day", ""),
-        regime=keeping.regime,
-        holds=tuple(sorted({*keeping.holds, *(row.holds if row else ())})),
-        is_good=not problem,
-        readers=0 if row is None else row.readers,
-        problem=problem,
-    )
 
 
 def _doubt(point: PointFacts, doubtful: Mapping[str, str]) -> PointFacts:

@@ -192,7 +192,7 @@ def test_a_pause_of_over_31_days_trips_where_anything_would_go(pause: timedelta,
 
 
 def stored(points: Sequence[PointFacts], as_of: datetime = NOW, trips: tuple[Trip, ...] = ()) -> Mapping[str, Any]:
-    return build_plan(PlanParts(as_of=as_of, verdicts=judge(points, as_of), trips=trips, damaged={}))
+    return build_plan(PlanParts(as_of=as_of, verdicts=judge(points, as_of), trips=trips, damaged={}, standing={}))
 
 
 @pytest.mark.parametrize(

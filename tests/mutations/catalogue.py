@@ -69,17 +69,17 @@ MUTATIONS: Sequence[Mutation] = (
         tests=("tests/domain/test_events.py",),
     ),
     Mutation(
-        name="a stop does not hold back the deletions of a plan that is older",
+        name="what the journal says since the plan was made is not asked before a tombstone",
         path="flexvault/services/apply_retention.py",
-        old='    if row is None or row.values["state"] == ProtectionState.STOPPED:\n',
-        new="    if row is None:\n",
-        tests=("tests/services/test_protection_crashes.py",),
+        old='        recheck.require_unchanged(str(verdict["instance"]), point_id)\n',
+        new="",
+        tests=("tests/services/test_retention_rows.py",),
     ),
     Mutation(
         name="the deletion of an instance ends although something of it is left",
         path="flexvault/services/end_deletion.py",
-        old="        if _is_something_left(vault.ports, instance):\n",
-        new="        if _is_something_left(vault.ports, instance) and not instance.name:\n",
+        old="        if why_not:\n",
+        new="        if why_not and not instance.name:\n",
         tests=("tests/services/test_protection_states.py",),
     ),
 )

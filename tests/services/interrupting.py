@@ -35,10 +35,11 @@ class Interruption:
             self.calls.append(name)
         if is_turn and not self.after:
             self.act()
-        answer = call()
-        if is_turn and self.after:
-            self.act()
-        return answer
+        try:
+            return call()
+        finally:  # an answer can be an error, too: no entry of that number
+            if is_turn and self.after:
+                self.act()
 
 
 class _Interrupted:

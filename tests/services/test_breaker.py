@@ -13,7 +13,7 @@ from flexvault.domain.job import JobStatus
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.approvals import get_approval
-from flexvault.services.breaker import find_earlier_plan, read_breaker, trip_breaker
+from flexvault.services.breaker import find_earlier_plans, read_breaker, trip_breaker
 from flexvault.services.effects import run
 from flexvault.services.policies import put_policy
 from flexvault.services.release_breaker import BREAKER_RELEASE, release_breaker
@@ -393,8 +393,8 @@ def test_an_approval_that_expires_while_it_is_being_used_releases_nothing():
 def test_a_plan_of_a_later_moment_announces_nothing_to_an_earlier_one():
     world = sleeping(days=1)
     store_plan(world.vault, SURPRISE + 3650 * DAY)
-    assert find_earlier_plan(world.vault.ports, SURPRISE) is None
-    assert find_earlier_plan(world.vault.ports, SURPRISE + 3651 * DAY) is not None
+    assert find_earlier_plans(world.vault.ports, SURPRISE).untripped is None
+    assert find_earlier_plans(world.vault.ports, SURPRISE + 3651 * DAY).untripped is not None
 
 
 def test_a_released_plan_that_was_changed_since_is_refused():

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flexvault.domain import blob_names
-from flexvault.services.breaker import find_earlier_plan
+from flexvault.services.breaker import find_earlier_plans
 from flexvault.services.retention_plan import store_plan
 from tests.builders import World, world
 
@@ -34,7 +34,7 @@ def at(month: int, day: int) -> datetime:
     ],
 )
 def test_the_earlier_plan_is_the_newest_one_before(moments: list[datetime], as_of: datetime, found: datetime | None):
-    earlier = find_earlier_plan(with_plans(*moments).vault.ports, as_of)
+    earlier = find_earlier_plans(with_plans(*moments).vault.ports, as_of).untripped
     assert (earlier and earlier.as_of) == found
 
 
@@ -42,6 +42,6 @@ def test_a_plan_that_is_none_is_passed_over_for_one_of_a_month_before():
     here = with_plans(at(1, 31))
     path = blob_names.plan_path(at(2, 1), "0" * 64)
     here.vault.ports.vault_cleaner.create(blob_names.PLANS, path, b"not JSON")
-    earlier = find_earlier_plan(here.vault.ports, at(2, 1) + timedelta(days=1))
+    earlier = find_earlier_plans(here.vault.ports, at(2, 1) + timedelta(days=1)).untripped
     assert earlier is not None
     assert earlier.as_of == at(1, 31)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from flexvault.domain import blob_names, names
+from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -15,11 +15,12 @@ from flexvault.domain.errors import (
     PreconditionFailedError,
 )
 from flexvault.domain.events import Rows
-from flexvault.domain.instance import ProtectionState, RecoveryPoint
+from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.retention import Decision, Verdict, judge
 from flexvault.domain.retention_texts import explain
+from flexvault.domain.rows import Row
 from flexvault.ports import Orchestrations, Ports
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_job
@@ -189,10 +190,11 @@ def delete_point(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> 
     The plan's reasons are asked again under the tombstone's own sequence number: who loses decides anew.
     """
     instance, point_id = str(verdict["instance"]), str(verdict["pointId"])
-    row = catalog.find_point_or_none(run.ports, instance, point_id)
-    if row is not None and row.state == "deleted":
+    row = run.ports.rows.find(row_keys.POINTS, instance, point_id)  # it need not be readable: judging it says so
+    state = None if row is None else row.values.get("state")
+    if state == "deleted":
         return ""
-    if row is None or row.state == "sealed":
+    if row is None or state == "sealed":
         why_not = _find_block(recheck, verdict, row)
         if why_not:
             return why_not
@@ -200,8 +202,9 @@ def delete_point(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> 
             append(run.ports, _tombstone(run, recheck, verdict), by_retention=True)
         except ConflictError as error:
             return error.message
-    standing = catalog.find_point(run.ports, instance, point_id)
-    return finish_deletion(run, {"instance": instance, "pointId": point_id, "tombstoneSeq": standing.tombstone_seq})
+    row = run.ports.rows.find(row_keys.POINTS, instance, point_id)
+    seq = 0 if row is None else row.values.get("tombstone_seq", 0)
+    return finish_deletion(run, {"instance": instance, "pointId": point_id, "tombstoneSeq": seq})
 
 
 def finish_deletion(run: StepRun, deletion: Mapping[str, Any]) -> str:
@@ -252,7 +255,7 @@ def _delete_files(ports: Ports, instance: str, point_id: str, tombstone: Mapping
     return ""
 
 
-def _find_block(recheck: Recheck, verdict: Mapping[str, Any], row: RecoveryPoint | None) -> str:
+def _find_block(recheck: Recheck, verdict: Mapping[str, Any], row: Row | None) -> str:
     """Judge the point again, from what the vault account says now."""
     instance, point_id = str(verdict["instance"]), str(verdict["pointId"])
     if row is None:

@@ -9,7 +9,7 @@ import pytest
 from flexvault.adapters.memory.storage import VAULT
 from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import ApprovalRequiredError
-from flexvault.domain.job import Operation, Step
+from flexvault.domain.job import JobStatus, Operation, Step
 from flexvault.domain.open_job import JobRecord
 from flexvault.domain.protection_moves import Verb
 from flexvault.domain.rows import Delete, Merge
@@ -229,6 +229,18 @@ def test_a_hold_that_comes_before_the_tombstone_counts_though_its_rows_are_lost(
     run_jobs(world)
     assert points_left(world, key) == [7, 6, 5]
     assert "DeletionBlocked" in told(world)
+
+
+def test_a_row_that_is_spoiled_after_the_plan_blocks_its_point_alone():
+    world = with_points()
+    let_pass(world, LATE)
+    planned(world)
+    key = world.instance().key
+    oldest = catalog.list_points(world.vault.ports, key)[-1].point_id
+    edit(world, row_keys.POINTS, key, oldest, expiry_time="never")
+    run_jobs(world)
+    assert retention_job(world).status is JobStatus.COMPLETED_WITH_WARNINGS
+    assert len(list(list_manifests(world.vault.ports, f"{key}/"))) == 2
 
 
 def test_a_stop_right_before_a_tombstone_counts_though_its_row_is_forged():

@@ -44,9 +44,10 @@ test: setup ## all tests but the slow originals
 	@$(PY) -m pytest -q -m "not long" tests/orchestrators
 	@$(PY) -m pytest -q -m "not long" $(SHARED)
 
-test-long: setup ## the slow originals too
+test-long: setup ## the slow originals too, and what knows time once more on a machine in New York
 	@$(PY) -m pytest -q tests/orchestrators
 	@$(PY) -m pytest -q $(SHARED)
+	@TZ=America/New_York $(PY) -m pytest -q -m "not long" $(SHARED) tests/domain tests/golden tests/services tests/api tests/year
 
 mutations: setup ## break the code on purpose; the suite must notice
 	@$(PY) -m tests.mutations

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.mistakes import Mistakes
 
 MAX_DEPTH = 40
 INVALID_JSON = "InvalidRequestContent"
@@ -86,9 +87,9 @@ def _conform_members(sent: Mapping[str, Any], shape: Mapping[str, Shape], path: 
 class Reader:
     """Reads members of an object and collects what is wrong, to be told all at once."""
 
-    def __init__(self, holder: Any, path: str) -> None:
+    def __init__(self, holder: Any, path: str, mistakes: Mistakes | None = None) -> None:
         """Begin at an object; anything else is a mistake."""
-        self.mistakes: list[InvalidInputError] = []
+        self._mistakes = mistakes or Mistakes()
         self._path = path
         self._holder: Mapping[str, Any] = holder if _is_object(holder) else {}
         if not _is_object(holder):
@@ -96,23 +97,18 @@ class Reader:
 
     def wrong(self, path: str, message: str) -> None:
         """Remember a mistake."""
-        self.mistakes.append(InvalidInputError(message, target=path))
+        self._mistakes.wrong(path, message)
 
     def inner(self, member: str) -> "Reader":
         """Go into an object; its mistakes count here."""
-        reader = Reader(self._holder.get(member), f"{self._path}.{member}")
-        self.mistakes.extend(reader.mistakes)
-        reader.mistakes = self.mistakes
-        return reader
+        return Reader(self._holder.get(member), f"{self._path}.{member}", self._mistakes)
 
     def text(self, member: str, *, optional: bool = False) -> str:
         """Read a text that is not empty; an optional one may be missing."""
         value = self._holder.get(member)
-        if isinstance(value, str) and (value or optional):
-            return value
-        if not (optional and value is None):
-            self.wrong(f"{self._path}.{member}", "is missing or not a text")
-        return ""
+        if optional and (value is None or isinstance(value, str)):
+            return value or ""
+        return self._mistakes.text(self._holder, self._path, member)
 
     def expect(self, member: str, *allowed: str, optional: bool = False) -> None:
         """Demand one of some words, without regard to case; an optional one may be missing or empty."""
@@ -128,11 +124,7 @@ class Reader:
         Raises:
             InvalidInputError: Every mistake is a detail.
         """
-        if self.mistakes:
-            text = "; ".join(f"{mistake.target}: {mistake.message}" for mistake in self.mistakes)
-            hint = "correct the named members and send the request again"
-            details = tuple(self.mistakes)
-            raise InvalidInputError(f"the {what} cannot be used: {text}", target=self._path, hint=hint, details=details)
+        self._mistakes.finish(what, target=self._path)
 
 
 class _NotAllowedError(Exception):

@@ -24,13 +24,18 @@ class Mistakes:
         self.wrong(f"{path}.{member}" if path else member, "is missing or not a text")
         return ""
 
-    def finish(self, what: str) -> None:
+    def finish(self, what: str, target: str = "") -> None:
         """Refuse the whole when there were mistakes.
+
+        Args:
+            what: What was read, such as `policy`.
+            target: JSON path of the whole, if it has one.
 
         Raises:
             InvalidInputError: Every mistake is a detail.
         """
         if self.found:
             text = "; ".join(f"{mistake.target}: {mistake.message}" for mistake in self.found)
-            hint = f"correct the named members and send the {what} again"
-            raise InvalidInputError(f"the {what} cannot be used: {text}", hint=hint, details=tuple(self.found))
+            hint = "correct the named members and send the request again"
+            details = tuple(self.found)
+            raise InvalidInputError(f"the {what} cannot be used: {text}", target=target, hint=hint, details=details)

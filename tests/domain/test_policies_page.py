@@ -39,3 +39,9 @@ def test_the_example_makes_of_january_2027_what_is_drawn():
 def test_the_example_makes_of_february_2027_what_is_said():
     tagged = {day.day: letter for day, letter in letters("2027-02-01", "2027-02-28").items() if letter != "."}
     assert tagged == {1: "M", 8: "W", 15: "W", 22: "W"}
+
+
+def test_the_example_lies_as_a_file_beside_the_command():
+    (written,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    kept = json.loads((Path(__file__).parents[2] / "cli" / "gfs.json").read_text())
+    assert kept == {"name": "gfs", **json.loads(written)}

@@ -13,7 +13,7 @@ import httpx
 from flexvault_cli.advice import advise
 from flexvault_cli.api import VaultApi
 from flexvault_cli.connection import find_connection
-from flexvault_cli.errors import INTERRUPTED, CliError
+from flexvault_cli.errors import INTERRUPTED, REFUSED, CliError
 from flexvault_cli.output import show_error
 from flexvault_cli.words import make_parser
 
@@ -49,6 +49,10 @@ def run(
     except CliError as error:
         show_error(error, advise(error, is_local=options.endpoints is not None))
         return error.exit_code
+    except BrokenPipeError:
+        # Whoever read the answer went away; what is left in the buffer must not be written at the end, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
     except KeyboardInterrupt:
         error = CliError("interrupted; a job that was started goes on", exit_code=INTERRUPTED)
         show_error(error, ["see: flexvault job list"])

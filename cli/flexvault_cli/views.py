@@ -1,7 +1,9 @@
 """What the tables show of each kind of resource, in the words of Azure Backup."""
 
+import json
 import re
 from collections.abc import Callable
+from typing import Any, cast
 
 from flexvault_cli.errors import read_actions
 from flexvault_cli.output import Columns
@@ -68,6 +70,28 @@ def _retentions(policy: Json) -> list[str]:
     ]
 
 
+def _zones(policy: Json) -> list[str]:
+    rules = find_rules(policy, "AzureBackupRule")
+    return [str(dig(rule, "trigger.schedule.timeZone") or "UTC") for rule in rules]
+
+
+def _tags(policy: Json) -> list[str]:
+    """Answer a line for each tag: its priority, its name, and when it matches."""
+    entries = [
+        entry for rule in find_rules(policy, "AzureBackupRule") for entry in dig_list(rule, "trigger.taggingCriteria")
+    ]
+    return [
+        f"{entry.get('taggingPriority')} {dig(entry, 'tagInfo.tagName')}: "
+        + (" or ".join(_describe_criterion(one) for one in dig_list(entry, "criteria")) or "every backup")
+        for entry in sorted(entries, key=lambda entry: int(entry.get("taggingPriority") or 0))
+    ]
+
+
+def _describe_criterion(criterion: Json) -> str:
+    given = {name: value for name, value in criterion.items() if value and name != "objectType"}
+    return " and ".join(f"{name} {json.dumps(value)}" for name, value in given.items())
+
+
 def _redundancies(vault: Json) -> list[str]:
     return [str(setting.get("type")) for setting in dig_list(vault, "properties.storageSettings")]
 
@@ -100,6 +124,20 @@ def _warnings(job: Json) -> list[str]:
     return [_describe(detail.get("warning") or {}) for detail in details]
 
 
+def _fact(name: str) -> Callable[[Json], object]:
+    """Read a fact that the vault keeps in the text `metaData` of a recovery point's data store."""
+
+    def read(point: Json) -> object:
+        for details in dig_list(point, "properties.recoveryPointDataStoresDetails"):
+            facts: Json = json.loads(str(details.get("metaData") or "{}"))
+            found = facts.get(name)
+            names: list[Any] = cast("list[Any]", found) if isinstance(found, list) else []
+            return ", ".join(str(one) for one in names) if isinstance(found, list) else found
+        return None
+
+    return read
+
+
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 TASK_MEMBERS = ("taskName", "taskStatus", "taskProgress")
 VAULT: Columns = {
@@ -112,6 +150,7 @@ VAULT: Columns = {
     "id": lambda vault: vault.get("id"),
 }
 POLICIES: Columns = {"name": _name, "schedule": _schedules, "retention": _retentions}
+POLICY: Columns = {**POLICIES, "time zone": _zones, "tags": _tags}
 INSTANCES: Columns = {
     "name": _name,
     "server": _property("friendlyName"),
@@ -134,7 +173,7 @@ POINTS: Columns = {
     "state": _property("recoveryPointState"),
 }
 POINTS_DROPPED = ("type", "state", "tag")
-POINT: Columns = {**POINTS, "policy": _property("policyName")}
+POINT: Columns = {**POINTS, "policy": _property("policyName"), "size": _fact("sizeInBytes"), "holds": _fact("holds")}
 JOBS: Columns = {
     "id": _name,
     "operation": _property("operation"),

@@ -71,6 +71,14 @@ def _conform_members(sent: Mapping[str, Any], shape: Mapping[str, Shape], path: 
     members: dict[str, Any] = {}
     for sent_name, member in sent.items():
         name = canonical.get(sent_name.lower())
+        if name is None and member is not None and isinstance(shape, Strict):
+            unknown = f"{path}.{sent_name}" if path else sent_name
+            known = ", ".join(shape)
+            raise InvalidInputError(
+                f"the member '{unknown}' is not known; known are {known}",
+                target=unknown,
+                hint="correct its spelling, or leave it out",
+            )
         if name is None or member is None:
             continue
         where = f"{path}.{name}" if path else name
@@ -82,6 +90,10 @@ def _conform_members(sent: Mapping[str, Any], shape: Mapping[str, Shape], path: 
             )
         members[name] = conform(member, shape[name], where)
     return members
+
+
+class Strict(dict[str, "Shape"]):
+    """Known members of an object where an unknown one is a mistake: what it would have meant must not get lost."""
 
 
 class Reader:

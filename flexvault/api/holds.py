@@ -9,8 +9,10 @@ from flexvault.api.call import Answer, Call, require_name
 from flexvault.api.instances import body_references, find_named
 from flexvault.api.people import show_person
 from flexvault.api.points import require_point_id
+from flexvault.api.protection_states import begin_retention
 from flexvault.api.times import wire_time
 from flexvault.domain.hold import Hold
+from flexvault.domain.instance import ProtectionState
 from flexvault.services import holds
 
 
@@ -41,7 +43,10 @@ def put_hold(call: Call) -> Answer:
 
 def delete_hold(call: Call) -> Answer:
     """Release a hold, once a second person approved it; 204 when none of that name stands."""
-    was_there = holds.release_hold(call.vault, find_named(call), call.params["hold"], call.actor())
+    instance = find_named(call)
+    was_there = holds.release_hold(call.vault, instance, call.params["hold"], call.actor())
+    if was_there and instance.state is ProtectionState.DELETING:
+        begin_retention(call)  # the deletion waited for it
     return Answer(status=HTTPStatus.OK if was_there else HTTPStatus.NO_CONTENT)
 
 

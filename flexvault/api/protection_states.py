@@ -43,7 +43,7 @@ def delete_instance(call: Call) -> Answer:
     found = request_deletion(call.vault, call.ids.instance(name), call.actor())
     if found is None:
         return Answer(status=HTTPStatus.NO_CONTENT)
-    instance, has_begun = found
+    instance, _ = found
     operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.deletion_seq}")
     record_operation(
         call.vault.ports,
@@ -52,12 +52,11 @@ def delete_instance(call: Call) -> Answer:
         follows_deletion=instance.deletion_seq,
         resource_id=instance.id,
     )
-    if has_begun:
-        _begin_retention(call)
+    begin_retention(call)
     return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
 
 
-def _begin_retention(call: Call) -> None:
+def begin_retention(call: Call) -> None:
     """Have the data deleted at once; while retention runs already, its next run does it."""
     opened = claim_retention(call.vault, call.vault.ports.clock.storage_now(), is_user_triggered=True)
     if opened is not None:

@@ -11,8 +11,8 @@ from flexvault.api.simulations import read_moment, read_policy_properties
 from flexvault.api.times import plain_time
 from flexvault.domain.instance import Instance
 from flexvault.domain.mistakes import Mistakes
-from flexvault.domain.retention import describe_reason
-from flexvault.domain.retention_texts import explain
+from flexvault.domain.retention import Reason, describe_reason
+from flexvault.domain.retention_texts import explain, explain_end
 from flexvault.services import catalog
 from flexvault.services.preview_retention import PreviewedPoint, preview_instance
 
@@ -68,7 +68,7 @@ def _show(points: Sequence[PreviewedPoint], until: datetime | None) -> dict[str,
                 "time": plain_time(at),
                 "recoveryPoint": point.verdict.point.point_id,
                 "recoveryPointTime": plain_time(point.verdict.point.recovery_point_time),
-                "reason": explain(point.verdict),
+                "reason": explain_end(point.verdict),
             }
             for at, point in deletions
         ],
@@ -86,8 +86,14 @@ def _show_point(point: PreviewedPoint) -> dict[str, Any]:
         "decision": point.verdict.decision.value,
         "deletedAt": plain_time(point.deleted_at) if point.deleted_at else None,
         "reasons": [describe_reason(reason, facts) for reason in point.verdict.reasons],
-        "text": explain(point.verdict),
+        "text": _explain(point),
     }
+
+
+def _explain(point: PreviewedPoint) -> str:
+    text = explain(point.verdict)
+    is_said = not point.is_newest or point.verdict.reasons[0] is not Reason.RETENTION_RULE
+    return text if is_said else f"{text}; as the newest good recovery point it stays until there is a newer one"
 
 
 def _show_change(before: PreviewedPoint, after: PreviewedPoint) -> dict[str, Any]:
@@ -106,5 +112,5 @@ def _show_side(point: PreviewedPoint) -> dict[str, Any]:
         "retentionTag": facts.tag,
         "expiry": plain_time(facts.expiry_time),
         "deletedAt": plain_time(point.deleted_at) if point.deleted_at else None,
-        "text": explain(point.verdict),
+        "text": _explain(point),
     }

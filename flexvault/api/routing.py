@@ -54,7 +54,8 @@ def read_target(url: str, prefix: str) -> Target:
         # An id made of such a name would read as another resource's, or is longer than a table's key.
         if segment in {".", ".."} or _UNUSABLE.search(segment) or len(segment) > MAX_SEGMENT:
             text = f"'{segment[:MAX_SEGMENT]}' cannot be part of a resource's path"
-            raise RefusedError(text, status=HTTPStatus.BAD_REQUEST, code=BAD_PATH)
+            hint = f"use a name of at most {MAX_SEGMENT} characters without slashes, backslashes and control characters"
+            raise RefusedError(text, status=HTTPStatus.BAD_REQUEST, code=BAD_PATH, hint=hint)
     origin = f"{parts.scheme}://{parts.netloc}{prefix}"
     return Target(origin=origin, escaped_path=parts.path, segments=segments, query=query)
 

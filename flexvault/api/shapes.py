@@ -3,19 +3,19 @@
 `Microsoft.DataProtection` 2026-06-01; what a shape does not name is ignored, read-only members are not named.
 """
 
-from flexvault.api.bodies import Shape
+from flexvault.api.bodies import Shape, Strict
 
 _STORE: Shape = {"dataStoreType": None, "objectType": None}
 _TAG: Shape = {"tagName": None}
-_CRITERION: Shape = {
-    "objectType": None,
-    "absoluteCriteria": None,
-    "daysOfMonth": [{"date": None, "isLast": None}],
-    "daysOfTheWeek": None,
-    "monthsOfYear": None,
-    "scheduleTimes": None,
-    "weeksOfTheMonth": None,
-}
+_CRITERION: Shape = Strict(
+    objectType=None,
+    absoluteCriteria=None,
+    daysOfMonth=[{"date": None, "isLast": None}],
+    daysOfTheWeek=None,
+    monthsOfYear=None,
+    scheduleTimes=None,
+    weeksOfTheMonth=None,
+)
 _TAGGING: Shape = {"isDefault": None, "taggingPriority": None, "tagInfo": _TAG, "criteria": [_CRITERION]}
 _TRIGGER: Shape = {
     "objectType": None,
@@ -89,17 +89,19 @@ RESTORE: Shape = {
 }
 VALIDATE_RESTORE: Shape = {"restoreRequestObject": RESTORE}
 
-SIMULATE_POLICY: Shape = {
-    "policy": None,
-    "from": None,
-    "until": None,
-    "years": None,
-    "failures": None,
-    "serverSizeBytes": None,
-    "growthPerYear": None,
-}
-RETENTION_PREVIEW: Shape = {"backupInstance": None, "policy": None, "until": None}
-DECISION: Shape = {"reason": None}
+SIMULATE_POLICY: Shape = Strict(
+    {
+        "policy": None,
+        "from": None,
+        "until": None,
+        "years": None,
+        "failures": None,
+        "serverSizeBytes": None,
+        "growthPerYear": None,
+    }
+)
+RETENTION_PREVIEW: Shape = Strict(backupInstance=None, policy=None, until=None)
+DECISION: Shape = Strict(reason=None)
 
-HOLD: Shape = {"reason": None, "recoveryPointId": None}
-REEVALUATE: Shape = {"previewHash": None}
+HOLD: Shape = Strict(reason=None, recoveryPointId=None)
+REEVALUATE: Shape = Strict(previewHash=None)

@@ -163,7 +163,7 @@ def _resumed(entry: Entry, rows: Rows) -> Sequence[Batch]:
     row, planned = rows[instance_target(instance)], rows[schedule]
     changes: list[Change] = []
     if is_older(planned, entry) and not _is_past(row, entry):
-        moved = {"instance": instance, "journal_seq": entry.seq, "slots_from": entry.at}
+        moved = {"instance": instance, "journal_seq": entry.seq, "slots_from": entry.at, "resumed_at": entry.at}
         moved |= {"last_slot": entry.at} if planned is None else {}
         changes.append(put(schedule, planned, moved))
         if rows[slept] is None:

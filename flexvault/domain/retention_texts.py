@@ -33,6 +33,13 @@ def explain(verdict: Verdict) -> str:
             return begin
 
 
+def explain_end(verdict: Verdict) -> str:
+    """Say why a point goes, or will go when its time has come."""
+    if verdict.reasons[0] is not Reason.RETENTION_RULE:
+        return explain(verdict)
+    return f"expires {_date(verdict.point.expiry_time)}: {explain_tag(verdict.point)}"
+
+
 def explain_tag(point: PointFacts) -> str:
     """Say why a point is under its rule."""
     return f"{describe_because(point.because, point.day)}, rule {point.tag}" if point.because else f"rule {point.tag}"

@@ -113,14 +113,14 @@ def execute_retention(run: StepRun) -> Result:
     done, blocked = int(run.open.state["done"]), int(run.open.state.get("blocked", 0))
     warnings = list(run.open.state.get("warnings", []))
     if done == 0:
-        damaged, told = plan["damaged"][:SHOWN_BLOCKED], plan["warnings"][:SHOWN_BLOCKED]
+        damaged, told = plan["damaged"][:SHOWN_BLOCKED], plan.get("warnings", [])[:SHOWN_BLOCKED]
         warnings += [warning("ManifestUnreadable", found["reason"], found["path"]) for found in damaged]
         warnings += [warning(found["code"], found["message"], found["resource"]) for found in told]
     budget = Budget(run)
     for what, carry_out in work[done : done + DELETIONS_AN_ACTIVITY]:
         if budget.is_spent:
             break
-        why_not = carry_out()
+        why_not = _carry_out(carry_out)
         done += 1
         if why_not:
             blocked += 1
@@ -132,9 +132,17 @@ def execute_retention(run: StepRun) -> Result:
     if blocked > SHOWN_BLOCKED:
         text = f"{blocked} deletions were blocked in all, the first {SHOWN_BLOCKED} of them are listed"
         warnings.append(warning("DeletionBlocked", text, str(run.open.state["plan"])))
-    warnings += end_deletions(run.vault, plan["standing"])[:SHOWN_BLOCKED]
+    warnings += end_deletions(run.vault, plan.get("standing", {}))[:SHOWN_BLOCKED]
     status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
     return closes_as(status, done=done, warnings=warnings)
+
+
+def _carry_out(deletion: Callable[[], str]) -> str:
+    """Carry out one deletion; a row that cannot be read blocks it and must not keep the others from being done."""
+    try:
+        return deletion()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"what the tables say of it cannot be read: {type(error).__name__}"
 
 
 class Recheck:
@@ -175,7 +183,7 @@ class Recheck:
 
 def _list_work(run: StepRun, plan: Mapping[str, Any]) -> list[tuple[str, Callable[[], str]]]:
     """List the plan's deletions in its order: (what it is about, what answers why it may not be, or nothing)."""
-    recheck = Recheck(run, plan["standing"])
+    recheck = Recheck(run, plan.get("standing", {}))
     expired = [verdict for verdict in plan["verdicts"] if verdict["decision"] == Decision.EXPIRE]
     return [
         *((deletion["pointId"], partial(finish_deletion, run, deletion)) for deletion in plan["unfinished"]),

@@ -117,7 +117,11 @@ def _request(vault: Vault, change: CriticalChange, approval_id: str, now: dateti
 
 def _require_room(ports: Ports, author: Mapping[str, str], now: datetime) -> None:
     own = (approval for approval in _list_all(ports) if approval.is_by(author))
-    undecided = sum(approval.state(now, approval.target_seq) is ApprovalState.PENDING for approval in own)
+    waiting = [one for one in own if one.state(now, one.target_seq) is ApprovalState.PENDING]
+    if len(waiting) < MOST_UNDECIDED:
+        return
+    # What was changed meanwhile is void: nobody can decide it any more, so it takes no room.
+    undecided = sum(one.state(now, _seq(_find_row(ports, one.target))) is ApprovalState.PENDING for one in waiting)
     if undecided >= MOST_UNDECIDED:
         raise ConflictError(
             f"{undecided} approvals that '{author.get('name') or author.get('oid')}' asked for wait for a decision, "

@@ -65,16 +65,22 @@ class EarlierPlans:
 
 
 def find_earlier_plans(ports: Ports, as_of: datetime) -> EarlierPlans:
-    """Read the newest plan before a moment, and the newest that did not trip: nearly always the same."""
+    """Read the newest plan before a moment, and the newest that did not trip: nearly always the same.
+
+    What lies there and is no plan of this version tells nothing: the next older one does.
+    """
     checkpoint: Mapping[str, Any] | None = None
     for path in _list_plans(ports, as_of):
         plan = _read_plan(ports, path)
-        if plan.get("version") == 1 or datetime.fromisoformat(plan["asOf"]) >= as_of:
+        try:
+            if plan["version"] == 1 or datetime.fromisoformat(plan["asOf"]) >= as_of:
+                continue
+            untripped = None if plan["trips"] else read_earlier(plan)
+            checkpoint = dict(plan.get("standing", {})) if checkpoint is None else checkpoint
+        except (KeyError, TypeError, ValueError, AttributeError):
             continue
-        if checkpoint is None:
-            checkpoint = plan.get("standing", {})
-        if not plan["trips"]:
-            return EarlierPlans(checkpoint=checkpoint or {}, untripped=read_earlier(plan))
+        if untripped is not None:
+            return EarlierPlans(checkpoint=checkpoint, untripped=untripped)
     return EarlierPlans(checkpoint=checkpoint or {}, untripped=None)
 
 

@@ -120,10 +120,13 @@ def list_policy_users(ports: Ports, policy_name: str) -> list[str]:
     for row in _instance_rows(ports):
         if row.values.get("is_deleted"):
             continue
-        before: dict[str, str] = json.loads(str(row.values.get("before_change") or "{}"))
-        followed = {str(row.values["policy_name"]).lower(), before.get("policy_name", "").lower()}
+        try:
+            before: dict[str, str] = json.loads(str(row.values.get("before_change") or "{}"))
+            followed = {str(row.values["policy_name"]).lower(), before.get("policy_name", "").lower()}
+        except (ValueError, KeyError, AttributeError):
+            followed = {policy_name.lower()}  # nobody can say that it does not follow the policy
         if policy_name.lower() in followed:
-            users.append(str(row.values["instance_name"]))
+            users.append(str(row.values.get("instance_name", row.key)))
     return users
 
 
@@ -279,10 +282,10 @@ def oldest_taken_slot(ports: Ports, policy_name: str) -> datetime | None:
 
 
 def find_last_slot(ports: Ports, instance: str) -> datetime | None:
-    """Answer the newest slot of an instance that was taken or missed, or when it was first configured."""
+    """Answer the newest slot of an instance that was taken or missed, or when it was configured or resumed."""
     row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance))
-    value = None if row is None else row.values.get("last_slot")
-    return value if isinstance(value, datetime) else None
+    moments = [] if row is None else [row.values.get(name) for name in ("last_slot", "resumed_at")]
+    return max((moment for moment in moments if isinstance(moment, datetime)), default=None)
 
 
 def find_chain(ports: Ports, instance: str, server: Server) -> str:

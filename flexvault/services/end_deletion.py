@@ -70,9 +70,10 @@ def _find_obstacle(ports: Ports, standings: Standings, instance: Instance) -> st
         left.append(f"{len(manifests)} manifest(s) are left: {', '.join(manifests[:NAMED])}{more}")
     if not left:  # its stream is read to its end only for one that would end now
         standings.catch_up(instance.key)
-        problem, holds = standings.find_problem(instance.key), standings.instance(instance.key).holds
+        problem = standings.find_problem(instance.key)
         left += [problem] if problem else []
-        left += [f"{len(holds)} legal hold(s) stand: {', '.join(holds[:NAMED])}"] if holds else []
+    holds = standings.instance(instance.key).holds
+    left += [f"{len(holds)} legal hold(s) stand: {', '.join(holds[:NAMED])}"] if holds else []
     return "; ".join(left)
 
 

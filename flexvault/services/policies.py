@@ -47,12 +47,16 @@ def put_policy(
     if old is not None and old.properties == properties:
         return old
     now = vault.ports.clock.storage_now()
+    users = [] if old is None else catalog.list_policy_users(vault.ports, old.name)
     weakenings: tuple[str, ...] = ()
-    if old is not None:
+    if old is not None and users:
         weakenings = find_weakenings_of(
             old.properties, properties, now, catalog.oldest_taken_slot(vault.ports, old.name)
         )
-    approval = _find_approval(vault, old, properties, actor, weakenings) if old and weakenings else None
+    approval: Approval | None = None
+    if old is not None and weakenings:
+        in_force = f"the policy is in force for {len(users)} backup instance(s): {', '.join(users[:5])}"
+        approval = _require_approval(vault, old, properties, actor, (*weakenings, in_force))
     body = {
         "name": old.name if old else name,
         "properties": properties,
@@ -67,26 +71,22 @@ def put_policy(
         draft.check(rows)
         if approval is not None:
             check_unused(rows, approval.id, vault.ports.clock.storage_now())
-        elif weakenings and catalog.list_policy_users(vault.ports, name):
-            text = f"the policy '{name}' came into use meanwhile, and the change weakens it"
-            raise ConflictError(text, target=name, hint="send it again: a second person must approve it")
+        elif old is not None and not users and catalog.list_policy_users(vault.ports, name):
+            text = f"the policy '{name}' came into use meanwhile"
+            raise ConflictError(text, target=name, hint="send it again: it is looked at anew")
 
     append(vault.ports, replace(draft, check=check))
     return catalog.get_policy(vault.ports, name)
 
 
-def _find_approval(
-    vault: Vault, old: StoredPolicy, properties: Any, actor: Mapping[str, str], weakenings: tuple[str, ...]
-) -> Approval | None:
-    """Answer the approval of a change that weakens a policy; nothing when no instance follows it.
+def _require_approval(
+    vault: Vault, old: StoredPolicy, properties: Any, actor: Mapping[str, str], reasons: tuple[str, ...]
+) -> Approval:
+    """Answer the approval of a change that weakens a policy in force.
 
     Raises:
         ApprovalRequiredError: It must be approved first.
     """
-    users = catalog.list_policy_users(vault.ports, old.name)
-    if not users:
-        return None
-    in_force = f"the policy is in force for {len(users)} backup instance(s): {', '.join(users[:5])}"
     change = CriticalChange(
         operation=POLICY_WRITE,
         path=f"{vault.settings.vault_resource_id}/backupPolicies/{old.name}".lower(),
@@ -94,7 +94,7 @@ def _find_approval(
         actor=actor,
         target=policy_target(old.name),
         target_seq=old.journal_seq,
-        reasons=(*weakenings, in_force),
+        reasons=reasons,
         before=old.properties,
         after=properties,
     )

@@ -41,7 +41,11 @@ def find_approval(
         target=instance_target(before.key),
         target_seq=before.journal_seq,
         reasons=reasons,
-        before={"policyName": before.policy_name, "properties": before.properties},
+        before={
+            "policyName": before.policy_name,
+            "properties": before.properties,
+            "policy": None if present is None else present.properties,
+        },
         after={"policyName": policy.name, "properties": properties, "policy": policy.properties},
     )
     return {"approval_id": require_approval(vault, change).id, "present_policy_seq": present_seq}

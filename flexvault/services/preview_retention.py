@@ -25,6 +25,8 @@ class PreviewedPoint:
     deleted_at: datetime | None
     """When it would go; nothing while it is kept for ever, blocked, or the newest good point."""
     size_bytes: int
+    is_newest: bool
+    """The newest good one of its chain: it stays until there is a newer one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ def preview_points(facts: Sequence[PointFacts], sizes: dict[str, int], as_of: da
             verdict=verdict,
             deleted_at=_deleted_at(verdict, as_of, is_newest=verdict.point.point_id in newest),
             size_bytes=sizes.get(verdict.point.point_id, 0),
+            is_newest=verdict.point.point_id in newest,
         )
         for verdict in verdicts
     )

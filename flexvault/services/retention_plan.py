@@ -23,7 +23,7 @@ from flexvault.services.breaker import find_earlier_plans, read_breaker, read_re
 from flexvault.services.journal import append, project, read_entry
 from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
 from flexvault.services.seal import sealed_draft
-from flexvault.services.standings import Standings
+from flexvault.services.standings import JOURNAL_DIFFERS, Standings
 from flexvault.services.vault import Vault
 
 RENEW_EVERY = 200
@@ -85,7 +85,10 @@ def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _not
     parts = PlanParts(
         as_of=as_of,
         verdicts=verdicts,
-        trips=_find_trips(vault.ports, verdicts, as_of, earlier.untripped, inventory.regraded),
+        trips=(
+            *_find_journal_trips(standings.warnings),
+            *_find_trips(vault.ports, verdicts, as_of, earlier.untripped, inventory.regraded),
+        ),
         unfinished=tuple(dict.fromkeys([*find_unfinished(vault.ports), *inventory.tombstoned])),
         unsealed=tuple(find_unsealed(vault, as_of, known=inventory.files, renew=renew)),
         damaged=inventory.damaged,
@@ -106,6 +109,14 @@ def _store(ports: Ports, parts: PlanParts) -> StoredPlan:
     return StoredPlan(
         path=path, plan_hash=plan_hash, trips=parts.trips, standing=parts.standing, warnings=parts.warnings
     )
+
+
+def _find_journal_trips(warnings: Iterable[PlanWarning]) -> Iterator[Trip]:
+    """Stop when the journal is not the one that an earlier plan read: a hold or a stop may be missing from it now."""
+    for found in warnings:
+        if found.code == JOURNAL_DIFFERS:
+            instance = "" if found.resource == blob_names.VAULT_STREAM else found.resource
+            yield Trip(code=found.code, instance=instance, message=found.message)
 
 
 def _find_trips(

@@ -18,6 +18,9 @@ NO_BLOB = "BlobNotFound"
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
+JOURNAL_DIFFERS = "JournalDiffers"
+
+
 def _nothing() -> None:
     """Do nothing."""
 
@@ -124,8 +127,8 @@ class Standings:
         if data is not None and names.sha256_hex(data) == expected:
             return _Stream(name=name, standing=standing, seq=seq, entry_hash=expected)
         text = f"the journal stream '{name}' is not the one that the plan before read: it was read from its first entry"
-        self.warnings.append(PlanWarning(code="JournalDiffers", message=text, resource=name))
-        self._ports.telemetry.emit("JournalDiffers", {"stream": name})
+        self.warnings.append(PlanWarning(code=JOURNAL_DIFFERS, message=text, resource=name))
+        self._ports.telemetry.emit(JOURNAL_DIFFERS, {"stream": name})
         return None
 
     def _read_head(self, name: str) -> int | None:

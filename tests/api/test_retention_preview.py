@@ -40,9 +40,10 @@ def test_what_would_be_deleted_when_and_why(door: Door) -> None:
     ]  # fmt: skip
     first, second = told["deletions"]
     assert first["reason"] == "expired 2026-02-05: backup of 2026-01-05, for which no other tag matched, rule Default"
-    assert second["reason"].startswith("kept until 2026-02-08")
+    assert second["reason"].startswith("expires 2026-02-08: backup of 2026-01-08")
     assert told["deletedBytes"] == sum(2 * [told["deletedBytes"] // 2])
     newest = told["recoveryPoints"][2]
+    assert newest["text"].endswith("; as the newest good recovery point it stays until there is a newer one")
     assert newest["reasons"] == [
         {
             "code": "RetentionRule",

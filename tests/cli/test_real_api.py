@@ -125,8 +125,11 @@ def test_a_hold_is_placed_and_released_by_two_people(flexvault: Flexvault, capsy
     assert flexvault("approval", "approve", approval, person="approver") == 0
     assert flexvault("hold", "release", *HOLD) == 0
     assert capsys.readouterr().err == "hold case-7 is released\n"
-    assert flexvault("hold", "release", *HOLD) == 0
-    assert capsys.readouterr().err == "there was no hold case-7\n"
+    assert flexvault("hold", "release", *HOLD) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: there is no hold case-7",
+        "recommended: flexvault hold list pg-orders",
+    ]
 
 
 def test_a_hold_of_one_recovery_point_names_it(flexvault: Flexvault, door: Door, capsys: Captured) -> None:

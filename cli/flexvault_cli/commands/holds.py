@@ -6,6 +6,7 @@ from urllib.parse import quote
 from flexvault_cli import approval_views
 from flexvault_cli.api import VaultApi
 from flexvault_cli.commands.lookup import find_instance, own_path
+from flexvault_cli.errors import CliError
 from flexvault_cli.output import show_one, show_progress, show_rows
 from flexvault_cli.wire import Json
 
@@ -26,7 +27,9 @@ def place_hold(api: VaultApi, options: argparse.Namespace) -> None:
 def release_hold(api: VaultApi, options: argparse.Namespace) -> None:
     """Release a hold; needs a second person."""
     was_there = api.delete(f"{_path(api, options)}/{quote(options.name, safe='')}")
-    show_progress(f"hold {options.name} is released" if was_there else f"there was no hold {options.name}")
+    if not was_there:
+        raise CliError(f"there is no hold {options.name}", actions=[f"flexvault hold list {options.instance}"])
+    show_progress(f"hold {options.name} is released")
 
 
 def _path(api: VaultApi, options: argparse.Namespace) -> str:

@@ -17,7 +17,7 @@ def list_policies(api: VaultApi, options: argparse.Namespace) -> None:
 
 def show_policy(api: VaultApi, options: argparse.Namespace) -> None:
     """Show one policy."""
-    show_one(api.get(policy_path(options.name)), views.POLICIES, as_json=options.as_json)
+    show_one(api.get(policy_path(options.name)), views.POLICY, as_json=options.as_json)
 
 
 def set_policy(api: VaultApi, options: argparse.Namespace) -> None:
@@ -27,7 +27,7 @@ def set_policy(api: VaultApi, options: argparse.Namespace) -> None:
     if not isinstance(name, str):
         raise CliError(f"the member name of {options.file} is no text", actions=["give --name"], exit_code=MISUSED)
     policy = api.put(policy_path(name), {"properties": properties})
-    show_one(policy, views.POLICIES, as_json=options.as_json)
+    show_one(policy, views.POLICY, as_json=options.as_json)
 
 
 def delete_policy(api: VaultApi, options: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """Legal holds and re-evaluation through the door."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -131,3 +132,28 @@ def test_another_preview_is_refused(door: Door) -> None:
     refused = own(door, "POST", REEVALUATE, {"previewHash": "0" * 64})
     assert (refused.status, refused.error["code"]) == (409, "PreviewOutdated")
     assert own(door, "POST", REEVALUATE, {}).status == 400
+
+
+def test_a_misspelt_member_of_a_hold_is_no_hold_on_everything(door: Door) -> None:
+    body = {"reason": "court order", "recoveryPoint": "0" * 32}
+    refused = door.send("PUT", "/vault/backupInstances/pg-orders/holds/case-1", body)
+    assert (refused.status, refused.error["target"]) == (400, "recoveryPoint")
+    assert door.send("GET", "/vault/backupInstances/pg-orders/holds/case-1").status == 404
+
+
+def test_a_deletion_that_a_hold_kept_open_goes_on_when_the_hold_is_released(door: Door) -> None:
+    hold = "/vault/backupInstances/pg-orders/holds/case-1"
+    assert door.send("PUT", hold, {"reason": "court order"}).status == 200
+    for method, path, person in (("DELETE", INSTANCE, "approver"), ("DELETE", hold, "approver")):
+        asked = door.send(method, path)
+        assert asked.error["code"] == "ApprovalRequired"
+        door.send("POST", f"/vault/approvals/{asked.error['target']}/approve", person=person)
+        if path == INSTANCE:
+            assert door.send(method, path).status == 202
+            door.run_jobs()
+            assert door.send("GET", INSTANCE).json["properties"]["currentProtectionState"] == "SoftDeleting"
+    door.world.clock.advance(timedelta(seconds=1))
+    assert door.send("DELETE", hold).status == 200
+    assert door.begun[-1].startswith("open-retention")
+    door.run_jobs()
+    assert door.send("GET", INSTANCE).status == 404

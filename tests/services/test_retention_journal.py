@@ -11,7 +11,9 @@ from flexvault.adapters.memory.storage import VAULT
 from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import PermanentError
 from flexvault.domain.job import JobStatus
+from flexvault.domain.rows import Replace
 from flexvault.services import catalog
+from flexvault.services.breaker import read_breaker
 from flexvault.services.retention_plan import list_manifests, store_plan
 from flexvault.services.scheduling import tick
 from tests.builders import INSTANCE_ID, World, add_server, let_pass, protect, run_jobs
@@ -185,3 +187,48 @@ def test_a_checkpoint_whose_entry_is_another_one_is_not_gone_on_from():
     assert [warning["code"] for warning in plan["warnings"]] == ["JournalDiffers"]
     assert plan["standing"][key]["facts"]["holds"] == [{"name": "Else", "pointId": ""}]
     assert "JournalDiffers" in [event for event, _ in world.memory.telemetry.events]
+
+
+def test_a_journal_that_got_shorter_stops_retention_until_a_person_has_looked():
+    """What an earlier plan read, a hold, is not there any more: nobody can say that nothing was lost."""
+    world = with_points()
+    key = world.instance().key
+    hold(world)
+    plan_now(world)
+    end = len(entries(world, key))
+    world.memory.storage.delete(VAULT, blob_names.JOURNAL, blob_names.journal_path(key, end))
+    for _ in range(2):
+        plan_now(world)
+    trips = [[trip["code"] for trip in plan["trips"]] for plan in stored_plans(world)[-2:]]
+    assert trips == [["JournalDiffers"], ["BreakerHolds"]]
+    assert read_breaker(world.vault.ports).is_tripped
+
+
+@pytest.mark.parametrize(
+    "spoiled", [b"{}", b"[]", b"null", b'{"version":2,"asOf":"x"}', b'{"version":2,"asOf":"2026-02-01T00:00:00+00:00"}']
+)
+def test_what_lies_among_the_plans_and_is_none_stops_no_later_one(spoiled: bytes):
+    world = with_points()
+    plan_now(world)
+    world.memory.storage.put(VAULT, blob_names.PLANS, "20990101T000000Z-000000000000.json", spoiled)
+    plan_now(world)
+    assert len(stored_plans_but(world, "2099")) == 2
+
+
+def stored_plans_but(world: World, prefix: str) -> list[str]:
+    blobs = world.memory.storage.list_blobs(VAULT, blob_names.PLANS)
+    return [blob.name for blob in blobs if not blob.name.startswith(prefix)]
+
+
+def test_an_instance_row_without_its_state_blocks_its_own_deletions_and_no_others():
+    world, first, other = two_instances()
+    row = catalog.find_instance_row(world.vault.ports, first)
+    assert row is not None
+    values = {name: value for name, value in row.values.items() if name != "state"}
+    spoiled = Replace(key=row.key, values=values, etag=row.etag)
+    world.vault.ports.rows.apply(row_keys.CONFIG, row_keys.VAULT_PARTITION, [spoiled])
+    clean_up(world)
+    gone = {key: [point.state for point in catalog.list_all_points(world.vault.ports, key)] for key in (first, other)}
+    assert "deleted" in gone[other]
+    assert "deleted" not in gone[first]
+    assert set(told(world)) == {"DeletionBlocked"}

@@ -128,7 +128,7 @@ def judge(points: Iterable[PointFacts], as_of: datetime) -> tuple[Verdict, ...]:
     return tuple(_judge_one(point, as_of, newest) for point in oldest_first)
 
 
-_AGE_ORDER = attrgetter("recovery_point_time", "instance", "point_id")
+_AGE_ORDER = attrgetter("instance", "recovery_point_time", "point_id")
 
 
 def _judge_one(point: PointFacts, as_of: datetime, newest: Collection[str]) -> Verdict:

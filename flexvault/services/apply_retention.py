@@ -29,18 +29,12 @@ from flexvault.services.end_deletion import end_deletions
 from flexvault.services.journal import Draft, append, read_entry
 from flexvault.services.progress import warning
 from flexvault.services.regrades import find_retention_row, reevaluated_seq
-from flexvault.services.retention_plan import (
-    StoredPlan,
-    find_unsealed,
-    find_version,
-    point_of,
-    read_points,
-    store_plan,
-)
+from flexvault.services.retention_plan import StoredPlan, read_points, store_plan
 from flexvault.services.standings import JudgedBy, Standings, judged_by, require_unchanged
 from flexvault.services.starting import start_by_key
 from flexvault.services.steps import StepRun
 from flexvault.services.vault import Vault
+from flexvault.services.vault_files import find_unsealed, find_version, point_of
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 DELETIONS_AN_ACTIVITY = 200

@@ -11,12 +11,11 @@ from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.breaker import EarlierPlan, PointKey, Trip, find_trips
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, PermanentError
 from flexvault.domain.instance import RecoveryPoint
-from flexvault.domain.job import Operation
 from flexvault.domain.keeping_events import KEEPING_KINDS
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.retention import PointFacts, Verdict, judge
 from flexvault.domain.rows import Row
-from flexvault.domain.stored_plan import PlanParts, PlanWarning, UnfinishedDeletion, UnsealedFile, build_plan
+from flexvault.domain.stored_plan import PlanParts, PlanWarning, UnfinishedDeletion, build_plan
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.breaker import find_earlier_plans, read_breaker, read_released, trip_breaker
@@ -25,8 +24,15 @@ from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_diffe
 from flexvault.services.seal import sealed_draft
 from flexvault.services.standings import JOURNAL_DIFFERS, Standings
 from flexvault.services.vault import Vault
+from flexvault.services.vault_files import (
+    RENEW_EVERY,
+    do_nothing,
+    find_unsealed,
+    is_written,
+    list_manifests,
+    read_own_manifest,
+)
 
-RENEW_EVERY = 200
 NO_ENTRY = "it has a manifest but no journal entry"
 ROW_UNREADABLE = "its row cannot be read"
 
@@ -48,10 +54,6 @@ class Inventory:
     """Instances of which a row says something else than the journal."""
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPlan:
     """A plan that was stored."""
@@ -65,7 +67,7 @@ class StoredPlan:
     warnings: tuple[PlanWarning, ...]
 
 
-def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = _nothing) -> StoredPlan:
+def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = do_nothing) -> StoredPlan:
     """Store the plan of a moment; one that trips the breaker stops retention until a person releases it.
 
     Args:
@@ -136,7 +138,7 @@ def _find_trips(
 
 
 def read_points(
-    ports: Ports, standings: Standings, *, within: str = "", renew: Callable[[], object] = _nothing
+    ports: Ports, standings: Standings, *, within: str = "", renew: Callable[[], object] = do_nothing
 ) -> Inventory:
     """Read every recovery point that the vault account holds: manifests and journal decide, never a row alone.
 
@@ -183,7 +185,7 @@ class _Reading:
         point = blob_names.point_prefix(instance, point_id)
         data = self._ports.vault_reader.read(blob_names.MANIFESTS, path)
         try:
-            manifest = _read_manifest(data, instance, point_id)
+            manifest = read_own_manifest(data, instance, point_id)
         except IntegrityError as error:
             self._damaged[path], self._files[point] = error.message, None
             return
@@ -265,54 +267,6 @@ def _unfinished(instance: str, row: Row) -> UnfinishedDeletion:
     )
 
 
-def find_unsealed(
-    vault: Vault,
-    as_of: datetime,
-    *,
-    within: str = "",
-    known: Mapping[str, frozenset[str] | None] | None = None,
-    renew: Callable[[], object] = _nothing,
-) -> Iterator[UnsealedFile]:
-    """Answer every version of a file that no manifest names, no open job writes, and that was kept long enough.
-
-    Args:
-        vault: The vault.
-        as_of: The moment.
-        within: Only files below this prefix of container `points`.
-        known: What the manifests name, as far as it was read already.
-        renew: Called now and then.
-    """
-    named: dict[str, frozenset[str] | None] = dict(known or {})
-    blobs = vault.ports.vault_reader.list_versions(blob_names.POINTS, within)
-    for count, blob in enumerate(blobs, start=1):
-        if count % RENEW_EVERY == 0:
-            renew()
-        if not blob_names.is_file_path(blob.name):
-            continue  # nothing of the vault's: a person put it there, and a person removes it
-        point = point_of(blob.name)
-        if point not in named:
-            named[point] = _named_files(vault.ports, point)
-        sealed = named[point]
-        if sealed is None or blob.name in sealed or blob.last_modified is None:
-            continue
-        is_old = blob.last_modified <= as_of - vault.settings.unsealed_keep_for
-        if is_old and not _is_written(vault.ports, point):
-            yield UnsealedFile(path=blob.name, version_id=blob.version_id, last_modified=blob.last_modified)
-
-
-def point_of(path: str) -> str:
-    """Answer the `{instance}/{point}/` that a file's path begins with."""
-    instance, _, rest = path.partition("/")
-    return blob_names.point_prefix(instance, rest.partition("/")[0])
-
-
-def _read_manifest(data: bytes, instance: str, point_id: str) -> Manifest:
-    manifest = Manifest.from_bytes(data)
-    if (manifest.instance, manifest.point_id) != (instance, point_id):
-        raise IntegrityError("the manifest that lies there is another point's", code="ManifestDiffers")
-    return manifest
-
-
 def _journal_found(vault: Vault, points: Iterable[PointFacts], as_of: datetime, renew: Callable[[], object]) -> bool:
     """Give manifests that no row names their rows back, or their entry; answers whether anything changed.
 
@@ -320,7 +274,7 @@ def _journal_found(vault: Vault, points: Iterable[PointFacts], as_of: datetime, 
     """
     unnamed: dict[str, set[str]] = {}
     for point in points:
-        if point.problem == NO_ENTRY and not _is_written(vault.ports, _prefix(point)):  # its open job writes the entry
+        if point.problem == NO_ENTRY and not is_written(vault.ports, _prefix(point)):  # its open job writes the entry
             unnamed.setdefault(point.instance, set()).add(point.point_id)
     is_changed = False
     for instance, wanted in unnamed.items():
@@ -366,41 +320,6 @@ def _append_sealed(vault: Vault, instance: str, point_id: str, as_of: datetime) 
 
 def _prefix(point: PointFacts) -> str:
     return blob_names.point_prefix(point.instance, point.point_id)
-
-
-def list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
-    """Answer instance and point id of every manifest below a prefix."""
-    for blob in ports.vault_reader.list_blobs(blob_names.MANIFESTS, prefix):
-        instance, _, file = blob.name.partition("/")
-        point_id = file.removesuffix(".json")
-        if file.endswith(".json") and "." not in point_id:  # not a later fact beside a manifest
-            yield instance, point_id
-
-
-def _named_files(ports: Ports, point: str) -> frozenset[str] | None:
-    """Answer what the manifest of a point names: no file without one, nothing at all when it cannot be read.
-
-    A refusal is raised, never an answer.
-    """
-    for instance, point_id in list_manifests(ports, point.rstrip("/")):
-        data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
-        try:
-            return frozenset(file.path for file in _read_manifest(data, instance, point_id).files)
-        except IntegrityError:
-            return None
-    return frozenset()
-
-
-def _is_written(ports: Ports, point: str) -> bool:
-    instance, point_id = point.rstrip("/").split("/")
-    opened = catalog.find_open_job(ports, row_keys.open_row(Operation.BACKUP, instance))
-    return opened is not None and names.point_id(opened.job_id) == point_id
-
-
-def find_version(ports: Ports, container: str, path: str) -> str:
-    """Answer the version id of a blob as it is now; empty where it is gone or the account keeps no versions."""
-    blob = ports.vault_reader.find(container, path)
-    return "" if blob is None else blob.version_id
 
 
 def _doubt(point: PointFacts, doubtful: Mapping[str, str]) -> PointFacts:

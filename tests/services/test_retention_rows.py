@@ -19,8 +19,8 @@ from flexvault.services.effects import run as run_step
 from flexvault.services.holds import HoldOrder, place_hold, release_hold
 from flexvault.services.policies import put_policy
 from flexvault.services.reevaluate import preview_reevaluation, reevaluate
-from flexvault.services.retention_plan import list_manifests
 from flexvault.services.scheduling import tick
+from flexvault.services.vault_files import list_manifests
 from tests.builders import (
     ACTOR,
     INSTANCE_ID,

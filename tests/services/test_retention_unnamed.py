@@ -13,7 +13,7 @@ from flexvault.domain.job import JobStatus
 from flexvault.domain.rows import Delete
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
-from flexvault.services.retention_plan import find_unsealed
+from flexvault.services.vault_files import find_unsealed
 from tests.builders import World, let_pass, protect, world
 from tests.services.invariants import entries
 from tests.services.test_retention_leftovers import back_up, files, retain

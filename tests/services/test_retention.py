@@ -174,6 +174,16 @@ def test_a_host_whose_clock_is_years_ahead_judges_by_the_vault_accounts_clock():
     assert states(world) == ["sealed"] * 3
 
 
+def test_while_the_clocks_differ_a_tick_beside_a_running_job_stores_no_plan_and_trips_nothing():
+    world = with_points()
+    planned(world)
+    before = len(plans(world))
+    world.clock.host_ahead = timedelta(minutes=-6)
+    world.clock.advance(timedelta(days=29))
+    assert begin_retention(world.vault, world.memory.orchestrations) == ""
+    assert len(plans(world)) == before
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -84,10 +84,11 @@ class StuckBackup:
     user: User
     instance: str
     job_id: str
+    fault: int
+    """Number of the fault, which the owner clears once the job has given up."""
 
 
-TRIES_UNTIL_GIVEN_UP = 20
-"""The first run and four takeovers, with four tries of the step in each: the job after that meets no fault any more."""
+MORE_THAN_ANY_JOB_TRIES = 500
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -104,11 +105,11 @@ def stuck_backup(request: pytest.FixtureRequest) -> Iterator[StuckBackup | None]
     vault = cloud.new_vault()
     with closing(User(vault)) as user:
         # A failure that may pass, and that no SDK repeats by itself.
-        owner.order_fault(
+        fault = owner.order_fault(
             {
                 "fault": "error-before",
                 "match": {"method": "POST", "path": f"{vault.place.subscription_id}.*/ltrPreBackup"},
-                "times": TRIES_UNTIL_GIVEN_UP,
+                "times": MORE_THAN_ANY_JOB_TRIES,
                 "status": 503,
                 "code": "ServiceUnavailable",
                 "headers": {"Retry-After": "1"},
@@ -118,5 +119,5 @@ def stuck_backup(request: pytest.FixtureRequest) -> Iterator[StuckBackup | None]
         instance = user.protect(READY_SERVER, "twice")
         user.put_policy("twice", bodies.policy([bodies.in_a_moment(2), bodies.in_a_moment(12)]))
         job = wait_for(lambda: next(iter(user.jobs("Backup")), None), "the first slot's job")
-        yield StuckBackup(vault=vault, user=user, instance=instance, job_id=job["name"])
+        yield StuckBackup(vault=vault, user=user, instance=instance, job_id=job["name"], fault=fault)
     vault.stop()

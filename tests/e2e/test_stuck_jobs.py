@@ -1,12 +1,16 @@
 """A step that always fails ends its job with a plain word, and the schedule goes on."""
 
 from tests.e2e.conftest import StuckBackup
+from tests.e2e.owner import Owner
 from tests.e2e.waiting import wait_for
 
 
-def test_a_step_that_always_fails_closes_its_job_and_the_next_slot_runs(stuck_backup: StuckBackup) -> None:
+def test_a_step_that_always_fails_closes_its_job_and_the_next_slot_runs(
+    stuck_backup: StuckBackup, owner: Owner
+) -> None:
     user = stuck_backup.user
     job = user.end_of(stuck_backup.job_id, within_seconds=150)
+    owner.clear_fault(stuck_backup.fault)
 
     (error,) = job["errorDetails"]
     assert (job["status"], error["code"]) == ("Failed", "NoProgress")

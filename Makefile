@@ -37,15 +37,16 @@ rebuild: setup ## a fresh server of a restore made in the local cloud: make rebu
 	@$(PY) -m local_cloud.demo.rebuild --server $(SERVER) $(or $(PREFIX),$(error give PREFIX=..., the restore's --prefix))
 
 # Two processes share the test files. Durable's SDK and the Functions runtime keep one thread pool per process, which the tests of
-# the host end: those that replay orchestrators have a process of their own.
-SHARED := -n 2 --dist loadfile --ignore=tests/orchestrators
+# the host end, and a second cloud beside the first one slows jobs that are timed: these two have a process of their own.
+ALONE := tests/orchestrators tests/e2e
+SHARED := -n 2 --dist loadfile $(ALONE:%=--ignore=%)
 
 test: setup ## all tests but the slow originals
-	@$(PY) -m pytest -q -m "not long" tests/orchestrators
+	@$(PY) -m pytest -q -m "not long" $(ALONE)
 	@$(PY) -m pytest -q -m "not long" $(SHARED)
 
 test-long: setup ## the slow originals too, and what knows time once more on a machine in New York
-	@$(PY) -m pytest -q tests/orchestrators
+	@$(PY) -m pytest -q $(ALONE)
 	@$(PY) -m pytest -q $(SHARED)
 	@TZ=America/New_York $(PY) -m pytest -q -m "not long" $(SHARED) tests/domain tests/golden tests/services tests/api tests/year
 

@@ -1,11 +1,12 @@
 """What planning costs: judging points, looking for trips, building the plan; and what simulating a policy costs."""
 
+import json
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
 
 from flexvault.domain.breaker import EarlierPlan, find_trips
 from flexvault.domain.policy import Policy, parse_policy
@@ -20,13 +21,7 @@ PLAN_AIM_MS, MILLION_AIM_S, SIMULATE_AIM_MS = 20, 40, 300
 ROUNDS = 5
 KEPT_FOR_DAYS = (7, 35, 365, 3_650)
 BEGIN = datetime(2026, 1, 5, 1, tzinfo=UTC)
-_STORE = {"dataStoreType": "VaultStore", "objectType": "DataStoreInfoBase"}
-_TAGS = (
-    ("Yearly", 10, "P10Y", "FirstOfYear"),
-    ("Monthly", 15, "P12M", "FirstOfMonth"),
-    ("Weekly", 20, "P5W", "FirstOfWeek"),
-    ("Default", 99, "P7D", ""),
-)
+FOUR_RULES = Path(__file__).resolve().parent.parent / "cli/gfs.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,38 +88,8 @@ def best_of[Answer](rounds: int, work: Callable[[], Answer]) -> tuple[float, Ans
 
 
 def four_rules() -> Policy:
-    """Answer a daily policy that keeps a week, weekly, monthly and yearly points."""
-    criteria = [
-        {
-            "isDefault": not first,
-            "taggingPriority": priority,
-            "tagInfo": {"tagName": name},
-            "criteria": [{"objectType": "ScheduleBasedBackupCriteria", "absoluteCriteria": [first]}] if first else None,
-        }
-        for name, priority, _, first in _TAGS
-    ]
-    backup = {
-        "name": "BackupDaily",
-        "objectType": "AzureBackupRule",
-        "backupParameters": {"backupType": "Full", "objectType": "AzureBackupParams"},
-        "dataStore": _STORE,
-        "trigger": {
-            "objectType": "ScheduleBasedTriggerContext",
-            "schedule": {
-                "timeZone": "Europe/Berlin",
-                "repeatingTimeIntervals": [f"R/{BEGIN.isoformat()}/P1D"],
-            },
-            "taggingCriteria": criteria,
-        },
-    }
-    retention = [_retention_rule(name, keep_for) for name, _, keep_for, _ in _TAGS]
-    return parse_policy(
-        {
-            "objectType": "BackupPolicy",
-            "datasourceTypes": ["Microsoft.DBforPostgreSQL/flexibleServers"],
-            "policyRules": [backup, *retention],
-        }
-    )
+    """Answer the daily policy that the CLI's README shows: it keeps a week, weekly, monthly and yearly points."""
+    return parse_policy(json.loads(FOUR_RULES.read_bytes())["properties"])
 
 
 def _measure_simulation() -> None:
@@ -138,17 +103,6 @@ def _measure_simulation() -> None:
     print("  simulation of ten years, four rules")
     print(f"    simulate           {ten * 1e3:6.1f} ms   aim: less than {SIMULATE_AIM_MS} ms")
     print(f"    growth             {hundred / ten:6.1f}      (10 times the years; linear is 10)")
-
-
-def _retention_rule(name: str, keep_for: str) -> Mapping[str, Any]:
-    delete_after = {"duration": keep_for, "objectType": "AbsoluteDeleteOption"}
-    lifecycle = {"deleteAfter": delete_after, "sourceDataStore": _STORE}
-    return {
-        "name": name,
-        "objectType": "AzureRetentionRule",
-        "isDefault": name == "Default",
-        "lifecycles": [lifecycle],
-    }
 
 
 def _point(server: int, day: int) -> PointFacts:

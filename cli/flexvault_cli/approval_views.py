@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from flexvault_cli.output import Columns
-from flexvault_cli.views import short_time
+from flexvault_cli.views import member, moment
 from flexvault_cli.wire import Json, dig, dig_list
 
 PROVIDER = "Microsoft.DataProtection/"
@@ -37,14 +37,6 @@ def _write(values: dict[str, Any], path: str) -> str:
         return "nothing"
     value = values[path]
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _member(path: str) -> Callable[[Json], object]:
-    return lambda answer: dig(answer, path)
-
-
-def _time(path: str) -> Callable[[Json], object]:
-    return lambda answer: short_time(dig(answer, path))
 
 
 def _person(path: str) -> Callable[[Json], object]:
@@ -81,39 +73,39 @@ def _describe_trip(reason: Json) -> str:
 
 
 APPROVALS: Columns = {
-    "id": _member("id"),
-    "state": _member("state"),
+    "id": member("id"),
+    "state": member("state"),
     "operation": _operation,
     "by": _person("requestedBy"),
-    "asked": _time("requestedAt"),
-    "expires": _time("expiresAt"),
+    "asked": moment("requestedAt"),
+    "expires": moment("expiresAt"),
 }
 APPROVALS_DROPPED = ("asked", "expires", "by", "operation")
 APPROVAL: Columns = {
     **APPROVALS,
     "by": _person_and_address("requestedBy"),
-    "path": _member("path"),
-    "because": _member("reasons"),
+    "path": member("path"),
+    "because": member("reasons"),
     "changes": _changes,
     "decided by": _person_and_address("decidedBy"),
-    "decided": _time("decidedAt"),
-    "decision": _member("decisionReason"),
-    "used": _time("usedAt"),
+    "decided": moment("decidedAt"),
+    "decision": member("decisionReason"),
+    "used": moment("usedAt"),
 }
 BREAKER: Columns = {
-    "state": _member("state"),
-    "tripped": _time("trippedAt"),
-    "plan": _member("plan"),
+    "state": member("state"),
+    "tripped": moment("trippedAt"),
+    "plan": member("plan"),
     "because": _trips,
-    "released": _time("releasedAt"),
+    "released": moment("releasedAt"),
 }
 HOLDS: Columns = {
-    "name": _member("name"),
+    "name": member("name"),
     "point": lambda hold: hold.get("recoveryPointId") or "all",
-    "reason": _member("reason"),
+    "reason": member("reason"),
     "placed by": _person("placedBy"),
-    "placed": _time("placedAt"),
+    "placed": moment("placedAt"),
     "changed by": _person("changedBy"),
-    "changed": _time("changedAt"),
+    "changed": moment("changedAt"),
 }
 HOLDS_DROPPED = ("changed", "changed by", "placed by", "placed")

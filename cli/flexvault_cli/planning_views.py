@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import groupby
 
 from flexvault_cli.output import Columns
-from flexvault_cli.views import short_time
+from flexvault_cli.views import member, moment, short_time
 from flexvault_cli.wire import Json, dig, dig_list
 
 MOST_MONTHS = 24
@@ -60,19 +60,11 @@ def describe_total(preview: Json) -> list[str]:
     return [f"{count} to be deleted{f', {size}' if size else ''}"] if count else []
 
 
-def _member(path: str) -> Callable[[Json], object]:
-    return lambda answer: dig(answer, path)
-
-
-def _time(path: str) -> Callable[[Json], object]:
-    return lambda answer: short_time(dig(answer, path))
-
-
-def _move(member: str, show: Callable[[object], str]) -> Callable[[Json], object]:
+def _move(name: str, show: Callable[[object], str]) -> Callable[[Json], object]:
     """Show a member before and after, or once when nothing changes."""
 
     def read(change: Json) -> str:
-        before, after = (show(dig(change, f"{side}.{member}")) for side in ("before", "after"))
+        before, after = (show(dig(change, f"{side}.{name}")) for side in ("before", "after"))
         return before if before == after else f"{before} -> {after}"
 
     return read
@@ -95,36 +87,36 @@ def _describe_missed(record: Json) -> str:
 
 
 TAGS: Columns = {
-    "tag": _member("tag"),
-    "created": _member("created"),
-    "kept": _member("kept"),
-    "oldest": _time("oldest"),
+    "tag": member("tag"),
+    "created": member("created"),
+    "kept": member("kept"),
+    "oldest": moment("oldest"),
 }
-PERIODS: Columns = {"end of": _member("end"), "points": _member("count")}
+PERIODS: Columns = {"end of": member("end"), "points": member("count")}
 STORED_PERIODS: Columns = {**PERIODS, "storage": lambda row: write_bytes(row.get("bytes"))}
 DELETIONS: Columns = {
-    "when": _time("time"),
-    "id": _member("recoveryPoint"),
-    "taken": _time("recoveryPointTime"),
-    "reason": _member("reason"),
+    "when": moment("time"),
+    "id": member("recoveryPoint"),
+    "taken": moment("recoveryPointTime"),
+    "reason": member("reason"),
 }
 DELETIONS_DROPPED = ("taken",)
 CHANGES: Columns = {
-    "id": _member("recoveryPoint"),
-    "taken": _time("time"),
+    "id": member("recoveryPoint"),
+    "taken": moment("time"),
     "tag": _move("retentionTag", str),
     "expires": _move("expiry", _date_or_kept),
     "deleted": _move("deletedAt", _date_or_kept),
 }
 CHANGES_DROPPED = ("deleted", "taken")
 REEVALUATED: Columns = {
-    "recovery points changed": _member("changed"),
-    "that expire earlier": _member("earlier"),
-    "that expire later": _member("later"),
+    "recovery points changed": member("changed"),
+    "that expire earlier": member("earlier"),
+    "that expire later": member("later"),
 }
 SCHEDULE: Columns = {
     "next": lambda schedule: short_time(schedule.get("nextSlot")) or "none is due",
-    "last": _time("lastSlot"),
-    "counts from": _time("slotsFrom"),
+    "last": moment("lastSlot"),
+    "counts from": moment("slotsFrom"),
     "missed": _missed,
 }

@@ -31,12 +31,18 @@ def short_time(value: object) -> str:
     return re.sub(r"(?<=:\d\d)\.\d+", "", str(value or ""))
 
 
+def member(path: str) -> Callable[[Json], object]:
+    """Show the value at a dotted path."""
+    return lambda resource: dig(resource, path)
+
+
+def moment(path: str) -> Callable[[Json], object]:
+    """Show the time at a dotted path."""
+    return lambda resource: short_time(dig(resource, path))
+
+
 def _property(path: str) -> Callable[[Json], object]:
-    return lambda resource: dig(resource, f"properties.{path}")
-
-
-def _time(path: str) -> Callable[[Json], object]:
-    return lambda resource: short_time(dig(resource, f"properties.{path}"))
+    return member(f"properties.{path}")
 
 
 def _duration(job: Json) -> str:
@@ -166,10 +172,10 @@ INSTANCE: Columns = {
 }
 POINTS: Columns = {
     "id": _name,
-    "time": _time("recoveryPointTime"),
+    "time": moment("properties.recoveryPointTime"),
     "type": _property("recoveryPointType"),
     "tag": _property("retentionTagName"),
-    "expires": _time("expiryTime"),
+    "expires": moment("properties.expiryTime"),
     "state": _property("recoveryPointState"),
 }
 POINTS_DROPPED = ("type", "state", "tag")
@@ -179,13 +185,13 @@ JOBS: Columns = {
     "operation": _property("operation"),
     "server": _property("backupInstanceFriendlyName"),
     "status": _property("status"),
-    "started": _time("startTime"),
+    "started": moment("properties.startTime"),
     "duration": _duration,
 }
 JOBS_DROPPED = ("duration", "started", "server")
 JOB: Columns = {
     **JOBS,
-    "ended": _time("endTime"),
+    "ended": moment("properties.endTime"),
     "on demand": _property("isUserTriggered"),
     "policy": _property("policyName"),
     "destination": _property("extendedInfo.recoveryDestination"),

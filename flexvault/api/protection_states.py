@@ -40,10 +40,9 @@ def delete_instance(call: Call) -> Answer:
     name = call.params["instance"]
     old = catalog.find_instance(call.vault.ports, call.ids.instance(name))
     call.require_preconditions(None if old is None else instance_etag(old), f"the backup instance '{name}'")
-    found = request_deletion(call.vault, call.ids.instance(name), call.actor())
-    if found is None:
+    instance = request_deletion(call.vault, call.ids.instance(name), call.actor())
+    if instance is None:
         return Answer(status=HTTPStatus.NO_CONTENT)
-    instance, _ = found
     operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.deletion_seq}")
     record_operation(
         call.vault.ports,

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from flexvault.domain import row_keys
+from flexvault.domain.event_rows import batch_of
 from flexvault.domain.event_type import Batch, EventType, Rows, Target
 from flexvault.domain.journal import Entry
-from flexvault.domain.rows import Change, Insert, Merge
+from flexvault.domain.rows import Insert, Merge
 
 
 def approval_target(approval_id: str) -> Target:
@@ -51,7 +52,7 @@ def _mark_used(entry: Entry, rows: Rows, target: Target) -> Sequence[Batch]:
         "used_by_stream": entry.stream,
         "used_by_seq": entry.seq,
     }
-    return (_batch(target, Merge(key=target.key, values=values, etag=row.etag)),)
+    return (batch_of(target, Merge(key=target.key, values=values, etag=row.etag)),)
 
 
 def _requested(entry: Entry, rows: Rows) -> Sequence[Batch]:
@@ -76,7 +77,7 @@ def _requested(entry: Entry, rows: Rows) -> Sequence[Batch]:
         "requested_event_id": entry.event_id,
         "journal_seq": entry.seq,
     }
-    return (_batch(target, Insert(key=target.key, values=values)),)
+    return (batch_of(target, Insert(key=target.key, values=values)),)
 
 
 def _requested_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
@@ -97,11 +98,7 @@ def _decided(entry: Entry, rows: Rows) -> Sequence[Batch]:
         "decided_event_id": entry.event_id,
         "journal_seq": entry.seq,
     }
-    return (_batch(target, Merge(key=target.key, values=values, etag=row.etag)),)
-
-
-def _batch(target: Target, change: Change) -> Batch:
-    return Batch(table=target.table, partition=target.partition, changes=(change,))
+    return (batch_of(target, Merge(key=target.key, values=values, etag=row.etag)),)
 
 
 APPROVAL_EVENTS = (

@@ -5,5 +5,7 @@ OPERATION_FAILED = "PostgreSQLFlexOperationFailedUserError"
 NOT_READY = "ServerNotReadyForLongTermBackup"
 BUSY_CODES = frozenset({"ServerIsBusy", "ServerBusy", NOT_READY})
 """Refusals that pass by themselves: nothing was started."""
+BLOB_NOT_FOUND = "BlobNotFound"
+"""No blob of that name; with any other code there is no container, or nobody can say."""
 ARM_CODES = frozenset({"AuthorizationFailed", "ResourceNotFound", "ResourceGroupNotFound"})
 """Refusals of ARM that do not pass by themselves."""

@@ -51,7 +51,7 @@ def seq_of(row: Row | None) -> int:
 
 def is_older(row: Row | None, entry: Entry) -> bool:
     """Say whether a row is from before an entry of the same stream."""
-    return row is None or seq_of(row) < entry.seq
+    return seq_of(row) < entry.seq
 
 
 def put(target: Target, row: Row | None, values: Mapping[str, Any]) -> Change:

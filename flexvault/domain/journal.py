@@ -13,6 +13,7 @@ from typing import Any
 
 from flexvault.domain import names
 from flexvault.domain.errors import IntegrityError
+from flexvault.domain.json_values import MALFORMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class Entry:
                 actor=entry.get("actor", {}),
                 body=entry["body"],
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except MALFORMED:
             raise IntegrityError(
                 "what lies in the journal is no entry",
                 code="EntryUnreadable",

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
+"""What reading stored values raises when they have another shape than they should."""
+
 
 def as_object(value: Any) -> Mapping[str, Any] | None:
     """Answer a JSON object, or nothing when it is something else."""

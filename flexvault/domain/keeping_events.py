@@ -10,6 +10,7 @@ from typing import Any
 
 from flexvault.domain import row_keys
 from flexvault.domain.approval_events import usable_with_approval
+from flexvault.domain.event_rows import batch_of, is_older, put
 from flexvault.domain.event_type import Batch, EventType, Rows, Target
 from flexvault.domain.journal import Entry
 from flexvault.domain.rows import Change, Insert, Merge, Replace, Row
@@ -37,7 +38,7 @@ def _hold_targets(stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
 def _hold_placed(entry: Entry, rows: Rows) -> Sequence[Batch]:
     target, scope = _hold_targets(entry.stream, entry.body)
     row = rows[target]
-    if _is_older(row, entry):
+    if is_older(row, entry):
         return _together(target, [_place(target, row, entry), *_mark(scope, rows[scope], entry, stands=True)])
     return _together(target, _mark(scope, rows[scope], entry, stands=_stands_on(row, entry)))
 
@@ -65,7 +66,7 @@ def _place(target: Target, row: Row | None, entry: Entry) -> Change:
 def _hold_released(entry: Entry, rows: Rows) -> Sequence[Batch]:
     target, scope = _hold_targets(entry.stream, entry.body)
     row = rows[target]
-    if row is None or not _is_older(row, entry):
+    if row is None or not is_older(row, entry):
         return _together(target, _mark(scope, rows[scope], entry, stands=_stands_on(row, entry)))
     values: dict[str, Any] = {
         "is_released": True,
@@ -101,34 +102,24 @@ def _mark(scope: Target, row: Row | None, entry: Entry, *, stands: bool) -> Sequ
         return ()
     # Escaped, the names of all holds that may stand here would not fit into a row.
     values = {"holds": json.dumps(after, ensure_ascii=False)}
-    if row is None:
-        return (Insert(key=scope.key, values=values),)
-    return (Merge(key=scope.key, values=values, etag=row.etag),)
+    return (put(scope, row, values),)
 
 
 def _reevaluated(entry: Entry, rows: Rows) -> Sequence[Batch]:
     target = retention_target(entry.stream)
     row = rows[target]
-    if not _is_older(row, entry):
+    if not is_older(row, entry):
         return ()
     values = {
         "reevaluated_seq": entry.seq,
         "reevaluated_event_id": entry.event_id,
         "journal_seq": entry.seq,
     }
-    if row is None:
-        return _together(target, [Insert(key=target.key, values=values)])
-    return _together(target, [Merge(key=target.key, values=values, etag=row.etag)])
-
-
-def _is_older(row: Row | None, entry: Entry) -> bool:
-    return row is None or int(str(row.values.get("journal_seq", 0))) < entry.seq
+    return (batch_of(target, put(target, row, values)),)
 
 
 def _together(target: Target, changes: Sequence[Change]) -> Sequence[Batch]:
-    if not changes:
-        return ()
-    return (Batch(table=target.table, partition=target.partition, changes=tuple(changes)),)
+    return (batch_of(target, *changes),) if changes else ()
 
 
 KEEPING_EVENTS = (

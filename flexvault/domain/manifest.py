@@ -8,6 +8,7 @@ from typing import Any
 
 from flexvault.domain import names
 from flexvault.domain.errors import IntegrityError
+from flexvault.domain.json_values import MALFORMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ class Manifest:
         """
         try:
             return cls._read(json.loads(data))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             problem = f"what lies at the name of a manifest is none: {type(error).__name__}"
             raise IntegrityError(problem, code="ManifestDiffers") from None
 

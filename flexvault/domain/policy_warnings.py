@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from flexvault.domain.policy import Policy
-from flexvault.domain.schedule import iterate_slots
+from flexvault.domain.schedule import TICK, iterate_slots
 from flexvault.domain.slot_samples import sample_slots
 from flexvault.domain.tagging import Occasion, match_tags
 
@@ -45,11 +45,11 @@ def _try_out(policy: Policy) -> tuple[set[str], set[str]]:
     """Answer the tags that match some slot, and those that some slot gets, from a leap year's first day on."""
     anchor = max(interval.anchor for interval in policy.intervals).astimezone(UTC)
     leap_year = anchor.year + (-anchor.year) % 4
-    begin = max(anchor, datetime(leap_year, 1, 1, tzinfo=UTC) if anchor.year != leap_year else anchor)
+    begin = max(anchor, datetime(leap_year, 1, 1, tzinfo=UTC))
     matching: set[str] = set()
     chosen: set[str] = set()
     last: date | None = None
-    slots = iterate_slots(policy.intervals, policy.zone, begin - timedelta(microseconds=1), begin + SPAN)
+    slots = iterate_slots(policy.intervals, policy.zone, begin - TICK, begin + SPAN)
     for slot in sample_slots(slots, (policy,)):
         found = match_tags(policy.tags, policy.zone, Occasion(judged_at=slot, slot=slot, last_success_on=last))
         matching.update(match.tag for match in found)

@@ -16,7 +16,8 @@ _LENGTH = re.compile(r"P(?:(?P<days>\d{1,2})D|(?P<weeks>\d{1,2})W|T(?P<hours>\d{
 _CALENDAR_LENGTH = re.compile(r"P\d+[MY]", re.ASCII)
 _YEARS = range(1970, 3000)
 """Of an anchor: at the ends of the calendar a change of zone leaves it."""
-_TICK = timedelta(microseconds=1)
+TICK = timedelta(microseconds=1)
+"""The shortest time: slots are looked for behind a moment, so one at it lies a tick behind the tick before."""
 _LOOKED_AT = timedelta(days=400)
 """How far gaps between slots are looked for."""
 
@@ -121,7 +122,7 @@ def gaps_between_slots(
     intervals = tuple(intervals)
     begin = (since or max(interval.anchor for interval in intervals)).astimezone(UTC)
     span = max(_LOOKED_AT, 3 * max(interval.length for interval in intervals))
-    gaps = [later - earlier for earlier, later in pairwise(iterate_slots(intervals, zone, begin - _TICK, begin + span))]
+    gaps = [later - earlier for earlier, later in pairwise(iterate_slots(intervals, zone, begin - TICK, begin + span))]
     return (min(gaps), max(gaps)) if gaps else (span, span)
 
 

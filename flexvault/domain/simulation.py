@@ -8,13 +8,12 @@ from itertools import accumulate, pairwise
 
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.policy import Policy
-from flexvault.domain.schedule import instant_of, iterate_slots
+from flexvault.domain.schedule import TICK, instant_of, iterate_slots
 from flexvault.domain.tagging import Because, Occasion, match_tags
 
 MOST_POINTS = 100_000
 _LOOK_BACK = timedelta(days=15)
 _YEAR = timedelta(days=365.2425)
-_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +119,7 @@ def grow(
 
 
 def _successes(policy: Policy, begin: datetime, end: datetime, failures: Collection[date]) -> Iterator[datetime]:
-    for slot in iterate_slots(policy.intervals, policy.zone, begin - _TICK, end - _TICK):
+    for slot in iterate_slots(policy.intervals, policy.zone, begin - TICK, end - TICK):
         if not failures or slot.astimezone(policy.zone).date() not in failures:
             yield slot
 

@@ -10,10 +10,8 @@ from typing import Any, Protocol, Self
 
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.journal import Entry
+from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.retention import Regime
-
-REEVALUATED = "RetentionReevaluated"
-_MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class Standing(Protocol):
@@ -81,7 +79,7 @@ class VaultStanding:
         try:
             instance = str(entry.body["instance"])
             self._protections[instance] = change(self._protections.get(instance), entry)
-        except _MALFORMED:
+        except MALFORMED:
             raise _unreadable(entry) from None
 
 
@@ -190,11 +188,11 @@ class InstanceStanding:
                     self._readers[str(entry.body["job_id"])] = str(entry.body["point_id"])
                 case "RestoreEnded":
                     self._readers.pop(str(entry.body["job_id"]), None)
-                case _ if entry.type == REEVALUATED:
+                case "RetentionReevaluated":
                     self.reevaluated_seq = entry.seq
                 case _:
                     pass
-        except _MALFORMED:
+        except MALFORMED:
             raise _unreadable(entry) from None
 
     def _holds_on(self, point_id: str) -> tuple[str, ...]:

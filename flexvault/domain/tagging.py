@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
-from flexvault.domain.schedule import instant_of
+from flexvault.domain.schedule import TICK, instant_of
 
 DEFAULT_TAG = "Default"
 LAST_WEEK = -1
@@ -166,12 +166,9 @@ def _is_named_time(criterion: Criterion, slot: datetime, zone: tzinfo) -> bool:
     wall = slot.astimezone(zone)
     if wall.time() in criterion.times:
         return True
-    if (slot - _TICK).astimezone(zone).utcoffset() == wall.utcoffset():
+    if (slot - TICK).astimezone(zone).utcoffset() == wall.utcoffset():
         return False  # no change of the clocks ends here
     return any(_is_gaps_end(datetime.combine(wall.date(), moment), slot, zone) for moment in criterion.times)
-
-
-_TICK = timedelta(microseconds=1)
 
 
 def _is_gaps_end(wall: datetime, slot: datetime, zone: tzinfo) -> bool:

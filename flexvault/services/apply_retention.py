@@ -17,6 +17,7 @@ from flexvault.domain.errors import (
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
+from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.retention import Decision, Verdict, judge
 from flexvault.domain.retention_texts import explain
@@ -28,7 +29,6 @@ from flexvault.services.copying import Budget
 from flexvault.services.end_deletion import end_deletions
 from flexvault.services.journal import Draft, append, read_entry
 from flexvault.services.progress import warning
-from flexvault.services.regrades import find_retention_row, reevaluated_seq
 from flexvault.services.retention_plan import StoredPlan, read_points, store_plan
 from flexvault.services.standings import JudgedBy, Standings, judged_by, require_unchanged
 from flexvault.services.starting import start_by_key
@@ -139,7 +139,7 @@ def _carry_out(deletion: Callable[[], str]) -> str:
     """Carry out one deletion; a row that cannot be read blocks it and must not keep the others from being done."""
     try:
         return deletion()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except MALFORMED as error:
         return f"what the tables say of it cannot be read: {type(error).__name__}"
 
 
@@ -154,21 +154,14 @@ class Recheck:
         self._standings = Standings(run.ports, standing, run.record)
         self._judged: dict[str, dict[str, Verdict]] = {}
         self._judged_by: dict[str, JudgedBy] = {}
-        self._reevaluated: dict[str, int] = {}
 
     def find(self, instance: str, point_id: str) -> Verdict | None:
         """Answer the verdict of this moment, or nothing when there is no such point any more."""
         if instance not in self._judged:
-            # Before the points: a re-evaluation that comes in between is found by the tombstone's check.
-            self._reevaluated[instance] = reevaluated_seq(find_retention_row(self._run.ports, instance))
             points = read_points(self._run.ports, self._standings, within=f"{instance}/").points
             self._judged[instance] = {found.point.point_id: found for found in judge(points, self._run.now())}
             self._judged_by[instance] = judged_by(self._standings, instance)
         return self._judged[instance].get(point_id)
-
-    def reevaluated_seq(self, instance: str) -> int:
-        """Answer the number of the re-evaluation that the row named when an instance's points were judged."""
-        return self._reevaluated[instance]
 
     def require_unchanged(self, instance: str, point_id: str) -> None:
         """Read the journal to its end, and refuse when it says otherwise than when the point was judged.
@@ -289,7 +282,6 @@ def _require_not_retained(ports: Ports, verdict: Mapping[str, Any]) -> None:
 
 def _tombstone(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> Draft:
     point_id = str(verdict["pointId"])
-    judged_by = recheck.reevaluated_seq(str(verdict["instance"]))
 
     def check(rows: Rows) -> None:
         # The head was read before: a hold up to it is found in the journal, also where its rows were lost.
@@ -301,9 +293,6 @@ def _tombstone(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> Dr
         if holds:
             text = f"a legal hold stands on recovery point {point_id}: {', '.join(holds)}"
             raise ConflictError(text, code="PointIsHeld", target=point_id)
-        if reevaluated_seq(common) != judged_by:
-            text = f"the retention of recovery point {point_id} was re-evaluated meanwhile: the next plan decides"
-            raise ConflictError(text, code="PointReevaluated", target=point_id)
         _require_not_retained(run.ports, verdict)
 
     body = {

@@ -10,11 +10,11 @@ from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.approval import APPROVED, ENDED, REJECTED, USABLE_FOR, WAITS_FOR, Approval, ApprovalState
 from flexvault.domain.approval_events import approval_target
 from flexvault.domain.errors import ApprovalRequiredError, ConflictError, NotAuthorizedError, NotFoundError
+from flexvault.domain.event_rows import seq_of
 from flexvault.domain.events import Rows, Target
 from flexvault.domain.redaction import redact
-from flexvault.domain.rows import Row
 from flexvault.ports import Ports
-from flexvault.services.journal import Draft, append, project, read_entry
+from flexvault.services.journal import Draft, append, find_row, project, read_entry
 from flexvault.services.vault import Vault
 
 MOST_UNDECIDED = 100
@@ -81,12 +81,12 @@ def _is_half_used(vault: Vault, approval: Approval, state: ApprovalState) -> boo
     if state is not ApprovalState.USED:
         return False
     project(vault.ports, read_entry(vault.ports, approval.used_by_stream, approval.used_by_seq))
-    return _seq(_find_row(vault.ports, approval.target)) != approval.target_seq
+    return seq_of(find_row(vault.ports, approval.target)) != approval.target_seq
 
 
 def _request(vault: Vault, change: CriticalChange, approval_id: str, now: datetime) -> None:
     def check(rows: Rows) -> None:
-        if _seq(rows[change.target]) != change.target_seq:
+        if seq_of(rows[change.target]) != change.target_seq:
             raise ConflictError(
                 f"'{change.path}' was changed by somebody else", target=change.path, hint="read it again"
             )
@@ -121,7 +121,7 @@ def _require_room(ports: Ports, author: Mapping[str, str], now: datetime) -> Non
     if len(waiting) < MOST_UNDECIDED:
         return
     # What was changed meanwhile is void: nobody can decide it any more, so it takes no room.
-    undecided = sum(one.state(now, _seq(_find_row(ports, one.target))) is ApprovalState.PENDING for one in waiting)
+    undecided = sum(one.state(now, seq_of(find_row(ports, one.target))) is ApprovalState.PENDING for one in waiting)
     if undecided >= MOST_UNDECIDED:
         raise ConflictError(
             f"{undecided} approvals that '{author.get('name') or author.get('oid')}' asked for wait for a decision, "
@@ -150,7 +150,7 @@ def check_unused(rows: Rows, approval_id: str, now: datetime) -> None:
     approval = None if row is None else Approval.from_values(row.values)
     state = ApprovalState.VOID
     if approval is not None:
-        seq = _seq(rows[approval.target]) if approval.target in rows else approval.target_seq
+        seq = seq_of(rows[approval.target]) if approval.target in rows else approval.target_seq
         state = approval.state(now, seq)
     if state is not ApprovalState.APPROVED:
         raise ApprovalRequiredError(
@@ -158,11 +158,6 @@ def check_unused(rows: Rows, approval_id: str, now: datetime) -> None:
             target=approval_id,
             hint=_ASK_AGAIN,
         )
-
-
-def list_approvals(vault: Vault, wanted: ApprovalState | None = None) -> list[tuple[Approval, ApprovalState]]:
-    """Answer the approvals in a state, or all, newest first."""
-    return list(each_approval(vault, wanted))
 
 
 def each_approval(
@@ -304,17 +299,9 @@ def _judge(ports: Ports, approval: Approval, now: datetime) -> ApprovalState:
     state = approval.state(now, approval.target_seq)
     if state in ENDED:
         return state
-    return approval.state(now, _seq(_find_row(ports, approval.target)))
+    return approval.state(now, seq_of(find_row(ports, approval.target)))
 
 
 def _find(ports: Ports, approval_id: str) -> Approval | None:
-    row = _find_row(ports, approval_target(approval_id))
+    row = find_row(ports, approval_target(approval_id))
     return None if row is None else Approval.from_values(row.values)
-
-
-def _find_row(ports: Ports, target: Target) -> Row | None:
-    return ports.rows.find(target.table, target.partition, target.key)
-
-
-def _seq(row: Row | None) -> int:
-    return 0 if row is None else int(str(row.values.get("journal_seq", 0)))

@@ -1,15 +1,18 @@
 """The breaker's memory: what earlier plans announced, and whether retention waits for a release."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
-from flexvault.domain.breaker import LONGEST_PAUSE, EarlierPlan, PointKey, Trip, read_earlier, read_known
+from flexvault.domain.azure_codes import BLOB_NOT_FOUND
+from flexvault.domain.breaker import LONGEST_PAUSE, EarlierPlan, PointKey, Trip, find_trips, read_earlier, read_known
 from flexvault.domain.errors import ConflictError, IntegrityError, NotFoundError
 from flexvault.domain.events import Rows, breaker_target
+from flexvault.domain.json_values import MALFORMED
+from flexvault.domain.retention import Verdict
 from flexvault.ports import Ports
 from flexvault.services.journal import Draft, append
 
@@ -71,13 +74,13 @@ def find_earlier_plans(ports: Ports, as_of: datetime) -> EarlierPlans:
     """
     checkpoint: Mapping[str, Any] | None = None
     for path in _list_plans(ports, as_of):
-        plan = _read_plan(ports, path)
+        plan = _find_plan(ports, path)
         try:
-            if plan["version"] == 1 or datetime.fromisoformat(plan["asOf"]) >= as_of:
+            if plan is None or plan["version"] == 1 or datetime.fromisoformat(plan["asOf"]) >= as_of:
                 continue
             untripped = None if plan["trips"] else read_earlier(plan)
             checkpoint = dict(plan.get("standing", {})) if checkpoint is None else checkpoint
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except MALFORMED:
             continue
         if untripped is not None:
             return EarlierPlans(checkpoint=checkpoint, untripped=untripped)
@@ -103,6 +106,29 @@ def read_released(
             raise IntegrityError("the released retention plan is not the one that was stored", target=path)
         known |= read_known(json.loads(data), as_of)
     return known
+
+
+def find_trips_now(
+    ports: Ports,
+    state: BreakerState,
+    verdicts: Sequence[Verdict],
+    as_of: datetime,
+    *,
+    earlier: EarlierPlan | None,
+    regraded: Collection[PointKey],
+) -> tuple[Trip, ...]:
+    """Answer why a plan of these verdicts must not be executed, after all that people approved since the earlier one.
+
+    Args:
+        ports: What may be reached.
+        state: How the breaker stands.
+        verdicts: One per recovery point.
+        as_of: The plan's moment.
+        earlier: The newest plan that did not trip; nothing when there is none.
+        regraded: Points whose expiry an approved re-evaluation changed.
+    """
+    released = read_released(ports, state, earlier, as_of)
+    return find_trips(verdicts, as_of, earlier, released=released, released_at=state.released_at, regraded=regraded)
 
 
 def find_newest_plan(ports: Ports, as_of: datetime) -> tuple[str, str]:
@@ -146,12 +172,12 @@ def _list_plans(ports: Ports, as_of: datetime) -> Iterator[str]:
         told |= found
 
 
-def _read_plan(ports: Ports, path: str) -> Mapping[str, Any]:
+def _find_plan(ports: Ports, path: str) -> Mapping[str, Any] | None:
     try:
         return json.loads(ports.vault_reader.read(blob_names.PLANS, path))
     except NotFoundError as error:
-        if error.code != "BlobNotFound":
+        if error.code != BLOB_NOT_FOUND:
             raise
-        return {"version": 1}
+        return None
     except ValueError:
-        return {"version": 1}  # no plan that can tell anything: the next older one does
+        return None  # no plan that can tell anything: the next older one does

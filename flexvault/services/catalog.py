@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import IntegrityError, NotFoundError
 from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
+from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.names import chain_key, instance_key, sha256_hex
 from flexvault.domain.open_job import JobRecord, OpenJob
@@ -98,7 +99,7 @@ def list_instances(ports: Ports, *, with_deleted: bool = False) -> Iterator[Inst
             continue
         try:
             instance = Instance.from_values(row.values)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except MALFORMED:
             ports.telemetry.emit("RowUnreadable", {"row": row.key})
             continue
         yield instance
@@ -264,11 +265,14 @@ def list_missed(ports: Ports, instance: str) -> list[dict[str, object]]:
     return [json.loads(str(row.values["missed"])) for row in rows]
 
 
+def find_schedule_row(ports: Ports, instance: str) -> Row | None:
+    """Find the row of an instance's schedule; there is none before its protection is configured."""
+    return ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance))
+
+
 def find_slots_from(ports: Ports, instance: str) -> datetime | None:
     """Answer the moment after which an instance's slots count."""
-    row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance))
-    value = None if row is None else row.values.get("slots_from")
-    return value if isinstance(value, datetime) else None
+    return max(_moments(find_schedule_row(ports, instance), "slots_from"), default=None)
 
 
 def oldest_taken_slot(ports: Ports, policy_name: str) -> datetime | None:
@@ -276,16 +280,22 @@ def oldest_taken_slot(ports: Ports, policy_name: str) -> datetime | None:
     moments: list[datetime] = []
     for instance in list_instances(ports):
         if instance.state is ProtectionState.CONFIGURED and instance.policy_name.lower() == policy_name.lower():
-            last, begin = find_last_slot(ports, instance.key), find_slots_from(ports, instance.key)
-            moments += [max(last, begin)] if last and begin else []
+            taken = _moments(find_schedule_row(ports, instance.key), *_TAKEN, "slots_from")
+            moments += [max(taken)] if taken else []
     return min(moments, default=None)
 
 
 def find_last_slot(ports: Ports, instance: str) -> datetime | None:
     """Answer the newest slot of an instance that was taken or missed, or when it was configured or resumed."""
-    row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance))
-    moments = [] if row is None else [row.values.get(name) for name in ("last_slot", "resumed_at")]
-    return max((moment for moment in moments if isinstance(moment, datetime)), default=None)
+    return max(_moments(find_schedule_row(ports, instance), *_TAKEN), default=None)
+
+
+_TAKEN = ("last_slot", "resumed_at")
+
+
+def _moments(row: Row | None, *members: str) -> list[datetime]:
+    values = [] if row is None else [row.values.get(member) for member in members]
+    return [value for value in values if isinstance(value, datetime)]
 
 
 def find_chain(ports: Ports, instance: str, server: Server) -> str:

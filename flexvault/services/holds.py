@@ -7,6 +7,7 @@ from typing import Any
 from flexvault.domain import names, row_keys
 from flexvault.domain.approval import Approval
 from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from flexvault.domain.event_rows import seq_of
 from flexvault.domain.events import Rows
 from flexvault.domain.hold import Hold
 from flexvault.domain.instance import Instance
@@ -16,7 +17,7 @@ from flexvault.domain.rows import Row
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
-from flexvault.services.journal import Draft, append
+from flexvault.services.journal import Draft, append, find_row
 from flexvault.services.vault import Vault
 
 HOLD_DELETE = "Microsoft.DataProtection/backupVaults/backupInstances/holds/delete"
@@ -51,7 +52,7 @@ def get_hold(ports: Ports, instance: Instance, name: str) -> Hold:
     Raises:
         NotFoundError: None of that name stands.
     """
-    hold = _standing(_find_row(ports, instance.key, name))
+    hold = _standing(find_row(ports, hold_target(instance.key, name)))
     if hold is None:
         raise NotFoundError(
             f"no hold '{name}' stands on backup instance '{instance.name}'",
@@ -73,7 +74,7 @@ def place_hold(vault: Vault, instance: Instance, order: HoldOrder, actor: Mappin
     _require_texts(order)
     reason = redact(order.reason)
     point_id = order.recovery_point_id
-    row = _find_row(vault.ports, instance.key, order.name)
+    row = find_row(vault.ports, hold_target(instance.key, order.name))
     standing = _standing(row)
     if standing is not None and standing.recovery_point_id != point_id:
         raise ConflictError(
@@ -112,7 +113,7 @@ def release_hold(vault: Vault, instance: Instance, name: str, actor: Mapping[str
         ApprovalRequiredError: It must be approved first.
         ConflictError: Somebody else changed it meanwhile.
     """
-    row = _find_row(vault.ports, instance.key, name)
+    row = find_row(vault.ports, hold_target(instance.key, name))
     hold = _standing(row)
     if hold is None:
         return False
@@ -201,25 +202,16 @@ def _draft(kind: str, instance: str, row: Row | None, body: Mapping[str, Any], a
     name = str(body["hold"])
 
     def check(rows: Rows) -> None:
-        if _seq(rows[hold_target(instance, name)]) != _seq(row):
+        if seq_of(rows[hold_target(instance, name)]) != seq_of(row):
             raise ConflictError(f"the hold '{name}' was changed by somebody else", target=name, hint="read it again")
 
-    key = names.sha256_hex(names.canonical_json([_seq(row), body]))
+    key = names.sha256_hex(names.canonical_json([seq_of(row), body]))
     return Draft(stream=instance, type=kind, key=key, body=body, actor=actor, check=check)
-
-
-def _find_row(ports: Ports, instance: str, name: str) -> Row | None:
-    target = hold_target(instance, name)
-    return ports.rows.find(target.table, target.partition, target.key)
 
 
 def _standing(row: Row | None) -> Hold | None:
     hold = None if row is None else Hold.from_values(row.values)
     return None if hold is None or hold.is_released else hold
-
-
-def _seq(row: Row | None) -> int:
-    return 0 if row is None else int(str(row.values["journal_seq"]))
 
 
 def _describe(point_id: str) -> str:

@@ -14,7 +14,7 @@ from flexvault.domain.approval_events import approval_target
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, RowChangedError, TransientError
 from flexvault.domain.events import EVENT_TYPES, EventType, Rows, Target, head_target, head_values
 from flexvault.domain.journal import Entry
-from flexvault.domain.rows import Delete, Insert, Replace
+from flexvault.domain.rows import Delete, Insert, Replace, Row
 from flexvault.ports import Ports
 
 MAX_TRIES = 40
@@ -60,8 +60,8 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
     event_id = draft.event_id
     targets = event.targets(draft.stream, draft.body)
     for _ in range(MAX_TRIES):
-        head = _find(ports, head_target(draft.stream))
-        rows = {target: _find(ports, target) for target in targets}
+        head = find_row(ports, head_target(draft.stream))
+        rows = {target: find_row(ports, target) for target in targets}
         first = rows[targets[0]]
         if first is not None and first.values.get(event.done_member) == event_id:
             return False
@@ -95,7 +95,7 @@ def project(ports: Ports, entry: Entry) -> None:
     event = EVENT_TYPES[entry.type]
     targets = event.targets(entry.stream, entry.body)
     for _ in range(MAX_TRIES):
-        rows = {target: _find(ports, target) for target in targets}
+        rows = {target: find_row(ports, target) for target in targets}
         try:
             for batch in event.project(entry, rows):
                 ports.rows.apply(batch.table, batch.partition, batch.changes)
@@ -157,7 +157,7 @@ def _create(ports: Ports, entry: Entry, *, by_retention: bool) -> bool:
 
 def _move_head(ports: Ports, entry: Entry) -> None:
     target = head_target(entry.stream)
-    head = _find(ports, target)
+    head = find_row(ports, target)
     values = head_values(entry, names.sha256_hex(entry.to_bytes()))
     if head is None:
         ports.rows.apply(target.table, target.partition, [Insert(key=target.key, values=values)])
@@ -165,5 +165,6 @@ def _move_head(ports: Ports, entry: Entry) -> None:
         ports.rows.apply(target.table, target.partition, [Replace(key=target.key, values=values, etag=head.etag)])
 
 
-def _find(ports: Ports, target: Target) -> Any:
+def find_row(ports: Ports, target: Target) -> Row | None:
+    """Find the row of a target."""
     return ports.rows.find(target.table, target.partition, target.key)

@@ -10,6 +10,7 @@ from typing import Any
 from flexvault.domain import blob_names
 from flexvault.domain.errors import IntegrityError, NotFoundError
 from flexvault.domain.instance import ProtectionState, RecoveryPoint
+from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.reevaluation import Regrade
 from flexvault.domain.retention import Regime
 from flexvault.ports import Ports
@@ -26,7 +27,6 @@ from flexvault.services.standings import Standings
 
 DELETION_REQUESTED = "DataDeletionRequested"
 NOT_KNOWN = "its backup instance is not known"
-_MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +64,11 @@ def read_keeping(ports: Ports, instance: str) -> Keeping:
 
 
 def _find_regime(ports: Ports, instance: str, values: Mapping[str, Any]) -> Regime:
-    if values["state"] == ProtectionState.STOPPED:
-        return Regime.FOREVER
-    if values["state"] == ProtectionState.DELETING:
+    regime = _regime_of(values)
+    if regime is Regime.DELETE:
         seq = int(values["deletion_seq"])
         require_entry(read_entry(ports, blob_names.VAULT_STREAM, seq), DELETION_REQUESTED, instance)
-        return Regime.DELETE
-    return Regime.POLICY
+    return regime
 
 
 def fold_keeping(ports: Ports, standings: Standings, instance: str) -> Keeping:
@@ -85,7 +83,7 @@ def fold_keeping(ports: Ports, standings: Standings, instance: str) -> Keeping:
     regrades: Mapping[str, Regrade] = {}
     try:
         regrades = read_regrades(ports, instance, found.reevaluated_seq)
-    except (IntegrityError, NotFoundError, *_MALFORMED):
+    except (IntegrityError, NotFoundError, *MALFORMED):
         seq = found.reevaluated_seq
         problem = problem or f"its re-evaluation, journal entry {instance} {seq}, cannot be understood"
     return Keeping(regime=protection.regime, holds=found.common_holds, regrades=regrades, problem=problem)
@@ -100,7 +98,7 @@ def is_row_different(ports: Ports, standings: Standings, instance: str) -> bool:
     try:
         said = (_regime_of(row.values), bool(row.values.get("is_deleted")), _deletion_of(row.values))
         holds, seq = read_common_holds(common), reevaluated_seq(common)
-    except _MALFORMED:
+    except MALFORMED:
         return True
     is_same = said == (protection.regime, protection.is_ended, protection.deletion_seq)
     return not is_same or _lower(holds) != _lower(found.common_holds) or seq != found.reevaluated_seq

@@ -1,13 +1,14 @@
 """Store, change and delete backup policies: every change is a journal entry first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flexvault.domain import blob_names, names, row_keys
+from flexvault.domain import blob_names, names
 from flexvault.domain.approval import Approval
 from flexvault.domain.errors import ConflictError, InvalidInputError, PreconditionFailedError
-from flexvault.domain.events import Rows, policy_target
+from flexvault.domain.event_rows import policy_target, seq_of
+from flexvault.domain.events import Rows
 from flexvault.domain.instance import StoredPolicy
 from flexvault.domain.policy import POLICY_NAME, Policy, parse_policy
 from flexvault.domain.policy_change import find_weakenings_of
@@ -15,7 +16,7 @@ from flexvault.domain.rows import Row
 from flexvault.domain.zones import zone_name
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
-from flexvault.services.journal import Draft, append
+from flexvault.services.journal import Draft, append, find_row
 from flexvault.services.sizes import require_small
 from flexvault.services.vault import Vault
 
@@ -36,27 +37,13 @@ def put_policy(
     """
     require_small(properties, "policy", name, LARGEST_POLICY)
     policy = _read_policy(name, properties)
-    row = vault.ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
+    row = find_row(vault.ports, policy_target(name))
     old = StoredPolicy.from_values(row.values) if row is not None and not row.values.get("is_deleted") else None
-    if if_match is not None and (old is None or policy_etag(old) != if_match):
-        raise PreconditionFailedError(
-            f"the policy '{name}' is not the one that If-Match names",
-            target=name,
-            hint="read it again, then send the change",
-        )
+    _require_match(name, old, if_match)
     if old is not None and old.properties == properties:
         return old
-    now = vault.ports.clock.storage_now()
     users = [] if old is None else catalog.list_policy_users(vault.ports, old.name)
-    weakenings: tuple[str, ...] = ()
-    if old is not None and users:
-        weakenings = find_weakenings_of(
-            old.properties, properties, now, catalog.oldest_taken_slot(vault.ports, old.name)
-        )
-    approval: Approval | None = None
-    if old is not None and weakenings:
-        in_force = f"the policy is in force for {len(users)} backup instance(s): {', '.join(users[:5])}"
-        approval = _require_approval(vault, old, properties, actor, (*weakenings, in_force))
+    approval = _require_approval(vault, old, users, properties, actor) if old is not None and users else None
     body = {
         "name": old.name if old else name,
         "properties": properties,
@@ -79,14 +66,28 @@ def put_policy(
     return catalog.get_policy(vault.ports, name)
 
 
+def _require_match(name: str, old: StoredPolicy | None, if_match: str | None) -> None:
+    if if_match is not None and (old is None or policy_etag(old) != if_match):
+        raise PreconditionFailedError(
+            f"the policy '{name}' is not the one that If-Match names",
+            target=name,
+            hint="read it again, then send the change",
+        )
+
+
 def _require_approval(
-    vault: Vault, old: StoredPolicy, properties: Any, actor: Mapping[str, str], reasons: tuple[str, ...]
-) -> Approval:
-    """Answer the approval of a change that weakens a policy in force.
+    vault: Vault, old: StoredPolicy, users: Sequence[str], properties: Any, actor: Mapping[str, str]
+) -> Approval | None:
+    """Answer the approval of a change of a policy in force; nothing where the change weakens nothing.
 
     Raises:
         ApprovalRequiredError: It must be approved first.
     """
+    taken = catalog.oldest_taken_slot(vault.ports, old.name)
+    weakenings = find_weakenings_of(old.properties, properties, vault.ports.clock.storage_now(), taken)
+    if not weakenings:
+        return None
+    in_force = f"the policy is in force for {len(users)} backup instance(s): {', '.join(users[:5])}"
     change = CriticalChange(
         operation=POLICY_WRITE,
         path=f"{vault.settings.vault_resource_id}/backupPolicies/{old.name}".lower(),
@@ -94,7 +95,7 @@ def _require_approval(
         actor=actor,
         target=policy_target(old.name),
         target_seq=old.journal_seq,
-        reasons=reasons,
+        reasons=(*weakenings, in_force),
         before=old.properties,
         after=properties,
     )
@@ -123,7 +124,7 @@ def delete_policy(vault: Vault, name: str, actor: Mapping[str, str]) -> bool:
     Raises:
         InvalidInputError: code UserErrorDppPolicyObjectInUse.
     """
-    row = vault.ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
+    row = find_row(vault.ports, policy_target(name))
     if row is None or row.values.get("is_deleted"):
         return False
     old = StoredPolicy.from_values(row.values)
@@ -156,11 +157,10 @@ def policy_etag(policy: StoredPolicy) -> str:
 
 def _draft(kind: str, row: Row | None, body: Mapping[str, Any], actor: Mapping[str, str]) -> Draft:
     """An event on a policy is named by the state that it replaces: the same change of the same state is one event."""
-    base = 0 if row is None else int(str(row.values["journal_seq"]))
+    base = seq_of(row)
 
     def check(rows: Rows) -> None:
-        now = next(iter(rows.values()))
-        if (0 if now is None else int(str(now.values["journal_seq"]))) != base:
+        if seq_of(rows[policy_target(str(body["name"]))]) != base:
             raise ConflictError(
                 f"the policy '{body['name']}' was changed by somebody else",
                 target=str(body["name"]),

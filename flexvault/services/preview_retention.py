@@ -1,19 +1,20 @@
 """Preview retention for one instance: what would be deleted, when and why, before anything is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from flexvault.domain.breaker import find_trips
+from flexvault.domain.breaker import PointKey
 from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.domain.reevaluation import Regrade
 from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, Verdict, judge, newest_good_points
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.breaker import find_earlier_plans, read_breaker, read_released
+from flexvault.services.breaker import find_earlier_plans, find_trips_now, read_breaker
 from flexvault.services.keeping import Keeping, read_keeping
 from flexvault.services.reevaluate import preview_reevaluation
+from flexvault.services.regrades import apply_regrade
 from flexvault.services.vault import Vault
 
 
@@ -59,7 +60,7 @@ def preview_instance(vault: Vault, instance: Instance, as_of: datetime, properti
         NotFoundError: The instance's policy is gone.
     """
     keeping = read_keeping(vault.ports, instance.key)
-    points = catalog.list_points(vault.ports, instance.key)
+    points = [apply_regrade(point, keeping.regrades) for point in catalog.list_sealed_points(vault.ports, instance.key)]
     sizes = {point.point_id: point.size_bytes for point in points}
     facts = [_facts(point, keeping) for point in points]
     found = preview_reevaluation(vault, instance, properties)
@@ -70,16 +71,23 @@ def preview_instance(vault: Vault, instance: Instance, as_of: datetime, properti
         present=present,
         reevaluated=preview_points(regraded, sizes, as_of),
         preview_hash=found.preview_hash,
-        held_back=_find_held_back(vault.ports, [point.verdict for point in present], as_of),
+        held_back=_find_held_back(
+            vault.ports,
+            [point.verdict for point in present],
+            as_of,
+            {(instance.key, point_id) for point_id in keeping.regrades},
+        ),
     )
 
 
-def _find_held_back(ports: Ports, verdicts: Sequence[Verdict], as_of: datetime) -> tuple[str, ...]:
-    state, earlier = read_breaker(ports), find_earlier_plans(ports, as_of).untripped
+def _find_held_back(
+    ports: Ports, verdicts: Sequence[Verdict], as_of: datetime, regraded: Collection[PointKey]
+) -> tuple[str, ...]:
+    state = read_breaker(ports)
     if state.is_tripped:
         return (f"the breaker waits for a release: the plan '{state.plan}' tripped it",)
-    released = read_released(ports, state, earlier, as_of)
-    trips = find_trips(verdicts, as_of, earlier, released=released, released_at=state.released_at)
+    earlier = find_earlier_plans(ports, as_of).untripped
+    trips = find_trips_now(ports, state, verdicts, as_of, earlier=earlier, regraded=regraded)
     return tuple(trip.message for trip in trips)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotAuthorizedError
-from flexvault.domain.event_rows import instance_target, seq_of
-from flexvault.domain.events import Rows, Target, job_target, policy_target
+from flexvault.domain.event_rows import instance_target, seq_of, server_target
+from flexvault.domain.events import Rows, job_target, policy_target
 from flexvault.domain.instance import RUNS_BACKUPS, Instance, ProtectionState, StoredPolicy
 from flexvault.domain.job import Failure, JobStatus, Operation, Outcome, Result, closes_as
 from flexvault.domain.open_job import OpenJob
@@ -257,7 +257,7 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
     def check(rows: Rows) -> None:
         _require_configurable_row(rows, opened.instance)
         _require_unfinished(rows, opened)
-        claim = rows[Target(table=row_keys.CONFIG, partition=row_keys.VAULT_PARTITION, key=_claim_key(request))]
+        claim = rows[server_target(str(request["server_id"]))]
         if claim is not None and claim.values["instance"] != opened.instance:
             raise _already_protected(vault, str(request["server_id"]), str(claim.values["instance"]))
         policy = rows[policy_target(str(request["policy_name"]))]
@@ -303,10 +303,6 @@ def _require_unfinished(rows: Rows, opened: OpenJob) -> None:
             target=str(opened.state["request"]["instance_id"]),
             hint=f"see why in job {opened.job_id}, then send the request again",
         )
-
-
-def _claim_key(request: Mapping[str, Any]) -> str:
-    return row_keys.server_row(str(request["server_id"]))
 
 
 def _already_protected(vault: Vault, server_id: str, claimed_by: str) -> InvalidInputError:

@@ -57,10 +57,10 @@ def change_protection(vault: Vault, instance_id: str, verb: Verb, actor: Mapping
     raise _contended(instance_id)
 
 
-def request_deletion(vault: Vault, instance_id: str, actor: Mapping[str, str]) -> tuple[Instance, bool] | None:
+def request_deletion(vault: Vault, instance_id: str, actor: Mapping[str, str]) -> Instance | None:
     """Begin to delete an instance with all of its recovery points, which needs a second person.
 
-    Answers the instance and whether this call began it; nothing when there is no such instance, or not any more.
+    Answers the instance; nothing when there is no such instance, or not any more.
 
     Raises:
         ApprovalRequiredError: A second person must approve it first.
@@ -72,7 +72,7 @@ def request_deletion(vault: Vault, instance_id: str, actor: Mapping[str, str]) -
         if instance is None:
             return None
         if instance.state is ProtectionState.DELETING:
-            return instance, False
+            return instance
         require_deletable(instance)
         approval = require_approval(vault, _deletion_of(vault, instance, actor))
         body = {
@@ -86,7 +86,7 @@ def request_deletion(vault: Vault, instance_id: str, actor: Mapping[str, str]) -
         if _append(vault, instance, "DataDeletionRequested", body, actor):
             begun = catalog.find_instance(vault.ports, instance_id)
             # A request that slept until its deletion had ended, and another instance stood there, has nothing to begin.
-            return (begun, True) if begun is not None and begun.state is ProtectionState.DELETING else None
+            return begun if begun is not None and begun.state is ProtectionState.DELETING else None
     raise _contended(instance_id)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from flexvault.domain import names
 from flexvault.domain.approval import Approval
 from flexvault.domain.errors import ConflictError
+from flexvault.domain.event_rows import seq_of
 from flexvault.domain.events import Rows, retention_target
 from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
 from flexvault.domain.policy import parse_policy
@@ -199,7 +200,7 @@ def _require_approval(vault: Vault, order: _Order) -> Approval:
         body={"previewHash": order.preview.preview_hash},
         actor=order.actor,
         target=retention_target(order.instance.key),
-        target_seq=_seq(order.row),
+        target_seq=seq_of(order.row),
         reasons=_reasons(order.instance, order.policy, order.preview),
         before={change.point.point_id: change.before.to_json() for change in shown},
         after={change.point.point_id: change.after.to_json() for change in shown},
@@ -259,7 +260,3 @@ def _draft(vault: Vault, order: _Order, approval: Approval) -> Draft:
         _require_current(instance, _preview(vault.ports, instance, present.properties, now), preview.preview_hash)
 
     return replace(draft, check=check)
-
-
-def _seq(row: Row | None) -> int:
-    return 0 if row is None else int(str(row.values.get("journal_seq", 0)))

@@ -34,18 +34,7 @@ def release_breaker(vault: Vault, actor: Mapping[str, str], reason: str) -> Brea
     if not state.is_tripped:
         return state
     body = {"plan": state.plan, "plan_hash": state.plan_hash, "reason": redact(reason)}
-    change = CriticalChange(
-        operation=BREAKER_RELEASE,
-        path=RELEASE_PATH,
-        body=body,
-        actor=actor,
-        target=breaker_target(),
-        target_seq=state.journal_seq,
-        reasons=tuple(_describe(trip) for trip in state.trips),
-        before={"plan": state.plan, "trips": [dict(trip) for trip in state.trips]},
-        after={"released": state.plan},
-    )
-    approval = require_approval(vault, change)
+    approval = require_approval(vault, _release_of(state, body, actor))
     known_plan, known_hash = find_newest_plan(vault.ports, vault.ports.clock.storage_now())
     draft = Draft(
         stream=blob_names.VAULT_STREAM,
@@ -64,6 +53,20 @@ def release_breaker(vault: Vault, actor: Mapping[str, str], reason: str) -> Brea
 
     append(vault.ports, replace(draft, check=check))
     return read_breaker(vault.ports)
+
+
+def _release_of(state: BreakerState, body: Mapping[str, str], actor: Mapping[str, str]) -> CriticalChange:
+    return CriticalChange(
+        operation=BREAKER_RELEASE,
+        path=RELEASE_PATH,
+        body=body,
+        actor=actor,
+        target=breaker_target(),
+        target_seq=state.journal_seq,
+        reasons=tuple(_describe(trip) for trip in state.trips),
+        before={"plan": state.plan, "trips": [dict(trip) for trip in state.trips]},
+        after={"released": state.plan},
+    )
 
 
 def _describe(trip: Mapping[str, str]) -> str:

@@ -8,9 +8,10 @@ from itertools import count as count_from
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
-from flexvault.domain.breaker import EarlierPlan, PointKey, Trip, find_trips
+from flexvault.domain.breaker import EarlierPlan, PointKey, Trip
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, PermanentError
 from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.keeping_events import KEEPING_KINDS
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.retention import PointFacts, Verdict, judge
@@ -18,7 +19,7 @@ from flexvault.domain.rows import Row
 from flexvault.domain.stored_plan import PlanParts, PlanWarning, UnfinishedDeletion, build_plan
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.breaker import find_earlier_plans, read_breaker, read_released, trip_breaker
+from flexvault.services.breaker import find_earlier_plans, find_trips_now, read_breaker, trip_breaker
 from flexvault.services.journal import append, project, read_entry
 from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
 from flexvault.services.seal import sealed_draft
@@ -35,6 +36,7 @@ from flexvault.services.vault_files import (
 
 NO_ENTRY = "it has a manifest but no journal entry"
 ROW_UNREADABLE = "its row cannot be read"
+TOMBSTONED = frozenset({"deleting", "deleted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +131,7 @@ def _find_trips(
     regraded: Collection[PointKey],
 ) -> tuple[Trip, ...]:
     state = read_breaker(ports)
-    released = read_released(ports, state, earlier, as_of)
-    trips = find_trips(verdicts, as_of, earlier, released=released, released_at=state.released_at, regraded=regraded)
+    trips = find_trips_now(ports, state, verdicts, as_of, earlier=earlier, regraded=regraded)
     if state.is_tripped and not trips:
         text = f"the breaker was tripped by the plan '{state.plan}' and was not released since"
         return (Trip(code="BreakerHolds", instance="", message=text),)
@@ -243,12 +244,9 @@ class _Reading:
             point = RecoveryPoint.from_values(row.values)
             if is_point_row_different(self._standings, point):
                 self._differing.add(manifest.instance)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except MALFORMED:
             return ROW_UNREADABLE
         return "" if point.manifest_hash == manifest_hash else "its manifest is not the one that was sealed"
-
-
-TOMBSTONED = frozenset({"deleting", "deleted"})
 
 
 def find_unfinished(ports: Ports, instance: str = "") -> Iterator[UnfinishedDeletion]:

@@ -76,7 +76,7 @@ def claim_newest_slot(
 ) -> OpenJob | None:
     """Claim the newest due slot of one instance; older ones are recorded as missed in the same transaction."""
     ports = vault.ports
-    row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance.key))
+    row = catalog.find_schedule_row(ports, instance.key)
     if row is None:
         return None
     after = max(_moment(row, "slots_from"), _moment(row, "last_slot"), stored.schedule_changed_at)

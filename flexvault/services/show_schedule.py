@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flexvault.domain import names, row_keys
+from flexvault.domain import names
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.instance import RUNS_BACKUPS, Instance
 from flexvault.domain.policy import parse_policy
@@ -34,7 +34,7 @@ class ScheduleView:
 def read_schedule(vault: Vault, instance: Instance) -> ScheduleView:
     """Read how an instance's schedule stands."""
     ports = vault.ports
-    row = ports.rows.find(row_keys.JOBS, row_keys.JOBS_PARTITION, row_keys.schedule_row(instance.key))
+    row = catalog.find_schedule_row(ports, instance.key)
     values: Mapping[str, Any] = {} if row is None else row.values
     return ScheduleView(
         next_slot=None if row is None else _find_next(ports, instance, ports.clock.storage_now()),

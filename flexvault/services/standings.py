@@ -5,24 +5,19 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from flexvault.domain import blob_names, names
+from flexvault.domain.azure_codes import BLOB_NOT_FOUND
 from flexvault.domain.errors import ConflictError, IntegrityError, NotFoundError
 from flexvault.domain.events import head_target
 from flexvault.domain.journal import Entry
+from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.retention import Regime
 from flexvault.domain.standing import InstanceStanding, Protection, Standing, VaultStanding
 from flexvault.domain.stored_plan import PlanWarning
 from flexvault.ports import Ports
-
-RENEW_EVERY = 200
-NO_BLOB = "BlobNotFound"
-_MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
-
+from flexvault.services.journal import find_row
+from flexvault.services.vault_files import RENEW_EVERY, do_nothing
 
 JOURNAL_DIFFERS = "JournalDiffers"
-
-
-def _nothing() -> None:
-    """Do nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +41,7 @@ class Standings:
     """
 
     def __init__(
-        self, ports: Ports, checkpoint: Mapping[str, Any] | None = None, renew: Callable[[], object] = _nothing
+        self, ports: Ports, checkpoint: Mapping[str, Any] | None = None, renew: Callable[[], object] = do_nothing
     ) -> None:
         """Go on from an earlier plan.
 
@@ -121,7 +116,7 @@ class Standings:
         try:
             seq, expected = int(stored["seq"]), str(stored["hash"])
             standing = _standing_of(name).from_json(stored["facts"])
-        except _MALFORMED:
+        except MALFORMED:
             return None  # no checkpoint at all: every entry is read
         data = self._find(name, seq)
         if data is not None and names.sha256_hex(data) == expected:
@@ -133,11 +128,10 @@ class Standings:
 
     def _read_head(self, name: str) -> int | None:
         """Answer a stream's last number as its head row has it; nothing when that is no number."""
-        target = head_target(name)
-        head = self._ports.rows.find(target.table, target.partition, target.key)
+        head = find_row(self._ports, head_target(name))
         try:
             return 0 if head is None else int(str(head.values["seq"]))
-        except _MALFORMED:
+        except MALFORMED:
             return None
 
     def _take_up(self, stream: _Stream, data: bytes) -> None:
@@ -160,7 +154,7 @@ class Standings:
         try:
             return self._ports.vault_reader.read(blob_names.JOURNAL, blob_names.journal_path(stream, seq))
         except NotFoundError as error:
-            if error.code != NO_BLOB:
+            if error.code != BLOB_NOT_FOUND:
                 raise  # a container that is gone is no end of a stream
             return None
 

@@ -13,7 +13,7 @@ from flexvault.services import catalog
 from flexvault.services.vault import Vault
 
 RENEW_EVERY = 200
-"""Blobs, after which a long listing renews its lease."""
+"""Blobs or entries, after which long reading renews its lease."""
 
 
 def do_nothing() -> None:

@@ -64,7 +64,7 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         name="a projection goes backwards",
         path="flexvault/domain/event_rows.py",
-        old="    return row is None or seq_of(row) < entry.seq\n",
+        old="    return seq_of(row) < entry.seq\n",
         new="    return row is None or entry.seq > 0\n",
         tests=("tests/domain/test_events.py",),
     ),
@@ -80,6 +80,6 @@ MUTATIONS: Sequence[Mutation] = (
         path="flexvault/services/end_deletion.py",
         old="        if why_not:\n",
         new="        if why_not and not instance.name:\n",
-        tests=("tests/services/test_protection_states.py",),
+        tests=("tests/services/test_deletion.py",),
     ),
 )

@@ -1,8 +1,8 @@
 """Critical changes, as tests ask for them, decide on them and look at their use."""
 
-from flexvault.domain.approval import ApprovalState
+from flexvault.domain.approval import Approval, ApprovalState
 from flexvault.domain.journal import Entry
-from flexvault.services.approvals import decide, get_approval
+from flexvault.services.approvals import decide, each_approval, get_approval
 from flexvault.services.protection import ProtectionRequest, request_protection
 from flexvault.services.vault import Vault
 from tests.builders import ACTOR, INSTANCE_ID, SERVER_ID, World, policy_properties
@@ -23,6 +23,11 @@ def approve(world: World, approval_id: str) -> None:
 def state(world: World, approval_id: str) -> ApprovalState:
     """What an approval is worth now."""
     return get_approval(world.vault, approval_id)[1]
+
+
+def list_approvals(vault: Vault, wanted: ApprovalState | None = None) -> list[tuple[Approval, ApprovalState]]:
+    """The approvals in a state, or all, newest first."""
+    return list(each_approval(vault, wanted))
 
 
 def of_type(world: World, kind: str) -> list[Entry]:

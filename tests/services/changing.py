@@ -35,9 +35,9 @@ def ask_to_delete(world: World) -> str:
 def begin_deletion(world: World) -> None:
     """Have the instance deleted with a second person's approval, up to SoftDeleting."""
     approve(world, ask_to_delete(world))
-    found = request_deletion(world.vault, INSTANCE_ID, ACTOR)
-    assert found is not None
-    assert found[1]
+    instance = request_deletion(world.vault, INSTANCE_ID, ACTOR)
+    assert instance is not None
+    assert instance.state is ProtectionState.DELETING
 
 
 def in_state(state: ProtectionState) -> World:

@@ -18,11 +18,22 @@ from flexvault.domain.errors import (
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.rows import Merge
 from flexvault.services import catalog
-from flexvault.services.approvals import MOST_UNDECIDED, decide, each_approval, get_approval, list_approvals
+from flexvault.services.approvals import MOST_UNDECIDED, decide, each_approval, get_approval
 from flexvault.services.policies import delete_policy, put_policy
 from flexvault.services.vault import Vault
 from tests.builders import ACTOR, World, policy_properties, protect
-from tests.services.approving import APPROVER, LONG, OTHER, SHORT, approve, move, of_type, require_used_once, state
+from tests.services.approving import (
+    APPROVER,
+    LONG,
+    OTHER,
+    SHORT,
+    approve,
+    list_approvals,
+    move,
+    of_type,
+    require_used_once,
+    state,
+)
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import require_whole_journal
 from tests.services.running import protected, quietly

@@ -6,10 +6,9 @@ from flexvault.domain.approval import USABLE_FOR, ApprovalState
 from flexvault.domain.errors import ApprovalRequiredError, ConflictError, TransientError
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus
-from flexvault.services.approvals import list_approvals
 from flexvault.services.policies import delete_policy, put_policy
 from tests.builders import ACTOR, World, policy_properties, run_jobs
-from tests.services.approving import LONG, SHORT, approve, move, of_type, require_used_once, state
+from tests.services.approving import LONG, SHORT, approve, list_approvals, move, of_type, require_used_once, state
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import require_rest
 from tests.services.running import newest_job, protected, quietly, step

@@ -10,14 +10,14 @@ from flexvault.domain import row_keys
 from flexvault.domain.errors import ApprovalRequiredError, ConflictError, IntegrityError
 from flexvault.domain.rows import Delete, Merge
 from flexvault.services import catalog
-from flexvault.services.approvals import list_approvals
 from flexvault.services.holds import HoldOrder, place_hold
 from flexvault.services.policies import put_policy
+from flexvault.services.preview_retention import preview_instance
 from flexvault.services.reevaluate import Reevaluated, preview_reevaluation, reevaluate
 from flexvault.services.retention_plan import store_plan
 from flexvault.services.vault import Vault
 from tests.builders import ACTOR, World, let_pass, policy_properties, run_jobs
-from tests.services.approving import LONG, SHORT, approve
+from tests.services.approving import LONG, SHORT, approve, list_approvals
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import entries, require_whole_journal
 from tests.services.running import newest_job, protected, quietly
@@ -212,6 +212,7 @@ def test_a_re_evaluation_back_is_no_surprise_to_the_breaker():
     put(world, policy_properties())
     carry_out(world)
     world.clock.advance(timedelta(minutes=1))
+    assert preview_instance(world.vault, world.instance(), world.clock.storage_now()).held_back == ()
     clean_up(world)
     assert (newest_job(world).warnings, states(world)) == ((), ["deleted", "deleted", "sealed"])
 

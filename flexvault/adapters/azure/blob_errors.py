@@ -12,6 +12,7 @@ from flexvault.adapters.azure.pipeline import (
     retry_after_of,
     status_of,
 )
+from flexvault.domain.azure_codes import BLOB_NOT_FOUND
 from flexvault.domain.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -35,7 +36,7 @@ _PASSING = frozenset({"ContainerBeingDeleted", "OperationTimedOut", "InternalErr
 
 def is_missing_blob(error: AzureError) -> bool:
     """Answer whether storage says that the blob, and only the blob, does not exist."""
-    return error_code_of(error) == "BlobNotFound"
+    return error_code_of(error) == BLOB_NOT_FOUND
 
 
 def classify(error: AzureError, subject: str, *, hint: str = "") -> VaultError:
@@ -86,7 +87,7 @@ def classify_copy(error: AzureError, subject: str, source: str, *, hint: str = "
 def _permanent(status: int, code: str, subject: str) -> VaultError:
     match status:
         case HTTPStatus.NOT_FOUND:
-            return NotFoundError(f"{subject} does not exist", code=code or "BlobNotFound")
+            return NotFoundError(f"{subject} does not exist", code=code or BLOB_NOT_FOUND)
         case HTTPStatus.CONFLICT:
             return ConflictError(f"{subject}: storage says {code}", code=code or None)
         case HTTPStatus.PRECONDITION_FAILED:

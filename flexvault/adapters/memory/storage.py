@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from flexvault.adapters.memory.clock import SimulatedClock
 from flexvault.domain import blob_names
+from flexvault.domain.azure_codes import BLOB_NOT_FOUND
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from flexvault.ports import BlobFacts, WriteGrant
 
@@ -110,7 +111,7 @@ class MemoryStorage:
         with self._lock:
             version = self._find(account, container, name, version_id)
             if version is None:
-                raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code="BlobNotFound")
+                raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code=BLOB_NOT_FOUND)
             return version.data
 
     def put(
@@ -201,7 +202,7 @@ class MemoryStorage:
         with self._lock:
             version = self._find(VAULT, container, name, "")
             if version is None:
-                raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code="BlobNotFound")
+                raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code=BLOB_NOT_FOUND)
             version.protected_until = until
 
     def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:

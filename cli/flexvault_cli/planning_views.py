@@ -60,6 +60,11 @@ def describe_total(preview: Json) -> list[str]:
     return [f"{count} to be deleted{f', {size}' if size else ''}"] if count else []
 
 
+def describe_held_back(preview: Json) -> list[str]:
+    """Answer a line for each reason for which the next plan would delete nothing."""
+    return [f"held back: {reason}" for reason in dig(preview, "heldBack") or ()]
+
+
 def _move(name: str, show: Callable[[object], str]) -> Callable[[Json], object]:
     """Show a member before and after, or once when nothing changes."""
 

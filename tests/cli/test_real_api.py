@@ -168,6 +168,18 @@ def test_what_will_be_deleted_is_shown_with_its_reason(flexvault: Flexvault, doo
     assert capsys.readouterr().out == "nothing would be deleted\n"
 
 
+def test_a_preview_says_that_the_breaker_would_hold_its_deletions_back(
+    flexvault: Flexvault, door: Door, capsys: Captured
+) -> None:
+    door.world.clock.advance(timedelta(days=1))
+    assert flexvault("backup", "pg-orders", "--wait") == 0
+    capsys.readouterr()
+    door.world.clock.advance(timedelta(days=60))
+    assert flexvault("instance", "preview", "pg-orders", person="reader") == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("held back: ")]
+    assert "the vault slept, or a clock jumped" in line
+
+
 def test_another_policy_shows_both_sides_and_is_reevaluated_once_it_is_in_force(
     flexvault: Flexvault, door: Door, tmp_path: Path, capsys: Captured
 ) -> None:

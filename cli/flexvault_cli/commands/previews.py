@@ -26,6 +26,7 @@ def preview_instance(api: VaultApi, options: argparse.Namespace) -> None:
         show_json(answer)
         return
     _show_deletions(answer)
+    show_lines(planning_views.describe_held_back(answer))
     under: Json = answer.get("underPolicy") or {}
     if options.policy or dig_list(under, "changes"):
         _show_other_side(under, str(options.policy or under.get("policy")), instance["name"])

@@ -182,6 +182,11 @@ class BlobFacts:
     version_id: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     last_modified: datetime | None = None
+    immutable_until: datetime | None = None
+    """End of the version's immutability policy, to the second; a policy that has run out protects nothing."""
+    immutability_mode: str = ""
+    """Unlocked or Locked; empty without a policy."""
+    has_legal_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +244,7 @@ class VaultReader(Protocol):
     def list_blobs(self, container: str, prefix: str) -> Iterable[BlobFacts]: ...
 
     def list_versions(self, container: str, prefix: str) -> Iterable[BlobFacts]:
-        """Answer every version, also behind a base name that was deleted; without versions the blobs as they are."""
+        """Answer every version with its policy and hold, also behind a base name that was deleted."""
         ...
 
 
@@ -258,11 +263,42 @@ class VaultWriter(Protocol):
         """Copy a range of a landing file into a block of a file in `points`; answers its CRC64, in base64."""
         ...
 
-    def commit(self, path: str, block_count: int, metadata: Mapping[str, str]) -> None:
-        """Make a file of its blocks with `If-None-Match: *`.
+    def commit(self, path: str, block_count: int, metadata: Mapping[str, str]) -> str:
+        """Make a file of its blocks with `If-None-Match: *`; answers the version's id.
 
         Raises:
             AlreadyExistsError: There is a blob of that name.
+        """
+        ...
+
+
+class VaultGuard(Protocol):
+    """Immutability and legal holds of versions in the vault account (control identity, which may not write or delete).
+
+    Source: https://learn.microsoft.com/rest/api/storageservices/set-blob-immutability-policy, .../set-blob-legal-hold
+    """
+
+    def protect(self, container: str, path: str, version_id: str, until: datetime, mode: str) -> None:
+        """Set a version's policy, in place of the one that it has; storage keeps whole seconds.
+
+        Args:
+            container: Where it lies.
+            path: Its name.
+            version_id: The version; the current one without.
+            until: In the future.
+            mode: Unlocked or Locked.
+
+        Raises:
+            NotFoundError: There is no such version.
+            ConflictError: A Locked policy can only be made longer.
+        """
+        ...
+
+    def set_legal_hold(self, container: str, path: str, version_id: str, *, is_held: bool) -> None:
+        """Set or clear a version's legal hold; it stands beside the policy.
+
+        Raises:
+            NotFoundError: There is no such version.
         """
         ...
 
@@ -278,7 +314,7 @@ class VaultCleaner(Protocol):
         """Delete the base name and then the version; a missing blob is fine.
 
         Raises:
-            ConflictError: code BlobImmutableDueToPolicy: protected until a date.
+            ConflictError: code BlobImmutableDueToPolicy or BlobImmutableDueToLegalHold: it is protected.
         """
         ...
 
@@ -363,6 +399,7 @@ class Ports:
     landing: LandingAccount
     vault_reader: VaultReader
     vault_writer: VaultWriter
+    vault_guard: VaultGuard
     vault_cleaner: VaultCleaner
     restore_target: RestoreTarget
     telemetry: Telemetry

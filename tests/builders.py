@@ -223,9 +223,9 @@ def run_jobs(world: World, *, limit: int = 200) -> None:
             raise AssertionError(message)
 
 
-def world(*, versions: bool = False, **changes: Any) -> World:
-    """An empty vault beside one healthy server; with versions its vault account is like Azure's."""
-    memory = memory_ports(SimulatedClock(MONDAY), versions=versions)
+def world(**changes: Any) -> World:
+    """An empty vault beside one healthy server."""
+    memory = memory_ports(SimulatedClock(MONDAY))
     memory.servers.put(
         Server(
             id=SERVER_ID,

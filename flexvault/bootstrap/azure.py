@@ -13,7 +13,7 @@ from flexvault.adapters.azure.servers import AzureServers
 from flexvault.adapters.azure.storage_accounts import StorageAccounts
 from flexvault.adapters.azure.tables import AzureRows
 from flexvault.adapters.azure.telemetry import AzureTelemetry
-from flexvault.adapters.azure.vault import AzureVaultCleaner, AzureVaultReader, AzureVaultWriter
+from flexvault.adapters.azure.vault import AzureVaultCleaner, AzureVaultGuard, AzureVaultReader, AzureVaultWriter
 from flexvault.ports import Clock, Ports
 from flexvault.settings import Settings
 
@@ -36,6 +36,7 @@ def azure_ports(settings: Settings, clock: Clock | None) -> Ports:
         landing=landing,
         vault_reader=AzureVaultReader(settings.vault_blob_endpoint, control),
         vault_writer=vault_writer,
+        vault_guard=AzureVaultGuard(settings.vault_blob_endpoint, control),
         vault_cleaner=AzureVaultCleaner(settings.vault_blob_endpoint, retention),
         restore_target=AzureRestoreTarget(
             writer, vault_writer.delegation, StorageAccounts(arm), settings.writer_client_id

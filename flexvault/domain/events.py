@@ -123,6 +123,28 @@ def _point_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
     return (batch_of(target, Merge(key=target.key, values=values, etag=row.etag)),)
 
 
+# The vault's settings -----------------------------------------------------------------------------------------------
+
+
+def settings_target() -> Target:
+    """Answer the row of the vault's settings, which is not there before their first change."""
+    return config_target(row_keys.SETTINGS)
+
+
+def _vault_changed(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    target = settings_target()
+    row = rows[target]
+    if not is_older(row, entry):
+        return ()
+    values: dict[str, Any] = {
+        **entry.body["settings"],
+        "changed_at": entry.at,
+        "change_event_id": entry.event_id,
+        "journal_seq": entry.seq,
+    }
+    return (batch_of(target, put(target, row, values)),)
+
+
 # The breaker --------------------------------------------------------------------------------------------------------
 
 
@@ -270,6 +292,14 @@ _TYPES = (
             done_member="released_event_id",
             targets=lambda _stream, _body: (breaker_target(),),
             project=_breaker_released,
+        )
+    ),
+    usable_with_approval(
+        EventType(
+            name="VaultChanged",
+            done_member="change_event_id",
+            targets=lambda _stream, _body: (settings_target(),),
+            project=_vault_changed,
         )
     ),
     EventType(name="JobClosed", done_member="closed_event_id", targets=_closing_targets, project=_job_closed),

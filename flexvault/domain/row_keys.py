@@ -78,6 +78,8 @@ HOLD = "hold-"
 """Begin of the keys of an instance's legal holds, beside its points."""
 BREAKER = "breaker"
 """Key of the vault's row that says whether retention is stopped."""
+SETTINGS = "settings"
+"""Key of the vault's row that holds its settings."""
 
 
 def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:

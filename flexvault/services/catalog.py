@@ -13,12 +13,19 @@ from flexvault.domain.names import chain_key, instance_key, sha256_hex
 from flexvault.domain.open_job import JobRecord, OpenJob
 from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.rows import Row
+from flexvault.domain.vault_settings import VaultSettings
 from flexvault.ports import Ports, Server
 from flexvault.services.journal import read_entry
 from flexvault.services.regrades import show_effective
 
 REQUESTS_REMEMBERED_FOR = timedelta(hours=24)
 """Far longer than any client repeats a request."""
+
+
+def read_vault_settings(ports: Ports) -> VaultSettings:
+    """Read the vault's settings."""
+    row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.SETTINGS)
+    return VaultSettings() if row is None else VaultSettings.from_values(row.values)
 
 
 def find_policy(ports: Ports, name: str) -> StoredPolicy | None:

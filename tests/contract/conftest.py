@@ -89,8 +89,8 @@ def blobs(request: pytest.FixtureRequest, number: int) -> Iterator[Blobs]:
         yield azure_blobs(request.getfixturevalue("trusted"), number, stack)
 
 
-def memory_blobs(number: int, *, versions: bool = False) -> Blobs:
-    memory = memory_ports(versions=versions)
+def memory_blobs(number: int) -> Blobs:
+    memory = memory_ports()
     memory.storage.create_container(RESTORE, "restores")
 
     def land(container: str, name: str, data: bytes) -> None:

@@ -17,7 +17,7 @@ PATH = "instance/point.json"
 
 @pytest.fixture
 def memory() -> MemoryPorts:
-    return memory_ports(versions=True)
+    return memory_ports()
 
 
 def test_a_version_is_read_after_its_base_name_is_gone(memory: MemoryPorts) -> None:
@@ -49,7 +49,8 @@ def test_a_deleted_version_is_gone(memory: MemoryPorts) -> None:
 
 def test_a_protected_version_is_deleted_only_after_its_date(memory: MemoryPorts) -> None:
     created = memory.ports.vault_writer.create(blob_names.MANIFESTS, PATH, b"first")
-    memory.storage.protect(blob_names.MANIFESTS, PATH, memory.clock.storage_now() + timedelta(days=7))
+    until = memory.clock.storage_now() + timedelta(days=7)
+    memory.ports.vault_guard.protect(blob_names.MANIFESTS, PATH, created.version_id, until, "Unlocked")
 
     with pytest.raises(ConflictError) as raised:
         memory.ports.vault_cleaner.delete(blob_names.MANIFESTS, PATH, created.version_id)

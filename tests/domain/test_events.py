@@ -16,6 +16,7 @@ from flexvault.domain.job import JobStatus, Operation, Step
 from flexvault.domain.journal import Entry
 from flexvault.domain.open_job import JobRecord, OpenJob
 from flexvault.domain.rows import Insert, Merge, Row
+from flexvault.domain.vault_settings import Immutability, VaultSettings
 
 AT = datetime(2026, 1, 5, 2, tzinfo=UTC)
 INSTANCE = "i" * 32
@@ -219,6 +220,7 @@ SEVERAL = [
     entry("HoldPlaced", HELD, 17),
     entry("HoldReleased", {**HELD, "approval_id": ASKED["approval_id"]}, 18),
     entry("RetentionReevaluated", REEVALUATED, 19),
+    entry("VaultChanged", {"settings": VaultSettings(immutability=Immutability.LOCKED).to_json(), "before": {}}, 19),
     entry("BackupsSuspended", {**STATE, "after": {"state": "BackupSchedulesSuspended"}}, 20),
     entry("ProtectionStopped", {**STATE, "after": {"state": "ProtectionStopped"}}, 21),
     entry("ProtectionResumed", RESUMED, 22),

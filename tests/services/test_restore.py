@@ -169,12 +169,24 @@ def harm(world: World, change: Callable[[bytes], bytes], ending: str = "_databas
     storage = world.memory.storage
     blob = next(blob for blob in storage.list_blobs("vault", "points") if blob.name.endswith(ending))
     data = storage.read("vault", "points", blob.name)
-    storage.put("vault", "points", blob.name, change(data), dict(blob.metadata))
+    storage.spoil("vault", "points", blob.name, change(data))
     return blob.name
 
 
 def flip(at: int) -> Callable[[bytes], bytes]:
     return lambda data: data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def test_a_file_that_was_written_over_is_restored_as_it_was_sealed():
+    world = sealed()
+    storage = world.memory.storage
+    path = next(blob.name for blob in storage.list_blobs("vault", "points") if blob.name.endswith("_roles.sql"))
+    before = storage.read("vault", "points", path)
+    storage.put("vault", "points", path, b"encrypted")
+    restore_point(world.vault, order(world), "restore-1")
+    run_jobs(world)
+    assert newest_job(world).status is JobStatus.COMPLETED
+    assert storage.read("restore", "mine", "again_roles.sql") == before
 
 
 @pytest.mark.parametrize("at", [0, 100, -1])

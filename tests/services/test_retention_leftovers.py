@@ -92,7 +92,7 @@ def test_a_refusal_to_read_a_manifest_deletes_nothing(protected: World):
 
 @pytest.mark.parametrize("dies_after", [None, 1, 2, 3, 5, 9])
 def test_no_version_of_a_deleted_point_stays_behind_its_base_name(dies_after: int | None):
-    vault = world(versions=True)
+    vault = world()
     protect(vault)
     back_up(vault, 0)
     back_up(vault, 1)

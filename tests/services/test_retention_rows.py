@@ -265,12 +265,11 @@ def test_a_stop_right_before_a_tombstone_counts_though_its_row_is_forged():
 # A manifest that turns up again --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("versions", [False, True])
-def test_a_seal_that_wakes_after_the_deletion_keeps_no_instance_deleting_for_ever(versions: bool):
-    probe, calls = claimed(versions=versions), Interruption()
+def test_a_seal_that_wakes_after_the_deletion_keeps_no_instance_deleting_for_ever():
+    probe, calls = claimed(), Interruption()
     run_until(probe, Step.SEALING)
     run_step(interrupted(probe.vault, calls), request_of(only_open(probe)))
-    world = claimed(versions=versions)
+    world = claimed()
     run_until(world, Step.SEALING)
     request, key = request_of(only_open(world)), world.instance().key
     at = calls.calls.index("vault_writer.create")

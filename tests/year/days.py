@@ -169,7 +169,7 @@ class Days:
 
 def days_under(properties: dict[str, Any], troubles: Troubles = Troubles()) -> Days:
     """A vault whose one server is protected under a policy; it is shortly after midnight of the first day."""
-    here = world(versions=True)
+    here = world()
     put_policy(here.vault, "yearly", properties, ACTOR)
     protect(here, policy="yearly")
     return Days(world=here, hub=Hub(here.vault, here.clock), policy=parse_policy(properties), troubles=troubles)

@@ -2,16 +2,22 @@
 
 import base64
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError
-from azure.storage.blob import BlobBlock, BlobClient, BlobProperties, BlobServiceClient
+from azure.storage.blob import BlobBlock, BlobClient, BlobProperties, BlobServiceClient, ImmutabilityPolicy
 
 from flexvault.adapters.azure.blob_errors import classify, classify_copy, classify_create, is_missing_blob
 from flexvault.adapters.azure.pipeline import COPY_READ_TIMEOUT_SECONDS, blob_options, error_code_of
 from flexvault.ports import BlobFacts, BlockRange
+
+_OF_VERSIONS = ("versions", "immutabilitypolicy", "legalhold")
+_GUARD_HINT = (
+    "the control identity needs the data action .../blobs/immutableStorage/runAsSuperUser on the vault account"
+)
 
 
 class BlobAccount:
@@ -40,8 +46,8 @@ class BlobAccount:
             raise classify(error, _blob(container, name), hint=self._hint) from None
 
     def list_blobs(self, container: str, prefix: str, *, versions: bool = False) -> Iterator[BlobFacts]:
-        """Answer current blobs, or all versions, with their metadata, in order of their names."""
-        include = ["metadata", "versions"] if versions else ["metadata"]
+        """Answer current blobs, or all versions with their policies, in order of their names."""
+        include = ["metadata", *(_OF_VERSIONS if versions else ())]
         try:
             blobs = self.service.get_container_client(container).list_blobs(prefix or None, include=include)
             yield from map(facts, blobs)
@@ -88,8 +94,8 @@ class BlobAccount:
 
     def commit(
         self, container: str, name: str, block_count: int, metadata: Mapping[str, str], *, etag: str = ""
-    ) -> None:
-        """Make a blob of its blocks, if there is none, or if it is the one of the ETag."""
+    ) -> str:
+        """Make a blob of its blocks, if there is none, or if it is the one of the ETag; answers its version's id."""
         condition: dict[str, Any] = (
             {"etag": etag, "match_condition": MatchConditions.IfNotModified}
             if etag
@@ -97,9 +103,25 @@ class BlobAccount:
         )
         blocks = [BlobBlock(_block_id(index)) for index in range(block_count)]
         try:
-            self._blob(container, name).commit_block_list(blocks, metadata=dict(metadata), **condition)
+            answer = self._blob(container, name).commit_block_list(blocks, metadata=dict(metadata), **condition)
         except AzureError as error:
             raise classify_create(error, _blob(container, name), hint=self._hint) from None
+        return str(answer.get("version_id") or "")
+
+    def protect(self, container: str, name: str, version_id: str, until: datetime, mode: str) -> None:
+        """Set a version's immutability policy."""
+        policy = ImmutabilityPolicy(expiry_time=until, policy_mode=mode)
+        try:
+            self._blob(container, name, version_id).set_immutability_policy(policy)
+        except AzureError as error:
+            raise classify(error, f"the policy of {_blob(container, name)}", hint=_GUARD_HINT) from None
+
+    def set_legal_hold(self, container: str, name: str, version_id: str, *, is_held: bool) -> None:
+        """Set or clear a version's legal hold."""
+        try:
+            self._blob(container, name, version_id).set_legal_hold(is_held)
+        except AzureError as error:
+            raise classify(error, f"the legal hold of {_blob(container, name)}", hint=_GUARD_HINT) from None
 
     def delete(self, container: str, name: str, version_id: str = "") -> None:
         """Delete the base name, or one version; a missing one is fine."""
@@ -115,6 +137,7 @@ class BlobAccount:
 
 def facts(blob: BlobProperties) -> BlobFacts:
     """Answer a blob's facts from the SDK's."""
+    policy: Any = blob.immutability_policy
     return BlobFacts(
         name=str(blob.name),
         size_bytes=blob.size,
@@ -122,6 +145,9 @@ def facts(blob: BlobProperties) -> BlobFacts:
         version_id=str(blob.version_id or ""),
         metadata=dict(blob.metadata or {}),
         last_modified=blob.last_modified,
+        immutable_until=policy.expiry_time if policy else None,
+        immutability_mode=str(policy.policy_mode or "").capitalize() if policy else "",
+        has_legal_hold=bool(blob.has_legal_hold),
     )
 
 

@@ -1,6 +1,7 @@
 """The vault account, reached as control, as writer and as retention."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from azure.core.credentials import TokenCredential
 
@@ -71,9 +72,33 @@ class AzureVaultWriter:
         url = self._sources.source_url(source.container, source.name, source.version_id)
         return self._account.stage_block(blob_names.POINTS, path, index, url, source)
 
-    def commit(self, path: str, block_count: int, metadata: Mapping[str, str]) -> None:
+    def commit(self, path: str, block_count: int, metadata: Mapping[str, str]) -> str:
         """Make a file of its blocks."""
-        self._account.commit(blob_names.POINTS, path, block_count, metadata)
+        return self._account.commit(blob_names.POINTS, path, block_count, metadata)
+
+
+class AzureVaultGuard:
+    """Immutability policies and legal holds.
+
+    Args:
+        endpoint: Blob endpoint of the vault account.
+        credential: The control identity.
+    """
+
+    def __init__(self, endpoint: str, credential: TokenCredential) -> None:
+        self._account = BlobAccount(endpoint, credential)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._account.close()
+
+    def protect(self, container: str, path: str, version_id: str, until: datetime, mode: str) -> None:
+        """Set a version's policy."""
+        self._account.protect(container, path, version_id, until, mode)
+
+    def set_legal_hold(self, container: str, path: str, version_id: str, *, is_held: bool) -> None:
+        """Set or clear a version's legal hold."""
+        self._account.set_legal_hold(container, path, version_id, is_held=is_held)
 
 
 class AzureVaultCleaner:

@@ -1,7 +1,7 @@
 """The blob ports over one `MemoryStorage`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from flexvault.adapters.memory.faults import Faults
@@ -99,10 +99,28 @@ class MemoryVaultWriter:
         with self._faults.around("vault_writer.stage_block"):
             return self._storage.stage(VAULT, blob_names.POINTS, path, index, _cut(self._storage, LANDING, source))
 
-    def commit(self, path: str, block_count: int, metadata: Mapping[str, str]) -> None:
+    def commit(self, path: str, block_count: int, metadata: Mapping[str, str]) -> str:
         """Make a file of its blocks."""
         with self._faults.around("vault_writer.commit"):
-            self._storage.commit(VAULT, blob_names.POINTS, path, block_count, metadata)
+            return self._storage.commit(VAULT, blob_names.POINTS, path, block_count, metadata).version_id
+
+
+class MemoryVaultGuard:
+    """Immutability policies and legal holds of the vault account."""
+
+    def __init__(self, storage: MemoryStorage, faults: Faults) -> None:
+        self._storage = storage
+        self._faults = faults
+
+    def protect(self, container: str, path: str, version_id: str, until: datetime, mode: str) -> None:
+        """Set a version's policy."""
+        with self._faults.around("vault_guard.protect"):
+            self._storage.protect(container, path, version_id, until, mode)
+
+    def set_legal_hold(self, container: str, path: str, version_id: str, *, is_held: bool) -> None:
+        """Set or clear a version's legal hold."""
+        with self._faults.around("vault_guard.set_legal_hold"):
+            self._storage.set_legal_hold(container, path, version_id, is_held=is_held)
 
 
 class MemoryVaultCleaner:

@@ -6,6 +6,7 @@ from flexvault.adapters.memory.blobs import (
     MemoryLanding,
     MemoryRestoreTarget,
     MemoryVaultCleaner,
+    MemoryVaultGuard,
     MemoryVaultReader,
     MemoryVaultWriter,
 )
@@ -36,11 +37,11 @@ class MemoryPorts:
     orchestrations: MemoryOrchestrations
 
 
-def memory_ports(clock: SimulatedClock | None = None, *, versions: bool = False) -> MemoryPorts:
-    """Build empty surroundings; `versions` gives the vault account versions and immutability."""
+def memory_ports(clock: SimulatedClock | None = None) -> MemoryPorts:
+    """Build empty surroundings."""
     clock = clock or SimulatedClock()
     faults = Faults()
-    storage = MemoryStorage(clock, versions=versions)
+    storage = MemoryStorage(clock)
     servers = MemoryServers(faults)
     roles = MemoryRoles(clock, faults)
     ltr = MemoryLtr(clock, faults, storage, servers, roles)
@@ -56,6 +57,7 @@ def memory_ports(clock: SimulatedClock | None = None, *, versions: bool = False)
         landing=MemoryLanding(storage, faults),
         vault_reader=MemoryVaultReader(storage, faults),
         vault_writer=MemoryVaultWriter(storage, faults),
+        vault_guard=MemoryVaultGuard(storage, faults),
         vault_cleaner=MemoryVaultCleaner(storage, faults),
         restore_target=restore_target,
         telemetry=telemetry,

@@ -4,8 +4,9 @@ import base64
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from flexvault.adapters.memory.clock import SimulatedClock
 from flexvault.domain import blob_names
@@ -20,7 +21,6 @@ LANDING, VAULT, RESTORE = "landing", "vault", "restore"
 class _Version:
     facts: BlobFacts
     data: bytes
-    protected_until: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -54,13 +54,12 @@ def checksum(data: bytes) -> str:
 class MemoryStorage:
     """Three accounts under one lock: landing and restore are empty, the vault account has its fixed containers.
 
-    With `versions` the vault account keeps versions and can protect them, as in Azure; without, it is like Azurite.
+    The vault account keeps versions and protects them, as in Azure; the others do not.
     """
 
-    def __init__(self, clock: SimulatedClock, *, versions: bool = False) -> None:
+    def __init__(self, clock: SimulatedClock) -> None:
         self._clock = clock
         self._lock = threading.RLock()
-        self._versions = versions
         self._writes = 0
         self._accounts: dict[str, dict[str, _Container]] = {LANDING: {}, VAULT: {}, RESTORE: {}}
         self.grants: list[IssuedGrant] = []
@@ -155,7 +154,7 @@ class MemoryStorage:
         metadata: Mapping[str, str],
         *,
         etag: str = "",
-    ) -> None:
+    ) -> BlobFacts:
         """Make a blob of its first `block_count` blocks."""
         with self._lock:
             blob = self._container(account, container).blobs.setdefault(name, _Blob())
@@ -165,25 +164,26 @@ class MemoryStorage:
             if missing:
                 raise InvalidInputError(f"blob '{name}' lacks blocks {missing[:3]}", inner_code="InvalidBlockList")
             data = b"".join(blob.blocks[index] for index in range(block_count))
-            self.put(account, container, name, data, metadata, only_if_missing=not etag, etag=etag)
+            return self.put(account, container, name, data, metadata, only_if_missing=not etag, etag=etag)
 
     def delete(self, account: str, container: str, name: str, version_id: str = "") -> None:
         """Delete the base name, then the version; what is missing is fine.
 
+        A protected current version stays behind a base name that is gone, as a previous one.
+
         Raises:
-            ConflictError: code BlobImmutableDueToPolicy.
+            ConflictError: code BlobImmutableDueToPolicy or BlobImmutableDueToLegalHold.
         """
         with self._lock:
             blob = self._container(account, container).blobs.get(name)
             if blob is None:
                 return
-            if not self._keeps_versions(account):
-                self._refuse_protected(name, blob.current)
-                blob.versions = []
             blob.current = None
-            doomed = [version for version in blob.versions if version.facts.version_id == version_id]
+            if not self._keeps_versions(account):
+                blob.versions = []
+            doomed = [version for version in blob.versions if version_id and version.facts.version_id == version_id]
             for version in doomed:
-                self._refuse_protected(name, version)
+                self._refuse_protected(version.facts)
                 blob.versions.remove(version)
 
     def list_versions(self, account: str, container: str, prefix: str = "") -> list[BlobFacts]:
@@ -197,13 +197,37 @@ class MemoryStorage:
                 for version in blob.versions
             ]
 
-    def protect(self, container: str, name: str, until: datetime) -> None:
-        """Make the current version of a blob in the vault account immutable until a date."""
+    def protect(self, container: str, name: str, version_id: str, until: datetime, mode: str) -> None:
+        """Set the policy of a version in the vault account; whole seconds, as in a header.
+
+        Raises:
+            InvalidInputError: It would end in the past.
+            ConflictError: A Locked policy can only be made longer.
+        """
         with self._lock:
-            version = self._find(VAULT, container, name, "")
+            version = self._get_version(container, name, version_id)
+            facts, until = version.facts, until.replace(microsecond=0)
+            if until <= self._clock.storage_now():
+                raise InvalidInputError(f"the policy of blob '{name}' would end in the past")
+            is_locked = facts.immutability_mode == "Locked"
+            if is_locked and (mode != "Locked" or (facts.immutable_until and until < facts.immutable_until)):
+                message = f"the policy of blob '{name}' is locked"
+                raise ConflictError(message, code="BlobImmutableDueToPolicy")
+            self._change(version, immutable_until=until, immutability_mode=mode)
+
+    def set_legal_hold(self, container: str, name: str, version_id: str, *, is_held: bool) -> None:
+        """Set or clear the legal hold of a version in the vault account."""
+        with self._lock:
+            self._change(self._get_version(container, name, version_id), has_legal_hold=is_held)
+
+    def spoil(self, account: str, container: str, name: str, data: bytes) -> None:
+        """Change the bytes of the current version in place, as a failing disk would: no call of storage can."""
+        with self._lock:
+            version = self._find(account, container, name, "")
             if version is None:
                 raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code=BLOB_NOT_FOUND)
-            version.protected_until = until
+            version.data = data
+            self._change(version, size_bytes=len(data))
 
     def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:
         """Grant writes to landing containers; the URL carries a number instead of a signature."""
@@ -234,6 +258,15 @@ class MemoryStorage:
             return blob.current
         return next((version for version in blob.versions if version.facts.version_id == version_id), None)
 
+    def _get_version(self, container: str, name: str, version_id: str) -> _Version:
+        version = self._find(VAULT, container, name, version_id)
+        if version is None:
+            raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code=BLOB_NOT_FOUND)
+        return version
+
+    def _change(self, version: _Version, **changes: Any) -> None:
+        version.facts = replace(version.facts, **changes)
+
     def _check_condition(self, name: str, blob: _Blob, *, only_if_missing: bool, etag: str) -> None:
         found = blob.current.facts.etag if blob.current else ""
         if (only_if_missing and found) or (etag and etag != found):
@@ -253,9 +286,10 @@ class MemoryStorage:
         return _Version(facts=facts, data=data)
 
     def _keeps_versions(self, account: str) -> bool:
-        return self._versions and account == VAULT
+        return account == VAULT
 
-    def _refuse_protected(self, name: str, version: _Version | None) -> None:
-        until = version.protected_until if version else None
-        if until is not None and self._clock.storage_now() < until:
-            raise ConflictError(f"blob '{name}' is protected by a policy", code="BlobImmutableDueToPolicy")
+    def _refuse_protected(self, facts: BlobFacts) -> None:
+        if facts.has_legal_hold:
+            raise ConflictError(f"blob '{facts.name}' is held", code="BlobImmutableDueToLegalHold")
+        if facts.immutable_until is not None and self._clock.storage_now() < facts.immutable_until:
+            raise ConflictError(f"blob '{facts.name}' is protected by a policy", code="BlobImmutableDueToPolicy")

@@ -13,10 +13,12 @@ from flexvault.adapters.memory.clock import SimulatedClock
 from flexvault.adapters.memory.ltr import LtrScript
 from flexvault.domain.instance import Instance
 from flexvault.domain.open_job import JobRecord, OpenJob
+from flexvault.domain.vault_settings import Immutability
 from flexvault.messages import StepAnswer, StepRequest
 from flexvault.ports import Server
 from flexvault.services import catalog
 from flexvault.services.effects import run
+from flexvault.services.journal import Draft, append
 from flexvault.services.policies import put_policy
 from flexvault.services.protection import ProtectionRequest, request_protection
 from flexvault.services.retention_plan import store_plan
@@ -223,7 +225,7 @@ def run_jobs(world: World, *, limit: int = 200) -> None:
             raise AssertionError(message)
 
 
-def world(**changes: Any) -> World:
+def world(*, immutability: Immutability = Immutability.UNLOCKED, **changes: Any) -> World:
     """An empty vault beside one healthy server."""
     memory = memory_ports(SimulatedClock(MONDAY))
     memory.servers.put(
@@ -238,7 +240,17 @@ def world(**changes: Any) -> World:
         )
     )
     memory.ltr.script = LtrScript(files=backup_files())
-    return World(vault=Vault(ports=memory.ports, settings=settings(**changes)), memory=memory)
+    built = World(vault=Vault(ports=memory.ports, settings=settings(**changes)), memory=memory)
+    if immutability is not Immutability.UNLOCKED:
+        set_immutability(built, immutability)
+    return built
+
+
+def set_immutability(world: World, immutability: Immutability) -> None:
+    """Put the vault into a state of immutability, whatever it is in and without a second person."""
+    settings = replace(catalog.read_vault_settings(world.vault.ports), immutability=immutability)
+    body = {"settings": settings.to_json(), "before": {}}
+    append(world.vault.ports, Draft(stream="vault", type="VaultChanged", key=f"test {immutability}", body=body))
 
 
 def add_server(world: World, name: str) -> str:

@@ -143,6 +143,8 @@ class RecoveryPoint:
     """Of a scheduled backup the moment by which "first of" counts it; nothing for one on demand."""
     holds: tuple[str, ...] = ()
     """Names of the legal holds that stand on this point alone; where points are shown, also of its instance's."""
+    manifest_version: str = ""
+    """Version id of its manifest; empty for a point of an older version."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RecoveryPoint":
@@ -167,6 +169,7 @@ class RecoveryPoint:
             day=values.get("day", ""),
             judged_at=_read_judged_at(values),
             holds=tuple(json.loads(values.get("holds", "[]"))),
+            manifest_version=values.get("manifest_version", ""),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from flexvault.domain import names
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.json_values import MALFORMED
+from flexvault.domain.vault_settings import Immutability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class ManifestFile:
     kind: str
     size_bytes: int
     version_id: str
-    """Empty where the account keeps no versions."""
+    """Empty where the account kept no versions."""
     block_size_bytes: int
     crc64: tuple[str, ...]
     """CRC64 of each block, in base64, as storage answered it."""
@@ -78,7 +79,8 @@ class Manifest:
     """`name` and `journalSeq` of the policy that the point follows."""
     files: tuple[ManifestFile, ...]
     warnings: tuple[Mapping[str, Any], ...]
-    immutability: str = "Disabled"
+    immutability: str = Immutability.DISABLED
+    """The vault's state when the point was sealed."""
     tagging: Mapping[str, str] = field(default_factory=dict[str, str])
     """Why it has its tag: `because`, `day`, and `judgedAt` of a scheduled backup; empty in older manifests."""
 
@@ -142,7 +144,7 @@ class Manifest:
             policy=stored["policy"],
             files=tuple(ManifestFile.from_json(file) for file in stored["files"]),
             warnings=tuple(stored["warnings"]),
-            immutability=stored.get("immutability", "Disabled"),
+            immutability=stored.get("immutability", Immutability.DISABLED),
             tagging=_read_tagging(stored.get("tagging", {})),
         )
 

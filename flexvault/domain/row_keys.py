@@ -78,6 +78,8 @@ HOLD = "hold-"
 """Begin of the keys of an instance's legal holds, beside its points."""
 BREAKER = "breaker"
 """Key of the vault's row that says whether retention is stopped."""
+GUARDS = "guards"
+"""Key of the vault's row that says up to which day storage's policies and holds were compared."""
 SETTINGS = "settings"
 """Key of the vault's row that holds its settings."""
 

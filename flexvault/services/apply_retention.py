@@ -11,7 +11,6 @@ from flexvault.domain.errors import (
     AlreadyExistsError,
     ConflictError,
     IntegrityError,
-    NotFoundError,
     PreconditionFailedError,
 )
 from flexvault.domain.events import Rows
@@ -27,14 +26,16 @@ from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_job
 from flexvault.services.copying import Budget
 from flexvault.services.end_deletion import end_deletions
-from flexvault.services.journal import Draft, append, read_entry
+from flexvault.services.finish_deletion import finish_deletion
+from flexvault.services.journal import Draft, append
+from flexvault.services.manifests import find_manifest
 from flexvault.services.progress import warning
 from flexvault.services.retention_plan import StoredPlan, read_points, store_plan
 from flexvault.services.standings import JudgedBy, Standings, judged_by, require_unchanged
 from flexvault.services.starting import start_by_key
 from flexvault.services.steps import StepRun
 from flexvault.services.vault import Vault
-from flexvault.services.vault_files import find_unsealed, find_version, point_of
+from flexvault.services.vault_files import find_unsealed, point_of
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=5)
 DELETIONS_AN_ACTIVITY = 200
@@ -177,7 +178,10 @@ def _list_work(run: StepRun, plan: Mapping[str, Any]) -> list[tuple[str, Callabl
     recheck = Recheck(run, plan.get("standing", {}))
     expired = [verdict for verdict in plan["verdicts"] if verdict["decision"] == Decision.EXPIRE]
     return [
-        *((deletion["pointId"], partial(finish_deletion, run, deletion)) for deletion in plan["unfinished"]),
+        *(
+            (deletion["pointId"], partial(finish_deletion, run.ports, deletion, run.now()))
+            for deletion in plan["unfinished"]
+        ),
         *((verdict["pointId"], partial(delete_point, run, recheck, verdict)) for verdict in expired),
         *((file["path"], partial(delete_unsealed, run, file)) for file in plan["unsealed"]),
     ]
@@ -203,21 +207,8 @@ def delete_point(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> 
             return error.message
     row = run.ports.rows.find(row_keys.POINTS, instance, point_id)
     seq = 0 if row is None else row.values.get("tombstone_seq", 0)
-    return finish_deletion(run, {"instance": instance, "pointId": point_id, "tombstoneSeq": seq})
-
-
-def finish_deletion(run: StepRun, deletion: Mapping[str, Any]) -> str:
-    """Finish what an earlier plan began: the tombstone in the journal decides, never the row alone."""
-    instance, point_id = str(deletion["instance"]), str(deletion["pointId"])
-    seq = int(deletion["tombstoneSeq"])
-    try:
-        tombstone = read_entry(run.ports, instance, seq)
-        is_its_own = tombstone.type == "Tombstoned" and tombstone.body["point_id"] == point_id
-    except (NotFoundError, IntegrityError, KeyError):
-        is_its_own, tombstone = False, None
-    if tombstone is None or not is_its_own:
-        return f"recovery point {point_id} has no tombstone at number {seq} of its stream, as its row says"
-    return _delete_files(run.ports, instance, point_id, tombstone.body)
+    deletion = {"instance": instance, "pointId": point_id, "tombstoneSeq": seq}
+    return finish_deletion(run.ports, deletion, run.now())
 
 
 def delete_unsealed(run: StepRun, file: Mapping[str, Any]) -> str:
@@ -230,27 +221,6 @@ def delete_unsealed(run: StepRun, file: Mapping[str, Any]) -> str:
         run.ports.vault_cleaner.delete(blob_names.POINTS, path, version_id)
     except (ConflictError, PreconditionFailedError) as error:
         return f"'{path}': {error.message}"
-    return ""
-
-
-def _delete_files(ports: Ports, instance: str, point_id: str, tombstone: Mapping[str, Any]) -> str:
-    """Delete all files of a point by their versions, then its manifest, and journal that it is gone.
-
-    A seal that came late may have made the manifest again: no version of it may stay, or the point would seem to exist.
-    """
-    path = blob_names.manifest_path(instance, point_id)
-    prefix = blob_names.point_prefix(instance, point_id)
-    try:
-        for blob in list(ports.vault_reader.list_versions(blob_names.POINTS, prefix)):
-            ports.vault_cleaner.delete(blob_names.POINTS, blob.name, blob.version_id)
-        ports.vault_cleaner.delete(blob_names.MANIFESTS, path, str(tombstone["manifest_version"]))
-        for blob in list(ports.vault_reader.list_versions(blob_names.MANIFESTS, path)):
-            if blob.name == path:
-                ports.vault_cleaner.delete(blob_names.MANIFESTS, path, blob.version_id)
-        body = {"point_id": point_id, "instance": instance}
-        append(ports, Draft(stream=instance, type="PointDeleted", key=point_id, body=body), by_retention=True)
-    except (ConflictError, IntegrityError, PreconditionFailedError) as error:
-        return f"recovery point {point_id}: {error.message}"
     return ""
 
 
@@ -295,13 +265,12 @@ def _tombstone(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> Dr
             raise ConflictError(text, code="PointIsHeld", target=point_id)
         _require_not_retained(run.ports, verdict)
 
+    manifest = find_manifest(run.ports, str(verdict["instance"]), point_id)
     body = {
         "point_id": point_id,
         "instance": verdict["instance"],
         "manifest_hash": verdict["manifestHash"],
-        "manifest_version": find_version(
-            run.ports, blob_names.MANIFESTS, blob_names.manifest_path(str(verdict["instance"]), point_id)
-        ),
+        "manifest_version": manifest.version_id if manifest else "",
         "plan_hash": run.open.state["plan_hash"],
         "reasons": verdict["reasons"],
     }

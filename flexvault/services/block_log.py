@@ -29,6 +29,8 @@ class LoggedFile:
     facts: Mapping[str, Any]
     """What the copier remembers of the source, such as its ETag and kind."""
     is_committed: bool = False
+    version_id: str = ""
+    """Of what the blocks became, where its account keeps versions."""
     crc64: tuple[str, ...] = field(default=())
     """CRC64 of the blocks staged so far, in order, in base64."""
 
@@ -81,6 +83,7 @@ class BlockLog:
                 block_size_bytes=values["block_size_bytes"],
                 facts=json.loads(values["facts"]),
                 is_committed=values["is_committed"],
+                version_id=values.get("version_id", ""),
                 crc64=crc64,
             )
         return list(found.values())
@@ -99,11 +102,11 @@ class BlockLog:
             self._rows.apply(row_keys.BLOCKS, self._job_id, [Merge(key=self._key(file, chunk), values={"crc64": "[]"})])
         return replace(file, crc64=())
 
-    def mark_committed(self, file: LoggedFile) -> LoggedFile:
-        """Remember that a file's blocks became a blob."""
-        change = Merge(key=self._key(file, 0), values={"is_committed": True})
+    def mark_committed(self, file: LoggedFile, version_id: str = "") -> LoggedFile:
+        """Remember that a file's blocks became a blob, or this version of one."""
+        change = Merge(key=self._key(file, 0), values={"is_committed": True, "version_id": version_id})
         self._rows.apply(row_keys.BLOCKS, self._job_id, [change])
-        return replace(file, is_committed=True)
+        return replace(file, is_committed=True, version_id=version_id)
 
     def _put_chunk(self, file: LoggedFile, chunk: int, part: str) -> None:
         key = self._key(file, chunk)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from flexvault.domain import blob_names, row_keys
+from flexvault.domain.azure_codes import BLOB_NOT_FOUND
 from flexvault.domain.errors import IntegrityError, NotFoundError
 from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
 from flexvault.domain.json_values import MALFORMED
@@ -16,6 +17,7 @@ from flexvault.domain.rows import Row
 from flexvault.domain.vault_settings import VaultSettings
 from flexvault.ports import Ports, Server
 from flexvault.services.journal import read_entry
+from flexvault.services.manifests import find_manifest
 from flexvault.services.regrades import show_effective
 
 REQUESTS_REMEMBERED_FOR = timedelta(hours=24)
@@ -210,7 +212,7 @@ def read_manifest(ports: Ports, point: RecoveryPoint) -> Manifest:
         IntegrityError: It is not the one that was sealed.
     """
     path = blob_names.manifest_path(point.instance, point.point_id)
-    data = ports.vault_reader.read(blob_names.MANIFESTS, path)
+    data = ports.vault_reader.read(blob_names.MANIFESTS, path, version_id=_manifest_version(ports, point, path))
     if sha256_hex(data) != point.manifest_hash:
         raise IntegrityError(
             f"the manifest of recovery point {point.point_id} is not the one that was sealed",
@@ -219,6 +221,15 @@ def read_manifest(ports: Ports, point: RecoveryPoint) -> Manifest:
             hint="treat the vault account as tampered with; restore another recovery point",
         )
     return Manifest.from_bytes(data)
+
+
+def _manifest_version(ports: Ports, point: RecoveryPoint, path: str) -> str:
+    if point.manifest_version:
+        return point.manifest_version
+    found = find_manifest(ports, point.instance, point.point_id)  # its entry is of an older version
+    if found is None:
+        raise NotFoundError(f"the vault account has no manifest '{path}'", code=BLOB_NOT_FOUND, target=path)
+    return found.version_id
 
 
 def find_job(ports: Ports, job_id: str) -> JobRecord | None:

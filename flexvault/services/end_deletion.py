@@ -13,11 +13,11 @@ from flexvault.domain.retention import Regime
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
+from flexvault.services.manifests import list_manifests
 from flexvault.services.progress import warning
 from flexvault.services.retention_plan import find_unfinished
 from flexvault.services.standings import Standings
 from flexvault.services.vault import Vault
-from flexvault.services.vault_files import list_manifests
 
 NAMED = 3
 """Manifests, or holds, that a warning names."""

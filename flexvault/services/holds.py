@@ -18,6 +18,7 @@ from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
 from flexvault.services.journal import Draft, append, find_row
+from flexvault.services.storage_holds import hold_in_storage, let_go_in_storage
 from flexvault.services.vault import Vault
 
 HOLD_DELETE = "Microsoft.DataProtection/backupVaults/backupInstances/holds/delete"
@@ -65,7 +66,10 @@ def get_hold(ports: Ports, instance: Instance, name: str) -> Hold:
 def place_hold(vault: Vault, instance: Instance, order: HoldOrder, actor: Mapping[str, str]) -> Hold:
     """Place a hold, or give a standing one another reason; an identical one changes nothing.
 
+    It is answered once storage itself shows its hold on every version that it covers.
+
     Raises:
+        TransientError: code StorageNotDoneYet: it stands, and the same request goes on with what is left.
         InvalidInputError: The name or the reason is missing or too long.
         NotFoundError: There is no such point.
         ConflictError: code RecoveryPointIsBeingDeleted; HoldStandsElsewhere: a standing hold covers something else;
@@ -85,6 +89,7 @@ def place_hold(vault: Vault, instance: Instance, order: HoldOrder, actor: Mappin
             hint="place another hold under another name, then release this one if it is not needed any more",
         )
     if standing is not None and standing.reason == reason:
+        hold_in_storage(vault.ports, instance.key, standing)
         return standing
     body = {
         "hold": standing.name if standing else order.name,
@@ -103,19 +108,26 @@ def place_hold(vault: Vault, instance: Instance, order: HoldOrder, actor: Mappin
             _require_sealed(instance, point_id, rows[scope_target(instance.key, point_id)])
 
     append(vault.ports, replace(draft, check=check))
-    return get_hold(vault.ports, instance, order.name)
+    placed = get_hold(vault.ports, instance, order.name)
+    hold_in_storage(vault.ports, instance.key, placed)
+    return placed
 
 
 def release_hold(vault: Vault, instance: Instance, name: str, actor: Mapping[str, str]) -> bool:
     """Release a hold once a second person approved it; answers whether one stood.
 
+    Storage lets go of what no other hold covers; one that was released before is asked after again.
+
     Raises:
+        TransientError: code StorageNotDoneYet: it is released, and the same request goes on with what is left.
         ApprovalRequiredError: It must be approved first.
         ConflictError: Somebody else changed it meanwhile.
     """
     row = find_row(vault.ports, hold_target(instance.key, name))
     hold = _standing(row)
     if hold is None:
+        if row is not None:
+            let_go_in_storage(vault.ports, instance.key, Hold.from_values(row.values))
         return False
     approval = _require_release(vault, instance, hold, actor)
     body = {
@@ -133,6 +145,7 @@ def release_hold(vault: Vault, instance: Instance, name: str, actor: Mapping[str
         draft.check(rows)
 
     append(vault.ports, replace(draft, check=check))
+    let_go_in_storage(vault.ports, instance.key, hold)
     return True
 
 

@@ -1,10 +1,11 @@
 """Preview retention for one instance: what would be deleted, when and why, before anything is."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from flexvault.domain import blob_names
 from flexvault.domain.breaker import PointKey
 from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.domain.reevaluation import Regrade
@@ -12,6 +13,7 @@ from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, Ver
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.breaker import find_earlier_plans, find_trips_now, read_breaker
+from flexvault.services.immutability import STORAGE_HOLD, Guarded, read_guards
 from flexvault.services.keeping import Keeping, read_keeping
 from flexvault.services.reevaluate import preview_reevaluation
 from flexvault.services.regrades import apply_regrade
@@ -47,7 +49,8 @@ class PreviewedInstance:
 def preview_instance(vault: Vault, instance: Instance, as_of: datetime, properties: Any = None) -> PreviewedInstance:
     """Preview an instance: no further backup, hold or change of state.
 
-    The rows are asked, not manifests and journal: retention itself looks at those, and keeps what it cannot believe.
+    The rows are asked, and storage for what it protects; not manifests and journal: retention itself looks at those,
+    and keeps what it cannot believe.
 
     Args:
         vault: The vault.
@@ -62,7 +65,8 @@ def preview_instance(vault: Vault, instance: Instance, as_of: datetime, properti
     keeping = read_keeping(vault.ports, instance.key)
     points = [apply_regrade(point, keeping.regrades) for point in catalog.list_sealed_points(vault.ports, instance.key)]
     sizes = {point.point_id: point.size_bytes for point in points}
-    facts = [_facts(point, keeping) for point in points]
+    guards = read_guards(vault.ports, f"{instance.key}/")
+    facts = [_facts(point, keeping, guards) for point in points]
     found = preview_reevaluation(vault, instance, properties)
     after = {change.point.point_id: change.after for change in found.points}
     regraded = [_regraded(fact, after[fact.point_id]) if fact.point_id in after else fact for fact in facts]
@@ -125,7 +129,9 @@ def _deleted_at(verdict: Verdict, as_of: datetime, *, is_newest: bool) -> dateti
     return None if is_newest else max(point.expiry_time, point.immutable_until or point.expiry_time)
 
 
-def _facts(point: RecoveryPoint, keeping: Keeping) -> PointFacts:
+def _facts(point: RecoveryPoint, keeping: Keeping, guards: Mapping[str, Guarded]) -> PointFacts:
+    guarded = guards.get(blob_names.point_prefix(point.instance, point.point_id), Guarded())
+    holds = {*keeping.holds, *point.holds}
     return PointFacts(
         instance=point.instance,
         point_id=point.point_id,
@@ -138,7 +144,8 @@ def _facts(point: RecoveryPoint, keeping: Keeping) -> PointFacts:
         day=point.day,
         regime=keeping.regime,
         is_good=not keeping.problem,
-        holds=tuple(sorted({*keeping.holds, *point.holds})),
+        holds=tuple(sorted(holds or ({STORAGE_HOLD} if guarded.is_held else ()))),
+        immutable_until=guarded.until,
         readers=point.readers,
         problem=keeping.problem,
     )

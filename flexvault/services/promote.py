@@ -58,14 +58,14 @@ def _promote(run: StepRun, log: BlockLog, file: LoggedFile, budget: Budget) -> L
     _require_unchanged(run, container, file)
     owner = names.blob_owner(run.open.job_id, run.open.attempt)
     try:
-        run.ports.vault_writer.commit(path, len(file.blocks), {OWNER: owner})
+        version_id = run.ports.vault_writer.commit(path, len(file.blocks), {OWNER: owner})
     except AlreadyExistsError:
-        _require_own(run, path, owner)
+        version_id = _find_own(run, path, owner)
     except InvalidInputError as error:
         if error.inner_code != BLOCKS_DROPPED:
             raise
         return log.forget(file)
-    return log.mark_committed(file)
+    return log.mark_committed(file, version_id)
 
 
 def _require_unchanged(run: StepRun, container: str, file: LoggedFile) -> None:
@@ -76,7 +76,8 @@ def _require_unchanged(run: StepRun, container: str, file: LoggedFile) -> None:
         raise SpoiledAttemptError("LandingChanged", text)
 
 
-def _require_own(run: StepRun, path: str, owner: str) -> None:
+def _find_own(run: StepRun, path: str, owner: str) -> str:
+    """Answer the version that an earlier run of this step made."""
     blob = run.ports.vault_reader.find(blob_names.POINTS, path)
     if blob is None or blob.metadata.get(OWNER) != owner:
         raise IntegrityError(
@@ -85,3 +86,4 @@ def _require_own(run: StepRun, path: str, owner: str) -> None:
             target=path,
             hint="find out who wrote it; the vault never overwrites",
         )
+    return blob.version_id

@@ -11,6 +11,7 @@ from flexvault.domain.rows import Replace
 from flexvault.ports import Orchestrations
 from flexvault.services import catalog
 from flexvault.services.starting import start_by_key, start_due
+from flexvault.services.strengthen import check_guards
 from flexvault.services.vault import Vault
 
 
@@ -41,6 +42,7 @@ def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
             (closed if has_ended else taken_over).append(opened.job_id)
     start_due(vault, orchestrations, now)
     removed = remove_landing_containers(vault, now)
+    check_guards(vault, now)
     return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=removed)
 
 

@@ -28,6 +28,7 @@ from flexvault.services.regrades import (
     reevaluated_seq,
     require_entry,
 )
+from flexvault.services.strengthen import strengthen
 from flexvault.services.vault import Vault
 
 REEVALUATE = "Microsoft.DataProtection/backupVaults/backupInstances/reevaluate/action"
@@ -116,9 +117,11 @@ def preview_reevaluation(vault: Vault, instance: Instance, properties: Any = Non
 def reevaluate(vault: Vault, instance: Instance, preview_hash: str, actor: Mapping[str, str]) -> Reevaluated:
     """Do what a preview under the instance's present policy showed, once a second person approved it.
 
+    It is answered once storage protects each point as long as it is kept now; a policy of storage is never shortened.
     The same request again, after it succeeded, answers the same.
 
     Raises:
+        TransientError: code StorageNotDoneYet: it is journalled, and the same request goes on with what is left.
         ConflictError: code PreviewOutdated: it would do something else now; or OperationInProgress.
         ApprovalRequiredError: It must be approved first.
     """
@@ -132,6 +135,7 @@ def reevaluate(vault: Vault, instance: Instance, preview_hash: str, actor: Mappi
     row = find_retention_row(vault.ports, instance.key)
     done = _find_done(vault.ports, instance.key, row, preview_hash)
     if done is not None:
+        strengthen(vault.ports, instance.key)
         return done
     policy = catalog.get_policy(vault.ports, instance.policy_name)
     preview = _preview(vault.ports, instance, policy.properties, row)
@@ -140,6 +144,7 @@ def reevaluate(vault: Vault, instance: Instance, preview_hash: str, actor: Mappi
         return preview.counts
     order = _Order(instance=instance, policy=policy, preview=preview, row=row, actor=actor)
     append(vault.ports, _draft(vault, order, _require_approval(vault, order)))
+    strengthen(vault.ports, instance.key)
     return preview.counts
 
 

@@ -26,6 +26,13 @@ def read_common_holds(row: Row | None) -> tuple[str, ...]:
     return () if row is None else tuple(json.loads(str(row.values.get("holds", "[]"))))
 
 
+def standing_holds(ports: Ports, instance: str, point_id: str) -> tuple[str, ...]:
+    """Answer the names of the holds that stand on a point, alone or with its instance, as the rows say."""
+    row = ports.rows.find(row_keys.POINTS, instance, point_id)
+    own = () if row is None else json.loads(str(row.values.get("holds", "[]")))
+    return tuple(sorted({*own, *read_common_holds(find_retention_row(ports, instance))}))
+
+
 def reevaluated_seq(row: Row | None) -> int:
     """Answer the number of the newest re-evaluation in the instance's stream; 0 when there is none."""
     return 0 if row is None else int(str(row.values.get("reevaluated_seq", 0)))

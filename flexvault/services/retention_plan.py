@@ -20,8 +20,10 @@ from flexvault.domain.stored_plan import PlanParts, PlanWarning, UnfinishedDelet
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.breaker import find_earlier_plans, find_trips_now, read_breaker, trip_breaker
+from flexvault.services.immutability import STORAGE_HOLD, Guarded, read_guards
 from flexvault.services.journal import append, project, read_entry
 from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
+from flexvault.services.manifests import FoundManifest, find_manifest, find_manifests, read_own_manifest, read_stored
 from flexvault.services.seal import sealed_draft
 from flexvault.services.standings import JOURNAL_DIFFERS, Standings
 from flexvault.services.vault import Vault
@@ -30,8 +32,6 @@ from flexvault.services.vault_files import (
     do_nothing,
     find_unsealed,
     is_written,
-    list_manifests,
-    read_own_manifest,
 )
 
 NO_ENTRY = "it has a manifest but no journal entry"
@@ -153,20 +153,22 @@ def read_points(
         renew: Called now and then.
     """
     standings.catch_up(blob_names.VAULT_STREAM)
-    reading = _Reading(ports, standings)
-    for count, (instance, point_id) in enumerate(list_manifests(ports, within), start=1):
+    reading = _Reading(ports, standings, read_guards(ports, within))
+    renew()
+    for count, found in enumerate(find_manifests(ports, within), start=1):
         if count % RENEW_EVERY == 0:
             renew()
-        reading.read(instance, point_id)
+        reading.read(found)
     return reading.end()
 
 
 class _Reading:
     """Gathers an inventory, manifest by manifest."""
 
-    def __init__(self, ports: Ports, standings: Standings) -> None:
+    def __init__(self, ports: Ports, standings: Standings, guards: Mapping[str, Guarded]) -> None:
         self._ports = ports
         self._standings = standings
+        self._guards = guards
         self._points: list[PointFacts] = []
         self._files: dict[str, frozenset[str] | None] = {}
         self._damaged: dict[str, str] = {}
@@ -174,8 +176,9 @@ class _Reading:
         self._tombstoned: list[UnfinishedDeletion] = []
         self._differing: set[str] = set()
 
-    def read(self, instance: str, point_id: str) -> None:
+    def read(self, found: FoundManifest) -> None:
         """Read one manifest and what is known of its point."""
+        instance, point_id = found.instance, found.point_id
         if instance not in self._keeping:
             self._read_instance(instance)
         row = self._ports.rows.find(row_keys.POINTS, instance, point_id)
@@ -184,7 +187,7 @@ class _Reading:
             return
         path = blob_names.manifest_path(instance, point_id)
         point = blob_names.point_prefix(instance, point_id)
-        data = self._ports.vault_reader.read(blob_names.MANIFESTS, path)
+        data = read_stored(self._ports, found)
         try:
             manifest = read_own_manifest(data, instance, point_id)
         except IntegrityError as error:
@@ -219,6 +222,8 @@ class _Reading:
         problem = self._standings.find_problem(manifest.instance)
         problem = problem or self._find_problem(manifest, manifest_hash, row) or keeping.problem
         regrade = keeping.regrades.get(manifest.point_id)
+        guarded = self._guards.get(blob_names.point_prefix(manifest.instance, manifest.point_id), Guarded())
+        holds = {*keeping.holds, *standing.point_holds(manifest.point_id)}
         return PointFacts(
             instance=manifest.instance,
             point_id=manifest.point_id,
@@ -230,7 +235,8 @@ class _Reading:
             because=regrade.because if regrade else manifest.tagging.get("because", ""),
             day=regrade.day if regrade else manifest.tagging.get("day", ""),
             regime=keeping.regime,
-            holds=tuple(sorted({*keeping.holds, *standing.point_holds(manifest.point_id)})),
+            holds=tuple(sorted(holds or ({STORAGE_HOLD} if guarded.is_held else ()))),
+            immutable_until=guarded.until,
             is_good=not problem,
             readers=standing.readers(manifest.point_id),
             problem=problem,
@@ -305,10 +311,13 @@ def _project_again(ports: Ports, stream: str, wanted: set[str], renew: Callable[
 
 def _append_sealed(vault: Vault, instance: str, point_id: str, as_of: datetime) -> bool:
     """Write the entry of a manifest that none names, from its stored bytes."""
-    data = vault.ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
-    facts = {"point_id": point_id, "instance": instance}
+    found = find_manifest(vault.ports, instance, point_id)
+    if found is None:
+        return False  # it was deleted meanwhile
+    data, facts = read_stored(vault.ports, found), {"point_id": point_id, "instance": instance}
     try:
-        append(vault.ports, sealed_draft(Manifest.from_bytes(data), data, as_of), by_retention=True)
+        draft = sealed_draft(Manifest.from_bytes(data), data, found.version_id, as_of)
+        append(vault.ports, draft, by_retention=True)
     except PermanentError as error:  # one manifest's trouble must not keep the others' plan from being made
         vault.ports.telemetry.emit("PointNotJournalled", {**facts, "code": error.code})
         return False

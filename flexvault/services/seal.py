@@ -1,6 +1,7 @@
 """Seal a recovery point: verify what was promoted, create the manifest, journal the point."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -10,19 +11,30 @@ from flexvault.domain.job import JobStatus, Result, closes_as
 from flexvault.domain.manifest import Manifest, ManifestFile
 from flexvault.services import catalog
 from flexvault.services.block_log import BlockLog, LoggedFile
+from flexvault.services.immutability import Version, hold, protect, versions_of
 from flexvault.services.journal import Draft, append
 from flexvault.services.landing_check import describe_archive
+from flexvault.services.manifests import FoundManifest, find_manifest, read_stored
 from flexvault.services.progress import warning
 from flexvault.services.promote import OWNER, vault_path
+from flexvault.services.regrades import standing_holds
 from flexvault.services.steps import StepRun
 
 
 def seal_point(run: StepRun) -> Result:
-    """Create the manifest, whose existence makes the point exist, and the entry that follows it."""
-    path = blob_names.manifest_path(run.open.instance, names.point_id(run.open.job_id))
-    stored = _create_or_read(run, path)
+    """Protect the files, create the manifest, whose existence makes the point exist, and the entry that follows it.
+
+    What holds on the instance is read after the entry: a hold that came before it is seen here, a later one sees it.
+    """
+    found, stored = _create_or_find(run)
+    path = blob_names.manifest_path(found.instance, found.point_id)
     manifest = _read_manifest(stored, path)
-    append(run.ports, sealed_draft(manifest, stored, run.now()))
+    version = Version(container=blob_names.MANIFESTS, path=path, version_id=found.version_id)
+    protect(run.ports, version, manifest.expiry_time, catalog.read_vault_settings(run.ports).immutability)
+    append(run.ports, sealed_draft(manifest, stored, found.version_id, run.now()))
+    if standing_holds(run.ports, found.instance, found.point_id):
+        for covered in versions_of(manifest, found.version_id):
+            hold(run.ports, covered, is_held=True)
     for container in run.open.state["containers"]:
         run.ports.landing.delete_container(container)
     warnings = list(manifest.warnings)
@@ -32,15 +44,15 @@ def seal_point(run: StepRun) -> Result:
 
 def journal_found_manifest(run: StepRun) -> list[Mapping[str, Any]]:
     """Journal the manifest of a job that closes otherwise: it exists, so the point does; answers what to warn of."""
-    path = blob_names.manifest_path(run.open.instance, names.point_id(run.open.job_id))
-    if run.ports.vault_reader.find(blob_names.MANIFESTS, path) is None:
+    found = find_manifest(run.ports, run.open.instance, names.point_id(run.open.job_id))
+    if found is None:
         return []
-    stored = run.ports.vault_reader.read(blob_names.MANIFESTS, path)
+    stored = read_stored(run.ports, found)
     try:
-        manifest = _read_manifest(stored, path)
+        manifest = _read_manifest(stored, blob_names.manifest_path(found.instance, found.point_id))
     except IntegrityError:
         return []  # the job's error says so already, and nothing may keep a job from closing
-    append(run.ports, sealed_draft(manifest, stored, run.now()))
+    append(run.ports, sealed_draft(manifest, stored, found.version_id, run.now()))
     text = f"the recovery point {manifest.point_id} exists although its job failed: its manifest had been created"
     return [warning("PointSealed", text, manifest.point_id)]
 
@@ -52,7 +64,7 @@ def _read_manifest(stored: bytes, path: str) -> Manifest:
         raise IntegrityError(f"{error.message}, at '{path}'", code=error.code, target=path) from None
 
 
-def sealed_draft(manifest: Manifest, stored: bytes, now: datetime) -> Draft:
+def sealed_draft(manifest: Manifest, stored: bytes, version_id: str, now: datetime) -> Draft:
     """Write the entry of a sealed point from the stored manifest's bytes, never from memory."""
     body: dict[str, Any] = {
         "point_id": manifest.point_id,
@@ -65,6 +77,7 @@ def sealed_draft(manifest: Manifest, stored: bytes, now: datetime) -> Draft:
         "policy_seq": manifest.policy["journalSeq"],
         "size_bytes": manifest.size_bytes,
         "manifest_hash": names.sha256_hex(stored),
+        "manifest_version": version_id,
         "chain": manifest.chain,
         **_tagging_of(manifest),
         "sealed_at": now.isoformat(),
@@ -79,15 +92,19 @@ def _tagging_of(manifest: Manifest) -> dict[str, str]:
     return {"because": manifest.tagging["because"], "day": manifest.tagging["day"], "judged_at": judged_at}
 
 
-def _create_or_read(run: StepRun, path: str) -> bytes:
-    """Create the manifest, or read the one that an earlier run created: the stored bytes decide."""
-    if run.ports.vault_reader.find(blob_names.MANIFESTS, path) is None:
-        try:
-            data = _build(run).to_bytes()
+def _create_or_find(run: StepRun) -> tuple[FoundManifest, bytes]:
+    """Create the manifest, or find the one that an earlier run created: the stored bytes decide."""
+    instance, point_id = run.open.instance, names.point_id(run.open.job_id)
+    path = blob_names.manifest_path(instance, point_id)
+    found = find_manifest(run.ports, instance, point_id)
+    if found is None:
+        data = _build(run).to_bytes()
+        with suppress(AlreadyExistsError):  # a second run of this step was faster
             run.ports.vault_writer.create(blob_names.MANIFESTS, path, data)
-        except AlreadyExistsError:
-            pass  # a second run of this step was faster
-    return run.ports.vault_reader.read(blob_names.MANIFESTS, path)
+        found = find_manifest(run.ports, instance, point_id)
+    if found is None:
+        raise IntegrityError(f"the manifest '{path}' was created and is not there", code="ManifestMissing", target=path)
+    return found, read_stored(run.ports, found)
 
 
 def _build(run: StepRun) -> Manifest:
@@ -96,8 +113,13 @@ def _build(run: StepRun) -> Manifest:
     instance = catalog.find_instance_by_key(run.ports, run.open.instance)
     if instance is None:
         raise IntegrityError("the backup instance of this job is not known", target=run.open.instance)
-    files = tuple(_verify(run, file) for file in log.files())
     recovery: Mapping[str, str] = state["recovery"]
+    expiry_time = datetime.fromisoformat(recovery["expiry_time"])
+    immutability = catalog.read_vault_settings(run.ports).immutability
+    files = tuple(_verify(run, file) for file in log.files())
+    for file in files:  # all are as they were copied: from here on storage keeps them so
+        version = Version(container=blob_names.POINTS, path=file.path, version_id=file.version_id)
+        protect(run.ports, version, expiry_time, immutability)
     return Manifest(
         point_id=recovery["point_id"],
         job_id=run.open.job_id,
@@ -108,11 +130,12 @@ def _build(run: StepRun) -> Manifest:
         chain=state["server"]["chain"],
         attempt=run.open.attempt,
         recovery_point_time=datetime.fromisoformat(recovery["recovery_point_time"]),
-        expiry_time=datetime.fromisoformat(recovery["expiry_time"]),
+        expiry_time=expiry_time,
         tag=recovery["tag"],
         policy={"name": state["policy_name"], "journalSeq": state["policy_seq"]},
         files=files,
         warnings=tuple(state.get("warnings", [])),
+        immutability=immutability,
         tagging=state["recovery"].get("tagging", {}),
     )
 
@@ -120,7 +143,7 @@ def _build(run: StepRun) -> Manifest:
 def _verify(run: StepRun, file: LoggedFile) -> ManifestFile:
     """Compare what lies in the vault account with what was copied; an archive is read there to its end."""
     path = vault_path(run, file)
-    blob = run.ports.vault_reader.find(blob_names.POINTS, path)
+    blob = run.ports.vault_reader.find(blob_names.POINTS, path, version_id=file.version_id)
     owner = names.blob_owner(run.open.job_id, run.open.attempt)
     if blob is None or blob.metadata.get(OWNER) != owner or blob.size_bytes != file.size_bytes:
         raise IntegrityError(f"the promoted file '{path}' is not the one that was copied", target=path)

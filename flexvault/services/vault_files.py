@@ -1,4 +1,4 @@
-"""What lies in the vault account: manifests, the files that they name, and files that none does."""
+"""What lies in the vault account: the files that manifests name, and files that none does."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -6,10 +6,10 @@ from datetime import datetime
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.job import Operation
-from flexvault.domain.manifest import Manifest
 from flexvault.domain.stored_plan import UnsealedFile
 from flexvault.ports import Ports
 from flexvault.services import catalog
+from flexvault.services.manifests import find_manifest, read_own_manifest, read_stored
 from flexvault.services.vault import Vault
 
 RENEW_EVERY = 200
@@ -50,6 +50,8 @@ def find_unsealed(
         sealed = named[point]
         if sealed is None or blob.name in sealed or blob.last_modified is None:
             continue
+        if blob.has_legal_hold or (blob.immutable_until is not None and blob.immutable_until > as_of):
+            continue  # storage would refuse
         is_old = blob.last_modified <= as_of - vault.settings.unsealed_keep_for
         if is_old and not is_written(vault.ports, point):
             yield UnsealedFile(path=blob.name, version_id=blob.version_id, last_modified=blob.last_modified)
@@ -61,39 +63,19 @@ def point_of(path: str) -> str:
     return blob_names.point_prefix(instance, rest.partition("/")[0])
 
 
-def list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
-    """Answer instance and point id of every manifest below a prefix."""
-    for blob in ports.vault_reader.list_blobs(blob_names.MANIFESTS, prefix):
-        instance, _, file = blob.name.partition("/")
-        point_id = file.removesuffix(".json")
-        if file.endswith(".json") and "." not in point_id:  # not a later fact beside a manifest
-            yield instance, point_id
-
-
-def read_own_manifest(data: bytes, instance: str, point_id: str) -> Manifest:
-    """Read the manifest of a point from its bytes.
-
-    Raises:
-        IntegrityError: code ManifestDiffers: it is none, or another point's.
-    """
-    manifest = Manifest.from_bytes(data)
-    if (manifest.instance, manifest.point_id) != (instance, point_id):
-        raise IntegrityError("the manifest that lies there is another point's", code="ManifestDiffers")
-    return manifest
-
-
 def _named_files(ports: Ports, point: str) -> frozenset[str] | None:
     """Answer what the manifest of a point names: no file without one, nothing at all when it cannot be read.
 
     A refusal is raised, never an answer.
     """
-    for instance, point_id in list_manifests(ports, point.rstrip("/")):
-        data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
-        try:
-            return frozenset(file.path for file in read_own_manifest(data, instance, point_id).files)
-        except IntegrityError:
-            return None
-    return frozenset()
+    instance, point_id = point.rstrip("/").split("/")
+    found = find_manifest(ports, instance, point_id)
+    if found is None:
+        return frozenset()
+    try:
+        return frozenset(file.path for file in read_own_manifest(read_stored(ports, found), instance, point_id).files)
+    except IntegrityError:
+        return None
 
 
 def is_written(ports: Ports, point: str) -> bool:
@@ -101,9 +83,3 @@ def is_written(ports: Ports, point: str) -> bool:
     instance, point_id = point.rstrip("/").split("/")
     opened = catalog.find_open_job(ports, row_keys.open_row(Operation.BACKUP, instance))
     return opened is not None and names.point_id(opened.job_id) == point_id
-
-
-def find_version(ports: Ports, container: str, path: str) -> str:
-    """Answer the version id of a blob as it is now; empty where it is gone or the account keeps no versions."""
-    blob = ports.vault_reader.find(container, path)
-    return "" if blob is None else blob.version_id

@@ -12,6 +12,7 @@ from flexvault.domain.errors import (
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus, Step
 from flexvault.domain.protection_moves import BUSY, Verb
+from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.effects import run
@@ -60,7 +61,7 @@ def run_retention(world: World) -> None:
 
 @pytest.mark.parametrize("state", [S.CONFIGURED, S.SUSPENDED, S.STOPPED, S.FAILED])
 def test_a_deletion_waits_for_a_second_person_and_then_deletes_everything(state: ProtectionState):
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     add_points(world, 2)
     if state in {S.SUSPENDED, S.STOPPED}:
         change(world, Verb.SUSPEND if state is S.SUSPENDED else Verb.STOP)
@@ -90,7 +91,7 @@ def test_a_deletion_waits_for_a_second_person_and_then_deletes_everything(state:
 
 
 def test_the_approver_sees_how_much_would_be_deleted():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     add_points(world, 3)
     with pytest.raises(ApprovalRequiredError) as refused:
         request_deletion(world.vault, INSTANCE_ID, ACTOR)
@@ -107,7 +108,7 @@ def test_an_instance_that_is_being_configured_is_not_deleted(state: ProtectionSt
 
 
 def test_an_approval_is_void_once_the_protection_was_changed():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     approval_id = ask_to_delete(world)
     approve(world, approval_id)
     change(world, Verb.STOP)
@@ -116,14 +117,14 @@ def test_an_approval_is_void_once_the_protection_was_changed():
 
 
 def test_the_approval_of_one_person_lets_no_other_delete():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     approve(world, ask_to_delete(world))
     with pytest.raises(ApprovalRequiredError):
         request_deletion(world.vault, INSTANCE_ID, OTHER)
 
 
 def test_a_held_point_keeps_the_deletion_from_ending_until_it_is_released():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     add_points(world, 2)
     key = world.instance().key
     newest = catalog.list_points(world.vault.ports, key)[0]
@@ -147,7 +148,7 @@ def test_a_held_point_keeps_the_deletion_from_ending_until_it_is_released():
 
 
 def test_a_hold_on_an_instance_without_points_keeps_its_deletion_from_ending():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     place_hold(world.vault, world.instance(), HoldOrder(name="audit", reason="as the auditor asked"), ACTOR)
     begin_deletion(world)
     clean_up(world)
@@ -161,7 +162,7 @@ def test_a_hold_on_an_instance_without_points_keeps_its_deletion_from_ending():
 
 
 def test_a_point_can_be_restored_until_its_tombstone_and_a_restore_keeps_it():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     add_points(world, 2)
     begin_deletion(world)
     key = world.instance().key
@@ -187,7 +188,7 @@ def test_a_point_can_be_restored_until_its_tombstone_and_a_restore_keeps_it():
 
 
 def test_a_backup_that_runs_keeps_the_deletion_open_and_its_point_goes_with_the_next_plan():
-    world = claimed()
+    world = claimed(immutability=Immutability.DISABLED)
     opened = run_until(world, Step.POLLING)
     begin_deletion(world)
     key = world.instance().key
@@ -204,7 +205,7 @@ def test_a_backup_that_runs_keeps_the_deletion_open_and_its_point_goes_with_the_
 
 
 def test_a_manifest_that_turns_up_under_a_deleted_instance_is_deleted_too():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     add_points(world, 1)
     key = world.instance().key
     (manifest,) = world.memory.storage.list_blobs("vault", "manifests")
@@ -236,7 +237,7 @@ def test_the_server_of_an_instance_that_is_being_deleted_is_not_free_yet():
     ],
 )
 def test_a_server_can_be_protected_anew_after_the_deletion(name: str, request_key: str):
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     add_points(world, 1)
     old = world.instance()
     begin_deletion(world)
@@ -256,7 +257,7 @@ def test_a_server_can_be_protected_anew_after_the_deletion(name: str, request_ke
 
 
 def test_the_schedule_of_an_instance_that_was_made_again_shows_nothing_of_the_deleted_one():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     change(world, Verb.SUSPEND)
     world.clock.advance(DAY)
     change(world, Verb.RESUME_BACKUPS)

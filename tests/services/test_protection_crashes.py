@@ -9,6 +9,7 @@ import pytest
 
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.protection_moves import Verb
+from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.effects import run
@@ -19,8 +20,8 @@ from tests.services.approving import approve, of_type, require_used_once
 from tests.services.changing import DAY, add_points, ask_to_delete, begin_deletion, change
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import entries, require_whole_journal
+from tests.services.running import protected, quietly
 from tests.services.running import protected as protected_daily
-from tests.services.running import quietly
 from tests.services.test_crashes import backed_up, crash_everywhere, repeat_activity, take_over
 
 
@@ -37,7 +38,8 @@ def approved() -> World:
 
 
 def being_deleted() -> World:
-    world = backed_up()
+    world = protected(immutability=Immutability.DISABLED)
+    add_points(world, 1)
     begin_deletion(world)
     return world
 

@@ -268,7 +268,7 @@ def test_what_lies_at_the_manifests_name_and_is_none_closes_the_job_and_blocks_n
     run_until(world, Step.SEALING)
     path = _write_manifest(world)
     data = world.memory.storage.read("vault", "manifests", path)
-    world.memory.storage.put("vault", "manifests", path, harm(data))
+    world.memory.storage.spoil("vault", "manifests", path, harm(data))
     run_jobs(world)
     job = newest_job(world)
     assert job.status is JobStatus.FAILED

@@ -9,6 +9,7 @@ import pytest
 from flexvault.domain import row_keys
 from flexvault.domain.errors import ApprovalRequiredError, ConflictError, IntegrityError
 from flexvault.domain.rows import Delete, Merge
+from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
 from flexvault.services.holds import HoldOrder, place_hold
 from flexvault.services.policies import put_policy
@@ -70,9 +71,9 @@ def of_type(world: World, kind: str) -> list[Any]:
     return [entry for entry in entries(world, world.instance().key) if entry.type == kind]
 
 
-def with_policy(properties: Mapping[str, Any], days: int = 3) -> World:
+def with_policy(properties: Mapping[str, Any], days: int = 3, **changes: Any) -> World:
     """A vault with points of a policy that was changed since."""
-    world = protected()
+    world = protected(**changes)
     add_points(world, days)
     put(world, properties)
     return world
@@ -195,7 +196,7 @@ def test_a_re_evaluation_back_gives_each_point_what_it_was_sealed_with():
 
 
 def test_what_an_approved_re_evaluation_lets_expire_is_deleted_but_not_what_is_held():
-    world = with_policy(SHORT)
+    world = with_policy(SHORT, immutability=Immutability.DISABLED)
     let_pass(world, timedelta(days=10))
     oldest = catalog.list_points(world.vault.ports, world.instance().key)[-1]
     place_hold(world.vault, world.instance(), HoldOrder(name="h", reason="r", recovery_point_id=oldest.point_id), ACTOR)

@@ -216,7 +216,7 @@ def test_a_manifest_that_was_changed_is_not_believed():
     world = sealed()
     blob = world.memory.storage.list_blobs("vault", "manifests")[0]
     data = world.memory.storage.read("vault", "manifests", blob.name)
-    world.memory.storage.put("vault", "manifests", blob.name, data.replace(b"Default", b"Yearly!"))
+    world.memory.storage.spoil("vault", "manifests", blob.name, data.replace(b"Default", b"Yearly!"))
     with pytest.raises(IntegrityError) as refused:
         validate_restore(world.vault, order(world))
     assert refused.value.code == "ManifestDiffers"
@@ -323,9 +323,9 @@ def test_a_zombie_that_was_about_to_announce_does_not_do_so_after_the_job_has_cl
     zombie.start()
     manifest = world.memory.storage.list_blobs("vault", "manifests")[0]
     data = world.memory.storage.read("vault", "manifests", manifest.name)
-    world.memory.storage.put("vault", "manifests", manifest.name, b"{}")
+    world.memory.storage.spoil("vault", "manifests", manifest.name, b"{}")
     run_one(world, only_open(world))  # the second run of the step fails for good
-    world.memory.storage.put("vault", "manifests", manifest.name, data)
+    world.memory.storage.spoil("vault", "manifests", manifest.name, data)
     zombie.release()
     assert error_of(world)["code"] == "ManifestDiffers"
     assert readers(world) == [0]

@@ -151,7 +151,7 @@ def test_a_point_that_is_no_longer_to_go_when_its_turn_comes_is_kept():
     manifests = world.memory.storage.list_blobs("vault", "manifests")
     newest = max(manifests, key=lambda blob: blob.name)
     # The newer point is lost between plan and execution: now the older one is the newest good one.
-    world.memory.storage.delete("vault", "manifests", newest.name)
+    world.memory.storage.lose("vault", "manifests", newest.name)
     run_jobs(world)
     assert states(world)[0] == "sealed"
     assert "newest good recovery point" in newest_job(world).warnings[0]["message"]
@@ -372,7 +372,7 @@ def with_unsealed() -> World:
     run_until(world, Step.SEALING)
     blob = world.memory.storage.list_blobs("vault", "points")[0]
     data = world.memory.storage.read("vault", "points", blob.name)
-    world.memory.storage.put("vault", "points", blob.name, data[:-1], dict(blob.metadata))
+    world.memory.storage.spoil("vault", "points", blob.name, data[:-1])
     run_jobs(world)
     return world
 
@@ -412,7 +412,7 @@ def test_sealed_files_are_never_taken_for_unsealed_ones():
 def test_a_manifest_that_cannot_be_read_is_named_and_blocks_its_instance():
     world = with_points()
     blob = world.memory.storage.list_blobs("vault", "manifests")[0]
-    world.memory.storage.put("vault", "manifests", blob.name, b"broken")
+    world.memory.storage.spoil("vault", "manifests", blob.name, b"broken")
     clean_up(world)
     job = newest_job(world)
     assert job.status is JobStatus.COMPLETED_WITH_WARNINGS
@@ -425,7 +425,7 @@ def test_a_manifest_that_is_not_the_sealed_one_is_never_believed():
     blob = world.memory.storage.list_blobs("vault", "manifests")[-1]
     sealed = Manifest.from_bytes(world.memory.storage.read("vault", "manifests", blob.name))
     earlier = replace(sealed, expiry_time=sealed.recovery_point_time)
-    world.memory.storage.put("vault", "manifests", blob.name, earlier.to_bytes())
+    world.memory.storage.spoil("vault", "manifests", blob.name, earlier.to_bytes())
     clean_up(world)
     points = catalog.list_all_points(world.vault.ports, world.instance().key)
     assert next(point for point in points if point.point_id == sealed.point_id).state == "sealed"

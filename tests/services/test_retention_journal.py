@@ -14,9 +14,9 @@ from flexvault.domain.job import JobStatus
 from flexvault.domain.rows import Replace
 from flexvault.services import catalog
 from flexvault.services.breaker import read_breaker
+from flexvault.services.manifests import list_manifests
 from flexvault.services.retention_plan import store_plan
 from flexvault.services.scheduling import tick
-from flexvault.services.vault_files import list_manifests
 from tests.builders import INSTANCE_ID, World, add_server, let_pass, protect, run_jobs
 from tests.services.changing import DAY, clean_up
 from tests.services.invariants import entries

@@ -13,14 +13,15 @@ from flexvault.domain.job import JobStatus, Operation, Step
 from flexvault.domain.open_job import JobRecord
 from flexvault.domain.protection_moves import Verb
 from flexvault.domain.rows import Delete, Merge
+from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
 from flexvault.services.apply_retention import claim_retention
 from flexvault.services.effects import run as run_step
 from flexvault.services.holds import HoldOrder, place_hold, release_hold
+from flexvault.services.manifests import list_manifests
 from flexvault.services.policies import put_policy
 from flexvault.services.reevaluate import preview_reevaluation, reevaluate
 from flexvault.services.scheduling import tick
-from flexvault.services.vault_files import list_manifests
 from tests.builders import (
     ACTOR,
     INSTANCE_ID,
@@ -58,7 +59,7 @@ def drop(world: World, table: str, partition: str, key: str) -> None:
 
 
 def with_points(days: int = 3, verb: Verb | None = None) -> World:
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     add_points(world, days)
     if verb is not None:
         change(world, verb)
@@ -209,7 +210,7 @@ def test_rows_that_nobody_touched_never_differ():
 
 
 def test_a_row_that_says_deleting_does_not_end_an_instance_without_points():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     edit_instance(world, world.instance().key, state="SoftDeleting", deletion_seq=1)
     clean_up(world)
     assert "DeletionUnfinished" in told(world)
@@ -253,7 +254,8 @@ def test_a_stop_right_before_a_tombstone_counts_though_its_row_is_forged():
     opened = planned(measured)
     run_step(interrupted(measured.vault, count), request_of(opened))
     # The manifest's version is asked for right before each tombstone: by then the points were judged.
-    at = count.calls.index("vault_reader.find")
+    before = count.calls[: count.calls.index("vault_cleaner.create")]
+    at = len(before) - 1 - before[::-1].index("vault_reader.list_versions")
     world = with_points()
     let_pass(world, LATE)
     opened = planned(world)
@@ -266,10 +268,10 @@ def test_a_stop_right_before_a_tombstone_counts_though_its_row_is_forged():
 
 
 def test_a_seal_that_wakes_after_the_deletion_keeps_no_instance_deleting_for_ever():
-    probe, calls = claimed(), Interruption()
+    probe, calls = claimed(immutability=Immutability.DISABLED), Interruption()
     run_until(probe, Step.SEALING)
     run_step(interrupted(probe.vault, calls), request_of(only_open(probe)))
-    world = claimed()
+    world = claimed(immutability=Immutability.DISABLED)
     run_until(world, Step.SEALING)
     request, key = request_of(only_open(world)), world.instance().key
     at = calls.calls.index("vault_writer.create")
@@ -303,7 +305,7 @@ def test_a_live_point_whose_row_says_deleted_is_not_deleted_without_a_tombstone(
 
 
 def test_a_deletion_does_not_end_while_a_hold_stands_whose_rows_are_lost():
-    world = protected()
+    world = protected(immutability=Immutability.DISABLED)
     key = world.instance().key
     hold(world)
     for row in (row_keys.RETENTION, row_keys.hold_row("Case")):
@@ -316,7 +318,7 @@ def test_a_deletion_does_not_end_while_a_hold_stands_whose_rows_are_lost():
 
 
 def test_a_deletion_that_cannot_end_says_what_is_left():
-    world = claimed()
+    world = claimed(immutability=Immutability.DISABLED)
     begin_deletion(world)
     (backup,) = world.open_jobs()
     clean_up_only_retention(world)

@@ -8,6 +8,7 @@ import pytest
 
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus
+from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.policies import put_policy
@@ -33,7 +34,7 @@ def monthly_properties(interval: str = NIGHTLY, keep_for: str = "P1Y", zone: str
 
 def monthly_world(**changes: Any) -> World:
     """A vault whose one server is under such a policy since 5 January 2026, 00:00."""
-    world = empty_world()
+    world = empty_world(immutability=Immutability.DISABLED)
     put_policy(world.vault, "daily", monthly_properties(**changes), ACTOR)
     protect(world)
     return world

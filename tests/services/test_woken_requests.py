@@ -11,6 +11,7 @@ import pytest
 from flexvault.domain.errors import ApprovalRequiredError, ConflictError, VaultError
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.protection_moves import Verb
+from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
 from flexvault.services.holds import HoldOrder, list_holds, place_hold, release_hold
 from flexvault.services.policies import put_policy
@@ -73,7 +74,7 @@ def release_case(world: World) -> Request:
 
 def test_a_release_that_wakes_late_releases_no_hold_that_somebody_placed_since():
     def held() -> World:
-        world = protected()
+        world = protected(immutability=Immutability.DISABLED)
         place_hold(world.vault, world.instance(), HoldOrder(name="case", reason="a lawsuit"), ACTOR)
         approve_to(world, release_case(world))
         return world
@@ -92,7 +93,7 @@ def test_a_release_that_wakes_late_releases_no_hold_that_somebody_placed_since()
 @pytest.mark.parametrize("verbs", [(), (Verb.SUSPEND, Verb.RESUME_BACKUPS)], ids=["new", "new and changed"])
 def test_a_deletion_that_wakes_late_deletes_no_instance_that_was_made_since(verbs: tuple[Verb, ...]):
     def approved() -> World:
-        world = protected()
+        world = protected(immutability=Immutability.DISABLED)
         add_points(world, 1)
         approve(world, ask_to_delete(world))
         return world
@@ -135,7 +136,7 @@ def test_a_re_evaluation_that_wakes_late_takes_nothing_back_of_a_newer_one():
         return lambda vault: reevaluate(vault, instance, wanted, ACTOR)
 
     def approved() -> World:
-        world = protected()
+        world = protected(immutability=Immutability.DISABLED)
         add_points(world, 2)
         put(world, "P7D")
         approve_to(world, carry_out(world))
@@ -158,7 +159,7 @@ def test_a_re_evaluation_that_wakes_late_takes_nothing_back_of_a_newer_one():
 
 def test_a_configuration_whose_job_has_ended_leaves_no_instance_that_updates_for_ever():
     def two_policies() -> World:
-        world = protected()
+        world = protected(immutability=Immutability.DISABLED)
         put_policy(world.vault, "other", policy_properties(), ACTOR)
         return world
 

@@ -229,6 +229,18 @@ class MemoryStorage:
             version.data = data
             self._change(version, size_bytes=len(data))
 
+    def unprotect(self, container: str) -> None:
+        """Take every policy in a container of the vault account away, as whoever may set an Unlocked one can."""
+        with self._lock:
+            for blob in self._container(VAULT, container).blobs.values():
+                for version in blob.versions:
+                    self._change(version, immutable_until=None, immutability_mode="")
+
+    def lose(self, account: str, container: str, name: str) -> None:
+        """Lose a blob with all its versions, whatever protects them: no call of storage can."""
+        with self._lock:
+            self._container(account, container).blobs.pop(name, None)
+
     def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:
         """Grant writes to landing containers; the URL carries a number instead of a signature."""
         with self._lock:

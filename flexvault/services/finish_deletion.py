@@ -1,0 +1,88 @@
+"""Delete what a tombstone names, version by version; what storage refuses is remembered, not asked each night."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flexvault.domain import blob_names, row_keys
+from flexvault.domain.errors import ConflictError, IntegrityError, NotFoundError, PreconditionFailedError
+from flexvault.domain.rows import Merge
+from flexvault.ports import BlobFacts, Ports
+from flexvault.services.journal import Draft, append, read_entry
+
+REFUSED_UNTIL, REFUSED_BECAUSE = "refused_until", "refused_because"
+
+
+def finish_deletion(ports: Ports, deletion: Mapping[str, Any], now: datetime) -> str:
+    """Finish what this or an earlier plan began: the tombstone in the journal decides, never the row alone.
+
+    Answers why it cannot be finished, or nothing: also where that was said before and nothing has changed since.
+    """
+    instance, point_id, seq = str(deletion["instance"]), str(deletion["pointId"]), int(deletion["tombstoneSeq"])
+    row = ports.rows.find(row_keys.POINTS, instance, point_id)
+    if row is not None and _is_refused_still(row.values, now):
+        return ""
+    try:
+        tombstone = read_entry(ports, instance, seq)
+        is_its_own = tombstone.type == "Tombstoned" and tombstone.body["point_id"] == point_id
+    except (NotFoundError, IntegrityError, KeyError):
+        is_its_own = False
+    if not is_its_own:
+        return f"recovery point {point_id} has no tombstone at number {seq} of its stream, as its row says"
+    try:
+        refusal = _delete_versions(ports, instance, point_id, now)
+    except (ConflictError, IntegrityError, PreconditionFailedError) as error:
+        return f"recovery point {point_id}: {error.message}"
+    if refusal is None:
+        return ""
+    because, until = refusal
+    if not _remember(ports, instance, point_id, because, until):
+        return ""
+    facts = {"instance": instance, "point_id": point_id, "because": because}
+    ports.telemetry.emit("DeletionRefused", facts)
+    return f"recovery point {point_id} is being deleted, but {because}; it is finished as soon as storage allows it"
+
+
+def _is_refused_still(values: Mapping[str, Any], now: datetime) -> bool:
+    until = values.get(REFUSED_UNTIL)
+    return isinstance(until, datetime) and until > now
+
+
+def _delete_versions(ports: Ports, instance: str, point_id: str, now: datetime) -> tuple[str, datetime | None] | None:
+    """Delete all files of a point by their versions, then its manifest, and journal that it is gone.
+
+    A seal that came late may have made the manifest again: no version of it may stay, or the point would seem to
+    exist. Answers what is refused and until when; storage is asked for it before anything is deleted.
+    """
+    prefix, path = blob_names.point_prefix(instance, point_id), blob_names.manifest_path(instance, point_id)
+    files = list(ports.vault_reader.list_versions(blob_names.POINTS, prefix))
+    manifests = [blob for blob in ports.vault_reader.list_versions(blob_names.MANIFESTS, path) if blob.name == path]
+    refusal = _find_refusal([*files, *manifests], now)
+    if refusal is not None:
+        return refusal
+    for container, versions in ((blob_names.POINTS, files), (blob_names.MANIFESTS, manifests)):
+        for blob in versions:
+            ports.vault_cleaner.delete(container, blob.name, blob.version_id)
+    body = {"point_id": point_id, "instance": instance}
+    append(ports, Draft(stream=instance, type="PointDeleted", key=point_id, body=body), by_retention=True)
+    return None
+
+
+def _find_refusal(blobs: list[BlobFacts], now: datetime) -> tuple[str, datetime | None] | None:
+    held = [blob.name for blob in blobs if blob.has_legal_hold]
+    if held:
+        return f"a legal hold stands in the storage account on '{held[0]}'", None
+    ends = [blob.immutable_until for blob in blobs if blob.immutable_until is not None and blob.immutable_until > now]
+    if not ends:
+        return None
+    return f"storage protects it until {max(ends).isoformat()}", max(ends)
+
+
+def _remember(ports: Ports, instance: str, point_id: str, because: str, until: datetime | None) -> bool:
+    """Write a refusal into the point's row; answers whether it is news."""
+    row = ports.rows.find(row_keys.POINTS, instance, point_id)
+    if row is None or row.values.get(REFUSED_BECAUSE) == because:
+        return row is None
+    values: dict[str, Any] = {REFUSED_BECAUSE: because} | ({REFUSED_UNTIL: until} if until else {})
+    ports.rows.apply(row_keys.POINTS, instance, [Merge(key=point_id, values=values)])
+    return True

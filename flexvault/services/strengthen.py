@@ -1,0 +1,116 @@
+"""Make storage's protection of recovery points as strong as the vault says: longer, locked, held; never weaker.
+
+A re-evaluation and a change to Locked need it for points that are sealed already. Every night it mends what a crash
+or a person left behind.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import partial
+
+from flexvault.domain import blob_names, row_keys
+from flexvault.domain.errors import AlreadyExistsError, RowChangedError, VaultError
+from flexvault.domain.event_rows import config_target, put
+from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.vault_settings import Immutability
+from flexvault.ports import BlobFacts, Ports
+from flexvault.services import catalog
+from flexvault.services.holds import list_holds
+from flexvault.services.immutability import (
+    Version,
+    carry_out,
+    is_weaker,
+    list_versions,
+    point_of_version,
+    protect,
+    versions_of,
+)
+from flexvault.services.journal import find_row
+from flexvault.services.manifests import find_manifest
+from flexvault.services.regrades import show_effective
+from flexvault.services.storage_holds import hold_in_storage
+from flexvault.services.vault import Vault
+
+CHECKED = config_target(row_keys.GUARDS)
+
+
+def strengthen(ports: Ports, instance: str) -> int:
+    """Give every version of an instance's recovery points a policy until the point's present expiry at least.
+
+    Answers how many versions lacked it.
+
+    Args:
+        ports: What may be reached.
+        instance: 32 hex digits.
+
+    Raises:
+        TransientError: code StorageNotDoneYet: some is left; the same call goes on.
+        IntegrityError: code VersionMissing, ManifestDiffers or ImmutabilityNotSet.
+    """
+    mode = catalog.read_vault_settings(ports).immutability
+    if mode is Immutability.DISABLED:
+        return 0
+    known: dict[str, dict[Version, BlobFacts]] = defaultdict(dict)
+    for version, blob in list_versions(ports, f"{instance}/"):
+        known[point_of_version(version)][version] = blob
+    now = ports.clock.storage_now()
+    sealed = show_effective(ports, instance, catalog.list_sealed_points(ports, instance))
+    points = [point for point in sealed if point.expiry_time > now]
+    weak = [
+        found
+        for point in points
+        for found in _find_weak(ports, point, known[blob_names.point_prefix(instance, point.point_id)], mode)
+    ]
+    work = (partial(protect, ports, version, until, mode) for version, until in weak)
+    carry_out(ports, work, "the immutability of recovery points")
+    return len(weak)
+
+
+def _find_weak(
+    ports: Ports, point: RecoveryPoint, known: Mapping[Version, BlobFacts], mode: Immutability
+) -> Iterator[tuple[Version, datetime]]:
+    """Answer what of a point is too weak: only its own versions, whatever else lies beside them."""
+    version_id = point.manifest_version
+    if not version_id:
+        found = find_manifest(ports, point.instance, point.point_id)
+        version_id = found.version_id if found else ""
+    if known and not any(is_weaker(blob, point.expiry_time, mode) for blob in known.values()):
+        return
+    for version in versions_of(catalog.read_manifest(ports, point), version_id):
+        blob = known.get(version)
+        if blob is None or is_weaker(blob, point.expiry_time, mode):
+            yield version, point.expiry_time
+
+
+def check_guards(vault: Vault, now: datetime) -> None:
+    """Compare storage's policies and holds with what the vault says, once a UTC day, and mend what is too weak.
+
+    What could not be mended is told and tried again at the next call; it must not keep reconcile from its other work.
+    """
+    row = find_row(vault.ports, CHECKED)
+    day = now.date().isoformat()
+    if row is not None and row.values.get("day") == day:
+        return
+    checked = [_check_instance(vault.ports, key) for key in catalog.list_instance_keys(vault.ports)]
+    if not all(checked):
+        return
+    change = put(CHECKED, row, {"day": day})
+    try:
+        vault.ports.rows.apply(CHECKED.table, CHECKED.partition, [change])
+    except (AlreadyExistsError, RowChangedError):
+        return  # another run was through at the same time
+
+
+def _check_instance(ports: Ports, instance: str) -> bool:
+    facts = {"flexvault.instance": instance}
+    try:
+        mended = strengthen(ports, instance)
+        for standing in list_holds(ports, instance):
+            mended += hold_in_storage(ports, instance, standing)
+    except VaultError as error:
+        ports.telemetry.emit("ImmutabilityNotChecked", {**facts, "code": error.code, "message": error.message})
+        return False
+    if mended:
+        ports.telemetry.emit("ImmutabilityDrift", {**facts, "versions": mended})
+    return True

@@ -216,8 +216,14 @@ class LandingAccount(Protocol):
         """Read at most `length` bytes; fewer at the end of the blob."""
         ...
 
-    def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:
-        """Mint a user delegation SAS per container, starting 15 minutes back."""
+    def issue_grant(
+        self, containers: Sequence[str], permissions: str, life: timedelta, *, is_backdated: bool = True
+    ) -> WriteGrant:
+        """Mint a user delegation SAS per container, starting 15 minutes back, or now.
+
+        Not backdated is what follows a failed attempt: its keys may have been revoked, and one that starts before
+        the revocation may be taken for a revoked one.
+        """
         ...
 
 

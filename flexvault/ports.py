@@ -156,11 +156,25 @@ class SourceRoles(Protocol):
         """Say whether the control identity may assign roles on the server."""
         ...
 
+    def planned_assignments(self, server_id: str) -> Sequence[str]:
+        """Answer the names of the assignments that `grant` would make: they derive from server, role and identity."""
+        ...
+
     def grant(self, server_id: str) -> Sequence[str]:
-        """Assign the roles at server scope under derived names; answers the names of the assignments.
+        """Assign the roles at server scope under derived names; answers the names that exist then.
+
+        A role that the identity holds there under another name is not ours and is not among them.
 
         Raises:
             NotAuthorizedError: The vault may not grant; the hint holds the commands for a person.
+        """
+        ...
+
+    def remove(self, server_id: str, assignments: Sequence[str]) -> None:
+        """Delete assignments at server scope by their names; a missing one, or a missing server, is fine.
+
+        Raises:
+            NotAuthorizedError: The vault may not; the hint holds the commands for a person.
         """
         ...
 

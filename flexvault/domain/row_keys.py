@@ -52,6 +52,11 @@ def open_row(operation: str, subject: str) -> str:
     return f"{OPEN}{operation}-{subject}"
 
 
+def removal_row(server_id: str) -> str:
+    """Key the record of a server's roles being removed, which whoever protects the server anew looks at."""
+    return f"removal-{names.server_key(server_id)}"
+
+
 def schedule_row(instance: str) -> str:
     """Key an instance's schedule."""
     return SCHEDULE + instance
@@ -78,6 +83,8 @@ HOLD = "hold-"
 """Begin of the keys of an instance's legal holds, beside its points."""
 BREAKER = "breaker"
 """Key of the vault's row that says whether retention is stopped."""
+RIGHTS = "rights"
+"""Key of the vault's row that says how far the rights on servers were verified today."""
 
 
 def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:

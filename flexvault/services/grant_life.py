@@ -33,8 +33,8 @@ def cannot_fit(grant: GrantLife, server: Server) -> Failure:
     expected = describe_duration(grant.expected) if grant.expected is not None else ""
     return Failure(
         code=DURATION_LIMIT,
-        message=f"a backup of server '{server.name}' is expected to take {expected}, as the newest one did; a SAS lives "
-        f"at most {describe_duration(LONGEST)}, and when it ends the server can write no more. Nothing was started",
+        message=f"a backup of server '{server.name}' is expected to take {expected}, as the newest one did; a SAS "
+        f"lives at most {describe_duration(LONGEST)}, and after it the server can write no more: nothing was started",
         recommended_action="make the backup shorter: move or remove data, or give the server more vCores and IOPS; "
         "then back up on demand, which is tried whatever is expected and becomes the new expectation",
     )
@@ -49,7 +49,7 @@ def _cut_warning(grant: GrantLife, server: Server) -> dict[str, Any]:
         )
         return warning("SasLifeIsLimited", text, server.id)
     text = (
-        f"server '{server.name}' is expected to write for {expected}, longer than the {describe_duration(LONGEST)} that "
-        "a SAS can live: it is tried because it was asked for on demand"
+        f"server '{server.name}' is expected to write for {expected}, longer than the {describe_duration(LONGEST)} "
+        "that a SAS can live: it is tried because it was asked for on demand"
     )
     return warning(DURATION_LIMIT, text, server.id)

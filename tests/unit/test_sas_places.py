@@ -39,8 +39,8 @@ def test_signatures_are_made_in_one_module():
 
 
 def test_only_the_landing_account_gets_what_can_sign_writes():
-    assert files_with({"LandingDelegation"}) == ["adapters/azure/delegation.py", "adapters/azure/landing.py"]
-    assert files_with({"container_urls"}) == ["adapters/azure/delegation.py", "adapters/azure/landing.py"]
+    assert files_with({"LandingDelegation"}) == ["adapters/azure/landing.py"]
+    assert files_with({"container_urls"}) == ["adapters/azure/landing.py"]
 
 
 def test_no_port_but_the_landing_accounts_hands_out_a_grant():

@@ -224,7 +224,7 @@ def _instance_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
 
 
 def _roles_removed(entry: Entry, rows: Rows) -> Sequence[Batch]:
-    """Remember for which deletion the roles were removed; an instance that was made anew under the name is untouched."""
+    """Remember for which deletion the roles were removed; an instance made anew under the name is left alone."""
     target = instance_target(entry.body["instance"])
     row = rows[target]
     if row is None or not is_older(row, entry):

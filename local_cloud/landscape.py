@@ -127,8 +127,8 @@ _ACCESS_ADMINISTRATOR = f"{_ROLE_DEFINITIONS}/f58310d9-a9f6-439a-9e8d-f62e7b41a1
 def first_role_assignments(places: Sequence[Landscape]) -> list[dict[str, str]]:
     """List the rights that an operator gives the control identity before the first protection.
 
-    It may read the servers' group and assign its two roles to itself there, and it may see the restore account. The right to start a
-    long-term backup is not among them: the vault grants it to itself when protection is configured.
+    It may read the servers' group and assign its two roles to itself there, and it may see the restore account. The
+    right to start a long-term backup is not among them: the vault grants it to itself when protection is configured.
     """
     control = object_id_of("control")
     rights = [

@@ -57,6 +57,11 @@ def removal_row(server_id: str) -> str:
     return f"removal-{names.server_key(server_id)}"
 
 
+def revocation_row(request_key: str) -> str:
+    """Key the record of one request to have an account's keys revoked."""
+    return f"revocation-{request_key}"
+
+
 def schedule_row(instance: str) -> str:
     """Key an instance's schedule."""
     return SCHEDULE + instance

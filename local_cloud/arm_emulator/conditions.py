@@ -2,8 +2,8 @@
 
 Source of the form and of its meaning: https://learn.microsoft.com/azure/role-based-access-control/conditions-format.
 Known are `AND`, `OR`, `!`, parentheses, `ActionMatches{'...'}` and
-`@Request[attribute] ForAnyOfAnyValues:GuidEquals {guid, ...}` (or `@Resource`). Whatever else a condition says cannot be
-judged here and is refused when the assignment is made.
+`@Request[attribute] ForAnyOfAnyValues:GuidEquals {guid, ...}` (or `@Resource`). Whatever else a condition says cannot
+be judged here and is refused when the assignment is made.
 """
 
 import re

@@ -225,6 +225,7 @@ SEVERAL = [
     entry("DataDeletionRequested", {**STATE, "server_id": SERVER}, 23),
     entry("InstanceDeleted", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23}, 24),
     entry("RolesRemoved", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23, "assignments": ["a"]}, 25),
+    entry("KeyRevocationRequested", {"request_key": "k" * 8, "account": "landing"}, 26),
 ]
 
 
@@ -393,7 +394,7 @@ def test_the_end_of_an_instance_leaves_a_server_alone_that_another_one_protects(
 
 def test_nothing_of_a_deleted_instance_holds_for_the_next_one_of_its_name_but_the_roles_that_the_vault_granted():
     rows = with_job()
-    project(rows, *SEVERAL, entry("ProtectionRequested", REQUESTED, 26, key="anew"))
+    project(rows, *SEVERAL, entry("ProtectionRequested", REQUESTED, 27, key="anew"))
     kept = {name: instance(rows)[name] for name in ("is_deleted", "deletion_seq", "paused_from", "error", "state")}
     assert kept == {
         "is_deleted": False,

@@ -8,7 +8,7 @@ from flexvault.services.emergency import OwnAccount, request_key_revocation
 
 
 def revoke_keys(call: Call) -> Answer:
-    """Answer the command that revokes an account's keys, and the jobs that it kills; the vault itself revokes nothing."""
+    """Answer the command that revokes an account's keys, and the jobs that it kills; the vault revokes nothing."""
     body = call.body(shapes.KEY_REVOCATION)
     reader = Reader(body, "revocation")
     reader.expect("account", *OwnAccount)

@@ -50,9 +50,9 @@ def normal_endpoint(endpoint: str) -> str:
 
 
 def account_name(endpoint: str) -> str:
-    """Answer the name of the storage account behind an endpoint: of Azure the host's first label, of an emulator the path.
+    """Answer the name of the storage account behind an endpoint; in Azure no two accounts anywhere have the same.
 
-    In Azure no two accounts anywhere have the same name.
+    It is the host's first label, of an emulator the path.
     """
     parts = urlsplit(normal_endpoint(endpoint))
     return parts.path.strip("/") or (parts.hostname or "").partition(".")[0]

@@ -6,6 +6,7 @@ removes them. Whoever configures the server meanwhile sees the intent: a removal
 """
 
 from datetime import datetime, timedelta
+from itertools import islice
 
 from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import PermanentError, TransientError, VaultError
@@ -26,14 +27,9 @@ _BEGUN, _DONE, _REFUSED, _WITHDRAWN = "begun", "done", "refused", "withdrawn"
 
 def remove_roles(vault: Vault, now: datetime) -> int:
     """Remove the roles of instances that are gone, a few at a time; answers of how many."""
-    pending = (one for one in catalog.list_instances(vault.ports, with_deleted=True) if one.has_roles_to_remove)
-    tried = removed = 0
-    for instance in list(pending):
-        if tried == REMOVED_PER_RUN:
-            break
-        if not _may_try(vault.ports, instance, now):
-            continue
-        tried += 1
+    pending = [one for one in catalog.list_instances(vault.ports, with_deleted=True) if one.has_roles_to_remove]
+    removed = 0
+    for instance in islice((one for one in pending if _may_try(vault.ports, one, now)), REMOVED_PER_RUN):
         try:
             removed += _remove(vault, instance, now)
         except VaultError as error:
@@ -53,8 +49,6 @@ def were_just_removed(ports: Ports, server_id: str, now: datetime) -> bool:
 
 
 def _remove(vault: Vault, instance: Instance, now: datetime) -> bool:
-    if catalog.find_server_claim(vault.ports, instance.server_id) is not None:
-        return False
     _write(vault.ports, instance.server_id, _BEGUN, now)
     # After the intent: whoever claims the server from here on sees it before it looks for roles.
     if catalog.find_server_claim(vault.ports, instance.server_id) is not None:
@@ -78,6 +72,8 @@ def _remove(vault: Vault, instance: Instance, now: datetime) -> bool:
 
 def _may_try(ports: Ports, instance: Instance, now: datetime) -> bool:
     """Who was refused asks again the next day: it is reported once a day, and costs one call."""
+    if catalog.find_server_claim(ports, instance.server_id) is not None:
+        return False  # another instance protects the server
     return not _is_recent(ports, instance.server_id, now, _REFUSED, within=TRY_AGAIN_AFTER)
 
 

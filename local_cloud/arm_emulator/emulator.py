@@ -105,7 +105,7 @@ class Emulator:
         return server
 
     def log(self) -> dict[str, Any]:
-        """Return what happened: accepted backups, role assignments, revocations of keys, and requests since the start."""
+        """Return what happened: accepted backups, role assignments, revocations of keys, requests since the start."""
         backups: dict[str, dict[str, Any]] = {}
         assignments: list[dict[str, Any]] = []
         for event in self.ledger.events():

@@ -183,6 +183,16 @@ def test_who_protects_the_server_while_its_roles_are_removed_waits_and_grants_an
     assert len(world.memory.roles.assigned(SERVER_ID)) == 2
 
 
+def test_a_removal_that_meets_a_new_protection_after_its_first_look_withdraws():
+    world = ended()
+    world.memory.faults.run_next("rows.apply", lambda: protect_step(world))
+    assert remove_roles(world.vault, world.clock.storage_now()) == 0
+    run_jobs(world)
+    assert catalog.get_instance(world.vault.ports, AGAIN_ID).state is ProtectionState.CONFIGURED
+    assert len(world.memory.roles.assigned(SERVER_ID)) == 2
+    assert removals(world) == []
+
+
 def protect_step(world: World) -> None:
     """Ask for another protection of the server, and run its first step."""
     request_protection(world.vault, request_of(AGAIN_ID), ACTOR, "again")

@@ -156,11 +156,25 @@ class SourceRoles(Protocol):
         """Say whether the control identity may assign roles on the server."""
         ...
 
+    def planned_assignments(self, server_id: str) -> Sequence[str]:
+        """Answer the names of the assignments that `grant` would make: they derive from server, role and identity."""
+        ...
+
     def grant(self, server_id: str) -> Sequence[str]:
-        """Assign the roles at server scope under derived names; answers the names of the assignments.
+        """Assign the roles at server scope under derived names; answers the names that exist then.
+
+        A role that the identity holds there under another name is not ours and is not among them.
 
         Raises:
             NotAuthorizedError: The vault may not grant; the hint holds the commands for a person.
+        """
+        ...
+
+    def remove(self, server_id: str, assignments: Sequence[str]) -> None:
+        """Delete assignments at server scope by their names; a missing one, or a missing server, is fine.
+
+        Raises:
+            NotAuthorizedError: The vault may not; the hint holds the commands for a person.
         """
         ...
 
@@ -221,8 +235,14 @@ class LandingAccount(Protocol):
         """Read at most `length` bytes; fewer at the end of the blob."""
         ...
 
-    def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:
-        """Mint a user delegation SAS per container, starting 15 minutes back."""
+    def issue_grant(
+        self, containers: Sequence[str], permissions: str, life: timedelta, *, is_backdated: bool = True
+    ) -> WriteGrant:
+        """Mint a user delegation SAS per container, starting 15 minutes back, or now.
+
+        Not backdated is what follows a failed attempt: its keys may have been revoked, and one that starts before
+        the revocation may be taken for a revoked one.
+        """
         ...
 
 

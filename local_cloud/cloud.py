@@ -288,6 +288,7 @@ class Cloud:
             certificates=self._certificates,
             postgres_urls={server.name: server.url for server in self._servers},
             minimum_backup_seconds=self._options.minimum_backup_seconds,
+            revoked_keys=self._folder.subfolder("storage") / "revoked-keys.json",
         )
         return emulator_command(config, log=self._log("emulator"), lock=self._folder.children_lock)
 

@@ -40,16 +40,11 @@ class Server(TypedDict):
 
 
 class BlobAccount(TypedDict):
-    """A storage account and its key."""
+    """A storage account, its ARM id and its key."""
 
     blobEndpoint: str
     account: str
     key: str
-
-
-class RestoreAccount(BlobAccount):
-    """A storage account that restores may write to."""
-
     resourceId: str
 
 
@@ -66,7 +61,7 @@ class Storage(TypedDict):
 
     landing: BlobAccount
     vault: BlobAccount
-    restore: RestoreAccount
+    restore: BlobAccount
     app: TableAccount
     ca: str
 
@@ -148,13 +143,14 @@ def build_endpoints(
 
 
 def _describe_storage(place: Landscape, around: Surroundings, keys: Mapping[str, str]) -> Storage:
-    def blob(account: str) -> BlobAccount:
-        return {"blobEndpoint": f"{around.blob_url}/{account}", "account": account, "key": keys[account]}
+    def blob(account: str, resource_id: str) -> BlobAccount:
+        endpoint = f"{around.blob_url}/{account}"
+        return {"blobEndpoint": endpoint, "account": account, "key": keys[account], "resourceId": resource_id}
 
     return {
-        "landing": blob(place.landing),
-        "vault": blob(place.vault),
-        "restore": {**blob(place.restore), "resourceId": place.restore_resource_id},
+        "landing": blob(place.landing, place.landing_resource_id),
+        "vault": blob(place.vault, place.vault_account_resource_id),
+        "restore": blob(place.restore, place.restore_resource_id),
         "app": {"tableEndpoint": f"{around.table_url}/{place.app}", "account": place.app, "key": keys[place.app]},
         "ca": str(around.authority),
     }

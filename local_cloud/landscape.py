@@ -10,6 +10,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 LOCATION = "eastus"
 SERVER_NAMES = ("pg-orders", "pg-billing")
+DATA_GROUP = "rg-flexvault-data"
+"""Resource group of the landing and the vault account, as infra/README.md names it."""
 OWNER = "owner"
 """The principal that may do everything in the emulator."""
 
@@ -71,6 +73,16 @@ class Landscape:
         """Answer the ARM id of a source server."""
         return f"{self.servers_group_id}/providers/Microsoft.DBforPostgreSQL/flexibleServers/{server}"
 
+    @property
+    def landing_resource_id(self) -> str:
+        """ARM id of the landing account."""
+        return f"{self._group(DATA_GROUP)}/providers/Microsoft.Storage/storageAccounts/{self.landing}"
+
+    @property
+    def vault_account_resource_id(self) -> str:
+        """ARM id of the vault account."""
+        return f"{self._group(DATA_GROUP)}/providers/Microsoft.Storage/storageAccounts/{self.vault}"
+
     def _group(self, name: str) -> str:
         return f"/subscriptions/{self.subscription_id}/resourceGroups/{name}"
 
@@ -107,6 +119,7 @@ def landscapes(test_vaults: int) -> list[Landscape]:
 
 
 _ROLE_DEFINITIONS = "/providers/Microsoft.Authorization/roleDefinitions"
+_LTR_BACKUP_ID, _READER_ID = "c088a766-074b-43ba-90d4-1fb21feae531", "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 _READER = f"{_ROLE_DEFINITIONS}/acdd72a7-3385-48ef-bd42-f606fba81ae7"
 _ACCESS_ADMINISTRATOR = f"{_ROLE_DEFINITIONS}/f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 
@@ -114,17 +127,37 @@ _ACCESS_ADMINISTRATOR = f"{_ROLE_DEFINITIONS}/f58310d9-a9f6-439a-9e8d-f62e7b41a1
 def first_role_assignments(places: Sequence[Landscape]) -> list[dict[str, str]]:
     """List the rights that an operator gives the control identity before the first protection.
 
-    It may read the servers' group and assign roles there, and it may see the restore account. The right to start a
-    long-term backup is not among them: the vault grants it to itself when protection is configured.
+    It may read the servers' group and assign its two roles to itself there, and it may see the restore account. The
+    right to start a long-term backup is not among them: the vault grants it to itself when protection is configured.
     """
     control = object_id_of("control")
     rights = [
-        (scope, role)
+        (scope, role, condition)
         for place in places
-        for scope, role in (
-            (place.servers_group_id, _READER),
-            (place.servers_group_id, _ACCESS_ADMINISTRATOR),
-            (place.restore_resource_id, _READER),
+        for scope, role, condition in (
+            (place.servers_group_id, _READER, ""),
+            (place.servers_group_id, _ACCESS_ADMINISTRATOR, delegation_condition(control)),
+            (place.restore_resource_id, _READER, ""),
         )
     ]
-    return [{"scope": scope, "roleDefinitionId": role, "principalId": control} for scope, role in rights]
+    return [
+        {"scope": scope, "roleDefinitionId": role, "principalId": control, "condition": condition}
+        for scope, role, condition in rights
+    ]
+
+
+def delegation_condition(principal_id: str) -> str:
+    """Answer the condition under which an identity may assign and remove the two source roles, only for itself.
+
+    The same text as in infra/source-roles.bicep, mode `delegated`; a test compares them.
+    """
+    assignments, equals = "Microsoft.Authorization/roleAssignments", "ForAnyOfAnyValues:GuidEquals"
+
+    def bound(action: str, side: str) -> str:
+        return (
+            f"((!(ActionMatches{{'{assignments}/{action}'}})) OR "
+            f"(@{side}[{assignments}:RoleDefinitionId] {equals} {{{_LTR_BACKUP_ID}, {_READER_ID}}} AND "
+            f"@{side}[{assignments}:PrincipalId] {equals} {{{principal_id}}}))"
+        )
+
+    return f"{bound('write', 'Request')} AND {bound('delete', 'Resource')}"

@@ -13,6 +13,7 @@ from local_cloud.certificates import Certificates
 from local_cloud.files import write_atomically
 from local_cloud.identity import KEY_SET_PATH
 from local_cloud.landscape import (
+    DATA_GROUP,
     LOCATION,
     OWNER,
     SERVER_NAMES,
@@ -39,6 +40,7 @@ def emulator_config(
     certificates: Certificates,
     postgres_urls: Mapping[str, str],
     minimum_backup_seconds: float,
+    revoked_keys: Path,
 ) -> dict[str, Any]:
     """Answer the configuration of the ARM emulator.
 
@@ -50,6 +52,7 @@ def emulator_config(
         certificates: Of its server, and the authority that its uploads trust.
         postgres_urls: Superuser's URL by server name; every landscape's servers share them.
         minimum_backup_seconds: A backup takes at least this long, so that it can be watched and interrupted.
+        revoked_keys: The file in which storage reads whose keys are revoked.
     """
     return {
         "port": port,
@@ -66,14 +69,15 @@ def emulator_config(
         "subscriptions": [{"id": place.subscription_id, "displayName": place.name} for place in places],
         "resourceGroups": [group for place in places for group in _resource_groups(place)],
         "servers": [server for place in places for server in _servers(place, postgres_urls)],
-        "storageAccounts": [_restore_account(place, around) for place in places],
+        "storageAccounts": [account for place in places for account in _storage_accounts(place, around)],
+        "revokedKeysFile": str(revoked_keys),
         "owner": object_id_of(OWNER),
         "roleAssignments": first_role_assignments(places),
     }
 
 
 def _resource_groups(place: Landscape) -> list[dict[str, Any]]:
-    names = ("rg-flexvault", place.servers_group, place.restore_group)
+    names = ("rg-flexvault", DATA_GROUP, place.servers_group, place.restore_group)
     return [{"subscriptionId": place.subscription_id, "name": name, "location": LOCATION} for name in names]
 
 
@@ -95,14 +99,18 @@ def _servers(place: Landscape, postgres_urls: Mapping[str, str]) -> list[dict[st
     ]
 
 
-def _restore_account(place: Landscape, around: Surroundings) -> dict[str, Any]:
-    return {
-        "subscriptionId": place.subscription_id,
-        "resourceGroup": place.restore_group,
-        "name": place.restore,
-        "location": LOCATION,
-        "blobEndpoint": f"{around.blob_url}/{place.restore}",
-    }
+def _storage_accounts(place: Landscape, around: Surroundings) -> list[dict[str, Any]]:
+    accounts = ((DATA_GROUP, place.landing), (DATA_GROUP, place.vault), (place.restore_group, place.restore))
+    return [
+        {
+            "subscriptionId": place.subscription_id,
+            "resourceGroup": group,
+            "name": name,
+            "location": LOCATION,
+            "blobEndpoint": f"{around.blob_url}/{name}",
+        }
+        for group, name in accounts
+    ]
 
 
 def emulator_command(config: Mapping[str, Any], *, log: Path, lock: int) -> Command:

@@ -146,6 +146,13 @@ def _fact(name: str) -> Callable[[Json], object]:
 
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 TASK_MEMBERS = ("taskName", "taskStatus", "taskProgress")
+KILLED: Columns = {
+    "id": member("jobId"),
+    "operation": member("operation"),
+    "instance": member("backupInstance"),
+    "step": member("step"),
+    "what happens": member("consequence"),
+}
 VAULT: Columns = {
     "name": _name,
     "location": lambda vault: vault.get("location"),

@@ -85,6 +85,9 @@ def _add_wait(parser: argparse.ArgumentParser) -> None:
 
 def _fill_vault(actions: Actions) -> None:
     _add(actions, "show", vault.show_vault)
+    revoked = _add(actions, "revoke-keys", vault.revoke_keys)
+    revoked.add_argument("--account", choices=("landing", "vault"), default="landing", help="whose SAS (landing)")
+    revoked.add_argument("--reason", required=True, metavar="TEXT", help="why, for the journal")
 
 
 def _fill_policy(actions: Actions) -> None:

@@ -42,7 +42,7 @@ def put_instance(call: Call) -> Answer:
     call.require_preconditions(None if old is None else instance_etag(old), f"the backup instance '{name}'")
     if old is not None:
         _require_same_server(old, server_id)
-        if old.properties == properties and old.state in _SETTLED and old.error is None:
+        if old.properties == properties and old.state in _SETTLED and old.error is None and old.rights is None:
             return _answer(call, old)
     request = protection.ProtectionRequest(
         instance_id=call.ids.instance(name) if old is None else old.id,

@@ -49,6 +49,8 @@ _SOURCE: Shape = {
     "resourceLocation": None,
     "resourceProperties": None,
 }
+KEY_REVOCATION: Shape = Strict(account=None, reason=None)
+
 _INSTANCE_PROPERTIES: Shape = {
     "objectType": None,
     "friendlyName": None,

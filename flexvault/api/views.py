@@ -47,6 +47,8 @@ def show_policy(ids: ResourceIds, policy: StoredPolicy) -> dict[str, Any]:
 def show_instance(ids: ResourceIds, instance: Instance) -> dict[str, Any]:
     """Show a backup instance: what the client sent and what became of it."""
     sent = instance.properties
+    lacks_rights = instance.rights is not None and instance.state is ProtectionState.CONFIGURED
+    error = instance.error or (instance.rights["error"] if instance.rights is not None and lacks_rights else None)
     policy_info = {"policyId": ids.policy(instance.policy_name), **sent.get("policyInfo", {})}
     properties: dict[str, Any] = {
         **sent,
@@ -55,9 +57,9 @@ def show_instance(ids: ResourceIds, instance: Instance) -> dict[str, Any]:
         "dataSourceInfo": sent.get("dataSourceInfo") or _source_of(instance),
         # Clients read policyParameters without asking whether it is there.
         "policyInfo": {"policyParameters": None, **policy_info, "policyVersion": ""},
-        "protectionStatus": {"status": _PROTECTION_STATUS[instance.state], "errorDetails": instance.error},
-        "currentProtectionState": instance.state.value,
-        "protectionErrorDetails": instance.error,
+        "protectionStatus": {"status": _PROTECTION_STATUS[instance.state], "errorDetails": error},
+        "currentProtectionState": "ProtectionError" if lacks_rights else instance.state.value,
+        "protectionErrorDetails": error,
         "provisioningState": provisioning_state(instance.state),
     }
     return {"id": instance.id, "name": instance.name, "type": INSTANCE_TYPE, "properties": properties}

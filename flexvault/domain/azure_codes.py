@@ -9,3 +9,7 @@ BLOB_NOT_FOUND = "BlobNotFound"
 """No blob of that name; with any other code there is no container, or nobody can say."""
 ARM_CODES = frozenset({"AuthorizationFailed", "ResourceNotFound", "ResourceGroupNotFound"})
 """Refusals of ARM that do not pass by themselves."""
+DURATION_LIMIT = "UserErrorBackupDurationLimitExceeded"
+"""A backup would take longer than any SAS lives; in the manner of Azure Backup, which has no such limit."""
+CANNOT_VERIFY_SOURCE = "CannotVerifyCopySource"
+"""Storage could not read the source of a copy; its status is the source's."""

@@ -49,6 +49,15 @@ def normal_endpoint(endpoint: str) -> str:
     return f"https://{host}{'' if parts.port in {None, _HTTPS} else f':{parts.port}'}{parts.path.rstrip('/')}"
 
 
+def account_name(endpoint: str) -> str:
+    """Answer the name of the storage account behind an endpoint; in Azure no two accounts anywhere have the same.
+
+    It is the host's first label, of an emulator the path.
+    """
+    parts = urlsplit(normal_endpoint(endpoint))
+    return parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
+
+
 def _refused(shown: str) -> InvalidInputError:
     return InvalidInputError(
         f"{shown} is no container URL",

@@ -10,6 +10,7 @@ from typing import Any
 
 from flexvault.domain import blob_names, row_keys
 from flexvault.domain.approval_events import APPROVAL_EVENTS, usable_with_approval
+from flexvault.domain.emergency_events import EMERGENCY_EVENTS
 from flexvault.domain.event_rows import (
     batch_of,
     config_target,
@@ -306,6 +307,7 @@ _TYPES = (
     *PROTECTION_EVENTS,
     *APPROVAL_EVENTS,
     *KEEPING_EVENTS,
+    *EMERGENCY_EVENTS,
 )
 EVENT_TYPES: Mapping[str, EventType] = {event.name: event for event in _TYPES}
 

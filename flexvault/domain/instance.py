@@ -57,6 +57,18 @@ class Instance:
     is_deleted: bool = False
     deleted_at: datetime | None = None
     """When the last instance of this name was gone with its data; nothing of before that moment counts for this one."""
+    assignments: tuple[str, ...] = ()
+    """Names of the role assignments on the server that flexvault made itself."""
+    roles_removed_for: int = 0
+    """The deletion after whose end they were removed."""
+    rights: Mapping[str, Any] | None = None
+    """What the control identity lacks on the server, as last verified: `missing`, `since`, `error`; nothing when it
+    lacks nothing."""
+
+    @property
+    def has_roles_to_remove(self) -> bool:
+        """Say whether it is gone and flexvault's own role assignments on its server may still be there."""
+        return self.is_deleted and bool(self.assignments) and self.roles_removed_for != self.deletion_seq
 
     @property
     def friendly_name(self) -> str:
@@ -87,6 +99,9 @@ class Instance:
             paused_from=datetime.fromisoformat(values["paused_from"]) if values.get("paused_from") else None,
             is_deleted=values.get("is_deleted", False),
             deleted_at=values.get("deleted_at"),
+            assignments=tuple(json.loads(values.get("assignments") or "[]")),
+            roles_removed_for=values.get("roles_removed_for", 0),
+            rights=json.loads(values["rights"]) if values.get("rights") else None,
         )
 
 

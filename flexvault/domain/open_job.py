@@ -151,6 +151,8 @@ class JobRecord:
     warnings: tuple[Mapping[str, Any], ...] = ()
     error: Mapping[str, Any] | None = None
     transferred_bytes: int | None = None
+    ran_for_seconds: float | None = None
+    """How long the server wrote a backup, from the start request to its own end."""
     recovery: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The recovery point read or made: `point_id`, `recovery_point_time`, `expiry_time`, `tag`."""
     target: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -173,6 +175,7 @@ class JobRecord:
                 "warnings": list(self.warnings),
                 "error": self.error,
                 "transferred_bytes": self.transferred_bytes,
+                "ran_for_seconds": self.ran_for_seconds,
                 "recovery": dict(self.recovery),
                 "target": dict(self.target),
             }
@@ -194,6 +197,7 @@ class JobRecord:
             warnings=tuple(json.loads(values.get("warnings", "[]"))),
             error=json.loads(values["error"]) if values.get("error") else None,
             transferred_bytes=values.get("transferred_bytes"),
+            ran_for_seconds=values.get("ran_for_seconds"),
             recovery=json.loads(values.get("recovery", "{}")),
             target=json.loads(values.get("target", "{}")),
             etag=etag,

@@ -55,6 +55,7 @@ def _protection_requested(entry: Entry, rows: Rows) -> Sequence[Batch]:
         "error": "",
         "job_id": entry.body["job_id"],
         "before_change": "",
+        **({} if entry.body["state"] == ProtectionState.UPDATING else {"rights": ""}),
         # Nothing of an instance of this name that was deleted may hold for this one.
         "is_deleted": False,
         "deletion_seq": 0,
@@ -67,16 +68,23 @@ def _protection_requested(entry: Entry, rows: Rows) -> Sequence[Batch]:
     return (*_instance_change(entry, rows, values), *mark_job(entry, rows, "requested_event_id"))
 
 
+def _granted(entry: Entry, row: Row | None) -> str:
+    """Write the names of all role assignments that the vault made for an instance.
+
+    What it granted once stays known: a later configuration that finds the roles there grants nothing.
+    """
+    before: list[str] = json.loads(str(row.values.get("assignments", "[]"))) if row else []
+    return json.dumps(list(dict.fromkeys([*before, *entry.body.get("assignments", [])])))
+
+
 def _protection_configured(entry: Entry, rows: Rows) -> Sequence[Batch]:
     row = rows[instance_target(entry.body["instance"])]
-    before: list[str] = json.loads(str(row.values.get("assignments", "[]"))) if row else []
-    # What the vault granted once stays known: a later configuration that finds the roles there grants nothing.
-    granted = list(dict.fromkeys([*before, *entry.body["assignments"]]))
     values = {
         "state": ProtectionState.CONFIGURED.value,
         "error": "",
-        "assignments": json.dumps(granted),
+        "assignments": _granted(entry, row),
         "before_change": "",
+        "rights": "",  # its job has just verified them
     }
     batches = list(_instance_change(entry, rows, values))
     schedule = schedule_target(entry.body["instance"])
@@ -103,6 +111,7 @@ def _protection_failed(entry: Entry, rows: Rows) -> Sequence[Batch]:
         values: dict[str, Any] = {
             "state": state.value,
             "error": json.dumps(entry.body["error"]),
+            "assignments": _granted(entry, row),
             "journal_seq": entry.seq,
             "changed_at": entry.at,
             **json.loads(str(row.values.get("before_change") or "{}")),
@@ -214,6 +223,20 @@ def _instance_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
     return (*released, batch_of(target, *changes))
 
 
+def _roles_removed(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    """Remember for which deletion the roles were removed; an instance made anew under the name is left alone."""
+    target = instance_target(entry.body["instance"])
+    row = rows[target]
+    if row is None or not is_older(row, entry):
+        return ()
+    values = {
+        "roles_removed_for": entry.body["deletion_seq"],
+        "roles_removed_event_id": entry.event_id,
+        "journal_seq": entry.seq,
+    }
+    return (batch_of(target, Merge(key=target.key, values=values, etag=row.etag)),)
+
+
 def _ended_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
     return (instance_target(body["instance"]), server_target(body["server_id"]), schedule_target(body["instance"]))
 
@@ -257,4 +280,7 @@ PROTECTION_EVENTS = (
         )
     ),
     EventType(name="InstanceDeleted", done_member="ended_event_id", targets=_ended_targets, project=_instance_deleted),
+    EventType(
+        name="RolesRemoved", done_member="roles_removed_event_id", targets=_only_instance, project=_roles_removed
+    ),
 )

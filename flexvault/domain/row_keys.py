@@ -52,6 +52,16 @@ def open_row(operation: str, subject: str) -> str:
     return f"{OPEN}{operation}-{subject}"
 
 
+def removal_row(server_id: str) -> str:
+    """Key the record of a server's roles being removed, which whoever protects the server anew looks at."""
+    return f"removal-{names.server_key(server_id)}"
+
+
+def revocation_row(request_key: str) -> str:
+    """Key the record of one request to have an account's keys revoked."""
+    return f"revocation-{request_key}"
+
+
 def schedule_row(instance: str) -> str:
     """Key an instance's schedule."""
     return SCHEDULE + instance
@@ -82,6 +92,8 @@ GUARDS = "guards"
 """Key of the vault's row that says up to which day storage's policies and holds were compared."""
 SETTINGS = "settings"
 """Key of the vault's row that holds its settings."""
+RIGHTS = "rights"
+"""Key of the vault's row that says how far the rights on servers were verified today."""
 
 
 def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:

@@ -58,6 +58,13 @@ def grant_commands(server_id: str, principal_id: str) -> str:
     )
 
 
+def removal_commands(server_id: str, assignments: Iterable[str]) -> str:
+    """Answer the command with which a person removes assignments at server scope, by their names."""
+    provider = "providers/Microsoft.Authorization/roleAssignments"
+    ids = " ".join(f'"{server_id}/{provider}/{name}"' for name in assignments)
+    return f"az role assignment delete --ids {ids}"
+
+
 def role_definition_id(scope: str, role_id: str) -> str:
     """Answer the full id of a built-in role's definition as seen from a scope's subscription."""
     subscription = scope.split("/")[2]

@@ -342,6 +342,15 @@ def expected_duration(ports: Ports, points: Sequence[RecoveryPoint], chain: str)
     return None
 
 
+def expected_run(ports: Ports, points: Sequence[RecoveryPoint], chain: str) -> timedelta | None:
+    """Answer how long the server wrote the newest backup of a chain; of an older version's job, how long that took."""
+    newest = next((point for point in points if point.chain == chain), None)
+    job = find_job(ports, newest.job_id) if newest is not None else None
+    if job is not None and job.ran_for_seconds is not None:
+        return timedelta(seconds=job.ran_for_seconds)
+    return expected_duration(ports, points, chain)
+
+
 def find_point_or_none(ports: Ports, instance: str, point_id: str) -> RecoveryPoint | None:
     """Find a recovery point by its instance's key, whatever its state."""
     row = ports.rows.find(row_keys.POINTS, instance, point_id)

@@ -23,11 +23,11 @@ from flexvault.domain.missed_slots import WHILE_PAUSED
 from flexvault.domain.open_job import OpenJob
 from flexvault.ports import LtrOperation, Server, WriteGrant
 from flexvault.services import catalog
+from flexvault.services.grant_life import cannot_fit, judge_life
 from flexvault.services.progress import sub_tasks, warning
 from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
 from flexvault.services.steps import LookAgainError, StepRun
 
-SHORTEST_GRANT, FIRST_GRANT, LONGEST_GRANT = timedelta(hours=12), timedelta(hours=48), timedelta(days=7, hours=-1)
 GIVEN_UP_AFTER = timedelta(days=7)
 OVERDUE_POLL_SECONDS = 3600.0
 LOOK_AGAIN_SECONDS = 30.0
@@ -48,15 +48,18 @@ def prepare_landing(run: StepRun) -> Result:
         count = run.ports.ltr.check_prerequisites(server.id, _backup_name(run.open, run.open.attempt))
     except (ServerIsChangingError, ConflictError) as error:
         return _wait_for_server(run, error)
+    chain = catalog.find_chain(run.ports, run.open.instance, server)
+    grant, warnings = judge_life(run.ports, instance, server, chain)
+    if not grant.fits and run.open.state.get("slot"):
+        return closes_as(JobStatus.FAILED, cannot_fit(grant, server), warnings=list(size_warnings(server)))
     containers = [names.landing_container(run.open.job_id, run.open.attempt, ordinal) for ordinal in range(count)]
     for container in containers:
         run.ports.landing.create_container(container)
-    life, warnings = _grant_life(run, server)
     state = {
         "server_id": server.id,
-        "server": _server_facts(server, catalog.find_chain(run.ports, run.open.instance, server)),
+        "server": _server_facts(server, chain),
         "containers": containers,
-        "grant": {"permissions": run.settings.landing_sas_permissions, "life_seconds": life.total_seconds()},
+        "grant": {"permissions": run.settings.landing_sas_permissions, "life_seconds": grant.life.total_seconds()},
         "warnings": [*_other_warnings(run.open, warnings), *warnings],
     }
     job = {"sub_tasks": sub_tasks(run.open.operation, Step.STARTING)}
@@ -73,8 +76,9 @@ def start_backup(run: StepRun) -> Result:
         return _still_in_doubt(run, datetime.fromisoformat(requested_at))
     state = run.open.state
     life = timedelta(seconds=state["grant"]["life_seconds"])
-    grant = run.ports.landing.issue_grant(state["containers"], state["grant"]["permissions"], life)
     attempt, now = run.open.attempt, run.now()
+    permissions = state["grant"]["permissions"]
+    grant = run.ports.landing.issue_grant(state["containers"], permissions, life, is_backdated=attempt == 1)
     # The last write before the POST: a successor that does not find it knows that no POST of this name was sent.
     run.record(lambda current: _claim_start(current, attempt, now, life))
     return _post(run, attempt, grant)
@@ -102,7 +106,7 @@ def poll_backup(run: StepRun) -> Result:
     if operation is None:
         get_server(run.ports.servers, state["server_id"])  # a server that is gone ends the job; a late answer does not
     if operation is not None and operation.status == "Succeeded":
-        return _succeeded(run, operation)
+        return _succeeded(run, operation, requested_at)
     if operation is not None and operation.status in {"Failed", "Cancelled", "Canceled"}:
         return _failed(run, operation)
     if now - requested_at > GIVEN_UP_AFTER:
@@ -170,20 +174,6 @@ def _busy_wait(run: StepRun, looks: int) -> float:
     """Look again soon, then more and more seldom: a server may be stopped for days."""
     floors = run.settings.poll_floors_seconds
     return min(LOOK_AGAIN_SECONDS, floors[0]) if looks == 0 else floors[min(looks, len(floors)) - 1]
-
-
-def _grant_life(run: StepRun, server: Server) -> tuple[timedelta, list[dict[str, Any]]]:
-    """Answer how long the SAS lives, and what there is to warn of."""
-    chain = catalog.find_chain(run.ports, run.open.instance, server)
-    points = catalog.list_sealed_points(run.ports, run.open.instance)
-    warnings: list[dict[str, Any]] = list(size_warnings(server))
-    if points and all(point.chain != chain for point in points):
-        text = f"the server '{server.name}' was created anew: its recovery points are a chain of their own"
-        warnings.append(warning("ServerRecreated", text, server.id))
-    expected = catalog.expected_duration(run.ports, points, chain)
-    if expected is None:
-        return FIRST_GRANT, warnings
-    return min(max(SHORTEST_GRANT, 4 * expected), LONGEST_GRANT), warnings
 
 
 def _other_warnings(opened: OpenJob, new: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -271,11 +261,13 @@ def _free_attempt(opened: OpenJob) -> int:
     return max(opened.attempt, int(opened.state.get("highest_attempt", 1))) + 1
 
 
-def _succeeded(run: StepRun, operation: LtrOperation) -> Result:
+def _succeeded(run: StepRun, operation: LtrOperation, requested_at: datetime) -> Result:
     state = {"service_bytes": operation.transferred_bytes}
+    ended_at = operation.ended_at or run.now()
     job = {
         "sub_tasks": sub_tasks(run.open.operation, Step.PROMOTING),
         "transferred_bytes": operation.transferred_bytes,
+        "ran_for_seconds": max(0.0, (ended_at - requested_at).total_seconds()),
     }
     return Result(outcome=Outcome.DONE, state=state, job=job)
 

@@ -22,6 +22,8 @@ from flexvault.services.claims import NewJob, claim_once
 from flexvault.services.journal import Draft, append
 from flexvault.services.policy_checks import policy_warnings
 from flexvault.services.policy_moves import find_approval, require_still_allowed
+from flexvault.services.remove_roles import is_being_removed, were_just_removed
+from flexvault.services.rights import missing_rights
 from flexvault.services.sizes import require_small
 from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
 from flexvault.services.steps import StepRun
@@ -104,7 +106,7 @@ def require_rights(vault: Vault, server: Server) -> None:
     """
     missing = vault.ports.roles.find_missing(server.id)
     if missing and not vault.ports.roles.can_grant(server.id):
-        raise _missing_rights(vault, server.id, missing)
+        raise missing_rights(vault, server.id, missing)
 
 
 def request_protection(
@@ -160,7 +162,7 @@ def _key_anew(
         row = catalog.find_instance_row(vault.ports, names.instance_key(request.instance_id))
         return names.request_key("again", request_key, seq_of(row), "") if row else request_key
     is_so = before.properties == request.properties and before.policy_name.lower() == request.policy_name.lower()
-    if is_so:
+    if is_so and before.rights is None:
         return request_key
     return names.request_key("again", request_key, before.journal_seq, "")
 
@@ -198,12 +200,20 @@ def grant_roles(run: StepRun) -> Result:
     """Assign the two source roles where the vault may, or verify that they are there."""
     _append_requested(run.vault, run.open)
     server_id = str(run.open.state["request"]["server_id"])
-    if not run.ports.roles.find_missing(server_id):
+    if is_being_removed(run.ports, server_id, run.now()):
+        return _look_again(run)
+    may_be_there = not were_just_removed(run.ports, server_id, run.now())
+    if "intended" not in run.open.state and may_be_there and not run.ports.roles.find_missing(server_id):
         return Result(outcome=Outcome.DONE, state={"assignments": []})
+    # The intent comes first: who dies after the grant must not leave assignments that nobody knows to remove.
+    intended = list(run.ports.roles.planned_assignments(server_id))
+    run.record(lambda _current: {"intended": intended})
     try:
         assignments = run.ports.roles.grant(server_id)
     except NotAuthorizedError:
-        return _configuring_failed(run, server_id)
+        if run.ports.roles.find_missing(server_id):
+            return _configuring_failed(run, server_id)
+        assignments = ()
     state = {"assignments": list(assignments), "granted_at": run.now().isoformat()}
     return Result(outcome=Outcome.DONE, state=state)
 
@@ -216,6 +226,10 @@ def verify_roles(run: StepRun) -> Result:
     granted_at = run.open.state.get("granted_at")
     if granted_at is None or run.now() - datetime.fromisoformat(granted_at) > PROPAGATION:
         return _configuring_failed(run, server_id)
+    return _look_again(run)
+
+
+def _look_again(run: StepRun) -> Result:
     looks = int(run.open.state.get("looks", 0)) + 1
     wait = min(LOOK_AGAIN_SECONDS, run.settings.poll_floors_seconds[0])
     return Result(outcome=Outcome.AGAIN, wait_seconds=wait, state={"looks": looks, "progress": f"look {looks}"})
@@ -242,6 +256,9 @@ def record_protection(run: StepRun) -> Result:
         check=lambda rows: _require_configurable_row(rows, run.open.instance),
     )
     append(run.ports, draft)
+    if instance is not None and instance.rights:
+        facts = {"instance": instance.name, "server_id": instance.server_id}
+        run.ports.telemetry.emit("RightsRestored", facts)
     warnings = list(run.open.state.get("warnings", []))
     status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
     return closes_as(status, warnings=warnings)
@@ -318,17 +335,8 @@ def _already_protected(vault: Vault, server_id: str, claimed_by: str) -> Invalid
     )
 
 
-def _missing_rights(vault: Vault, server_id: str, missing: Any) -> NotAuthorizedError:
-    return NotAuthorizedError(
-        f"the control identity may not back up '{server_id}': it lacks {', '.join(missing)}",
-        code="UserErrorMissingRequiredPermissions",
-        target=server_id,
-        hint=vault.ports.roles.grant_commands(server_id),
-    )
-
-
 def _configuring_failed(run: StepRun, server_id: str) -> Result:
-    error = _missing_rights(run.vault, server_id, run.ports.roles.find_missing(server_id))
+    error = missing_rights(run.vault, server_id, run.ports.roles.find_missing(server_id))
     failure = Failure(code=error.code, message=error.message, recommended_action=error.hint)
     return closes_as(JobStatus.FAILED, failure, warnings=list(run.open.state.get("warnings", [])))
 
@@ -341,6 +349,7 @@ def record_failure(run: StepRun) -> None:
         "instance": run.open.instance,
         "server_id": request["server_id"],
         "error": run.open.state.get("closing_error"),
+        "assignments": run.open.state.get("assignments", run.open.state.get("intended", [])),
     }
 
     def check(rows: Rows) -> None:

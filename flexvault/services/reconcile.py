@@ -10,6 +10,8 @@ from flexvault.domain.open_job import OpenJob
 from flexvault.domain.rows import Replace
 from flexvault.ports import Orchestrations
 from flexvault.services import catalog
+from flexvault.services.remove_roles import remove_roles
+from flexvault.services.rights import verify_rights
 from flexvault.services.starting import start_by_key, start_due
 from flexvault.services.strengthen import check_guards
 from flexvault.services.vault import Vault
@@ -43,6 +45,8 @@ def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
     start_due(vault, orchestrations, now)
     removed = remove_landing_containers(vault, now)
     check_guards(vault, now)
+    remove_roles(vault, now)
+    verify_rights(vault, now)
     return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=removed)
 
 

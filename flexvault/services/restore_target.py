@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from flexvault.domain.container_url import is_under
+from flexvault.domain.container_url import account_name, is_under
 from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, NotFoundError
 from flexvault.domain.instance import RUNS_BACKUPS
 from flexvault.ports import RestoreTarget
@@ -12,6 +12,7 @@ from flexvault.services.vault import Vault
 
 FILE_PREFIX = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,99}")
 SHOWN_BLOBS = 5
+_ACCOUNT = re.compile(r"/providers/Microsoft\.Storage/storageAccounts/([^/]+)", re.IGNORECASE)
 
 
 def require_prefix(prefix: str) -> None:
@@ -44,7 +45,7 @@ def require_inside(vault: Vault, url: str, resource_id: str) -> Mapping[str, str
         InvalidInputError: It lies in an account of the vault itself.
         NotFoundError: There is no such container.
     """
-    _refuse_own_accounts(vault, url)
+    _refuse_own_accounts(vault, url, resource_id)
     found = vault.ports.restore_target.find_account(url, resource_id)
     if not (_is_listed(vault, url) or _is_in_protected_subscription(vault, found.get("account_id", ""))):
         raise _outside(url, resource_id, found.get("account_id", ""))
@@ -108,11 +109,15 @@ def require_empty(target: RestoreTarget, url: str, prefix: str) -> None:
         )
 
 
-def _refuse_own_accounts(vault: Vault, url: str) -> None:
+def _refuse_own_accounts(vault: Vault, url: str, resource_id: str) -> None:
+    """By both of their names: ARM may show the vault's own accounts, and an account has more than one endpoint."""
     own = (vault.settings.vault_blob_endpoint, vault.settings.landing_blob_endpoint)
-    if any(is_under(url, endpoint) for endpoint in own):
+    named = _ACCOUNT.search(resource_id)
+    is_named = named is not None and named[1].lower() in {account_name(endpoint) for endpoint in own}
+    if is_named or any(is_under(url, endpoint) for endpoint in own):
+        subject = f"the account '{resource_id}' is one" if is_named else f"the container '{url}' lies in an account"
         raise InvalidInputError(
-            f"the container '{url}' lies in an account of the vault itself",
+            f"{subject} of the vault itself",
             code="UserErrorRestoreTargetOutside",
             target=url,
             hint="restore into a container of your own",

@@ -15,6 +15,7 @@ from typing import Any
 
 from local_cloud.arm_emulator import ledger
 from local_cloud.arm_emulator.clock import Clock, parse_time
+from local_cloud.arm_emulator.conditions import PRINCIPAL, ROLE_DEFINITION, ConditionError, Facts, check, fulfils
 from local_cloud.arm_emulator.config import EmulatorConfig
 from local_cloud.arm_emulator.ledger import Ledger
 from local_cloud.arm_emulator.problems import ArmError, authorization_failed, bad_request, conflict
@@ -45,6 +46,15 @@ class RoleAssignment:
     def resource_id(self) -> str:
         return f"{self.scope}/providers/Microsoft.Authorization/roleAssignments/{self.name}"
 
+    @property
+    def condition(self) -> str:
+        return str(self.optional.get("condition", ""))
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What conditions may compare of an assignment."""
+        return {ROLE_DEFINITION: self.role.role_id, PRINCIPAL: self.principal_id}
+
     def covers(self, scope: str) -> bool:
         """Tell whether the assignment's scope is the given one or above it."""
         return f"{scope.lower()}/".startswith(f"{self.scope.lower()}/")
@@ -69,20 +79,29 @@ class AccessControl:
         self._assignments: dict[str, RoleAssignment] = {}
         self._keep_initial("", OWNER_ROLE, config.owner)
         for given in config.role_assignments:
-            self._keep_initial(given.scope, given.role_definition_id, given.principal_id)
+            self._keep_initial(given.scope, given.role_definition_id, given.principal_id, given.condition)
         for event in log.events(ledger.ROLE_ASSIGNMENT_CREATED, ledger.ROLE_ASSIGNMENT_DELETED):
             self._apply(event)
 
-    def require(self, principal: Principal, action: str, scope: str) -> None:
+    def require(self, principal: Principal, action: str, scope: str, facts: Facts | None = None) -> None:
         """Let a call pass if a role of the caller, at the scope or above it, allows the action now.
+
+        Args:
+            principal: The caller.
+            action: What it wants to do.
+            scope: Where.
+            facts: What conditions are judged by; nothing where only the action is known.
 
         Raises:
             ArmError: 403 `AuthorizationFailed`, naming the caller, the action and the scope.
         """
-        for assignment in self.effective(principal, scope):
-            if assignment.role.permits(action):
-                return
-        raise authorization_failed(principal.client_id, principal.object_id, action, scope or "/")
+        facts = facts or Facts(action=action)
+        permitting = [held for held in self.effective(principal, scope) if held.role.permits(action)]
+        if any(not held.condition or fulfils(held.condition, facts) for held in permitting):
+            return
+        raise authorization_failed(
+            principal.client_id, principal.object_id, action, scope or "/", by_condition=bool(permitting)
+        )
 
     def effective(self, principal: Principal, scope: str) -> list[RoleAssignment]:
         """Return the assignments that give the caller rights at a scope at this moment."""
@@ -163,6 +182,8 @@ class AccessControl:
         for member in ("roleDefinitionId", "principalId"):
             if not isinstance(properties.get(member), str):
                 raise bad_request("InvalidRequestContent", f"properties.{member} is required and must be a text.")
+        if properties.get("condition") is not None:
+            _require_judgeable(properties["condition"])
         role = find_role(properties["roleDefinitionId"])
         if role is None:
             role_id = properties["roleDefinitionId"].rpartition("/")[2]
@@ -187,7 +208,9 @@ class AccessControl:
             },
         )
 
-    def _keep_initial(self, scope: str, role_definition_id: str, principal_id: str) -> None:
+    def _keep_initial(self, scope: str, role_definition_id: str, principal_id: str, condition: str = "") -> None:
+        if condition:
+            check(condition)
         role = find_role(role_definition_id)
         if role is None:
             raise ValueError(f"the emulator knows no role {role_definition_id!r}; hint: see roles.py")
@@ -202,7 +225,7 @@ class AccessControl:
             principal_id=principal_id,
             created_at=since,
             effective_at=since,
-            optional={},
+            optional={"condition": condition, "conditionVersion": "2.0"} if condition else {},
         )
 
     def _apply(self, event: ledger.Event) -> None:
@@ -224,6 +247,13 @@ class AccessControl:
             effective_at=created_at + self._delay,
             optional=event["optional"],
         )
+
+
+def _require_judgeable(condition: object) -> None:
+    try:
+        check(str(condition))
+    except ConditionError as error:
+        raise bad_request("InvalidCondition", f"The condition of the role assignment is not valid: {error}.") from error
 
 
 def _members(assignment: RoleAssignment) -> dict[str, Any]:

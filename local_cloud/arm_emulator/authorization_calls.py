@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from local_cloud.arm_emulator.access import RoleAssignment
 from local_cloud.arm_emulator.clock import wire_time
+from local_cloud.arm_emulator.conditions import PRINCIPAL, ROLE_DEFINITION, Facts
 from local_cloud.arm_emulator.problems import ArmError, bad_request, resource_not_found
 from local_cloud.arm_emulator.resources import SERVER_TYPE, STORAGE_TYPE
 from local_cloud.arm_emulator.roles import BUILT_IN_ROLES, RoleDefinition, find_role
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from local_cloud.arm_emulator.emulator import Emulator
 
 _ASSIGNMENTS = f"{AUTHORIZATION}/roleAssignments"
+_WRITE, _DELETE = "Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete"
 _DEFINITIONS = f"{AUTHORIZATION}/roleDefinitions"
 _SCOPE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)"
@@ -92,6 +94,17 @@ def _delete_assignment(emulator: "Emulator", call: Call) -> Answer:
         return Answer(status=HTTPStatus.NO_CONTENT)
     emulator.access.delete(assignment)
     return Answer(body=_assignment_view(assignment))
+
+
+def _facts_of_put(_emulator: "Emulator", call: Call) -> Facts:
+    role_id = str(call.member("properties", "roleDefinitionId") or "").rstrip("/").rpartition("/")[2]
+    request = {ROLE_DEFINITION: role_id, PRINCIPAL: str(call.member("properties", "principalId") or "")}
+    return Facts(action=_WRITE, request=request)
+
+
+def _facts_of_delete(emulator: "Emulator", call: Call) -> Facts:
+    assignment = emulator.access.find(call.params["scope"], call.params["name"])
+    return Facts(action=_DELETE, resource={} if assignment is None else assignment.attributes)
 
 
 def _list_permissions(emulator: "Emulator", call: Call) -> Answer:
@@ -193,8 +206,9 @@ OPERATIONS = (
         method="PUT",
         path=f"{_ASSIGNMENTS}/{{name}}",
         handler=_put_assignment,
-        action="Microsoft.Authorization/roleAssignments/write",
+        action=_WRITE,
         scope="{scope}",
+        facts=_facts_of_put,
     ),
     Operation(
         name="RoleAssignments_Get",
@@ -209,8 +223,9 @@ OPERATIONS = (
         method="DELETE",
         path=f"{_ASSIGNMENTS}/{{name}}",
         handler=_delete_assignment,
-        action="Microsoft.Authorization/roleAssignments/delete",
+        action=_DELETE,
         scope="{scope}",
+        facts=_facts_of_delete,
     ),
     Operation(
         name="Permissions_List",

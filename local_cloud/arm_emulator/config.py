@@ -17,11 +17,17 @@ class InitialRoleAssignment:
     role_definition_id: str
     """A role's GUID, or a resource id that ends in it."""
     principal_id: str
+    condition: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read an element of `roleAssignments` in the configuration."""
-        return cls(scope=data["scope"], role_definition_id=data["roleDefinitionId"], principal_id=data["principalId"])
+        return cls(
+            scope=data["scope"],
+            role_definition_id=data["roleDefinitionId"],
+            principal_id=data["principalId"],
+            condition=data.get("condition", ""),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,8 @@ class EmulatorConfig:
     """What links in answers begin with; None = `https://127.0.0.1:{port}`."""
     pg_bin: Path | None = None
     """Folder of `pg_dump` and `pg_dumpall`; None = those on PATH."""
+    revoked_keys_file: Path | None = None
+    """Where storage reads which keys are revoked; None = nobody is told."""
     role_delay_seconds: float = 3.0
     minimum_duration_seconds: float = 0.0
     page_size: int = 2
@@ -73,6 +81,7 @@ class EmulatorConfig:
             port=int(data.get("port", 0)),
             base_url=data.get("baseUrl"),
             pg_bin=Path(pg_bin) if pg_bin else None,
+            revoked_keys_file=Path(data["revokedKeysFile"]) if data.get("revokedKeysFile") else None,
             role_delay_seconds=float(data.get("roleDelaySeconds", 3.0)),
             minimum_duration_seconds=float(data.get("minimumDurationSeconds", 0.0)),
             page_size=int(data.get("pageSize", 2)),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from local_cloud.arm_emulator import authorization_calls, backup_calls, ledger, server_calls
+from local_cloud.arm_emulator import authorization_calls, backup_calls, ledger, server_calls, storage_calls
 from local_cloud.arm_emulator.access import AccessControl
 from local_cloud.arm_emulator.backups import BackupRunner
 from local_cloud.arm_emulator.clock import Clock, utc_now, wire_time
@@ -41,9 +41,19 @@ class Emulator:
             operations=self.operations, clock=clock, pg_bin=config.pg_bin, ca_file=config.ca_file
         )
         self.tokens = TokenVerifier(tenant_id=config.tenant_id, jwks_url=config.jwks_url)
-        self.router = Router((*server_calls.OPERATIONS, *backup_calls.OPERATIONS, *authorization_calls.OPERATIONS))
+        self.router = Router(
+            (
+                *server_calls.OPERATIONS,
+                *storage_calls.OPERATIONS,
+                *backup_calls.OPERATIONS,
+                *authorization_calls.OPERATIONS,
+            )
+        )
         self.deletions: dict[str, datetime] = {}
         """Operation id of each server's deletion -> when it happened."""
+        self.revocations = threading.Lock()
+        """Held while the file of revoked keys follows the ledger."""
+        storage_calls.write_revoked_keys(self)
         self._lock = threading.Lock()
         self._request_counts: Counter[str] = Counter()
 
@@ -59,7 +69,8 @@ class Emulator:
                 "The api-version query parameter (?api-version=) is required for all requests.",
             )
         if operation.action is not None:
-            self.access.require(call.principal, operation.action, operation.scope.format(**call.params))
+            facts = None if operation.facts is None else operation.facts(self, call)
+            self.access.require(call.principal, operation.action, operation.scope.format(**call.params), facts)
         return operation.handler(self, call)
 
     def count(self, operation: Operation) -> None:
@@ -94,7 +105,7 @@ class Emulator:
         return server
 
     def log(self) -> dict[str, Any]:
-        """Return what happened: every accepted backup, every role assignment, and the requests since the start."""
+        """Return what happened: accepted backups, role assignments, revocations of keys, requests since the start."""
         backups: dict[str, dict[str, Any]] = {}
         assignments: list[dict[str, Any]] = []
         for event in self.ledger.events():
@@ -117,9 +128,18 @@ class Emulator:
                         **{key: event[key] for key in ("scope", "roleDefinitionId", "principalId")},
                     }
                 )
+        revocations = [
+            {key: event[key] for key in ("at", "account", "accountId")}
+            for event in self.ledger.events(ledger.KEYS_REVOKED)
+        ]
         with self._lock:
             requests = dict(sorted(self._request_counts.items()))
-        return {"backups": list(backups.values()), "roleAssignments": assignments, "requests": requests}
+        return {
+            "backups": list(backups.values()),
+            "roleAssignments": assignments,
+            "keyRevocations": revocations,
+            "requests": requests,
+        }
 
     def close(self) -> None:
         """Let go whatever is held and stop all backups."""

@@ -58,12 +58,15 @@ def subscription_not_found(subscription_id: str) -> ArmError:
     )
 
 
-def authorization_failed(client_id: str, object_id: str, action: str, scope: str) -> ArmError:
-    """The caller holds no role for the action, in Azure's words."""
+def authorization_failed(
+    client_id: str, object_id: str, action: str, scope: str, *, by_condition: bool = False
+) -> ArmError:
+    """The caller holds no role for the action, or only ones whose condition is not fulfilled; in Azure's words."""
+    reason = "authorization or an ABAC condition not fulfilled" if by_condition else "authorization"
     return ArmError(
         HTTPStatus.FORBIDDEN,
         "AuthorizationFailed",
-        f"The client '{client_id}' with object id '{object_id}' does not have authorization to perform action "
+        f"The client '{client_id}' with object id '{object_id}' does not have {reason} to perform action "
         f"'{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh "
         "your credentials.",
     )

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
+from local_cloud.arm_emulator.conditions import Facts
 from local_cloud.arm_emulator.problems import ArmError
 from local_cloud.arm_emulator.tokens import Principal
 
@@ -77,6 +78,8 @@ class Operation:
     """The right that a caller needs at `scope`; None = the handler itself decides whom it answers."""
     scope: str = ""
     """Template of the scope; filled from the path's parts."""
+    facts: Callable[["Emulator", Call], Facts] | None = None
+    """What conditions on the caller's roles are judged by, beside the action."""
 
 
 class Router:

@@ -1,4 +1,4 @@
-"""Subscriptions, resource groups, flexible servers and storage accounts: get, list, delete."""
+"""Subscriptions, resource groups and flexible servers: get, list, delete."""
 
 import base64
 import binascii
@@ -9,12 +9,11 @@ from urllib.parse import quote
 
 from local_cloud.arm_emulator.problems import bad_request
 from local_cloud.arm_emulator.resources import FlexibleServer
-from local_cloud.arm_emulator.routing import ACCOUNT, GROUP, SERVER, SERVERS, SUBSCRIPTION, Answer, Call, Operation
+from local_cloud.arm_emulator.routing import GROUP, SERVER, SERVERS, SUBSCRIPTION, Answer, Call, Operation
 from local_cloud.arm_emulator.views import (
     long_running_headers,
     resource_group_view,
     server_view,
-    storage_account_view,
     subscription_view,
 )
 
@@ -84,13 +83,6 @@ def _list_servers_of_group(emulator: "Emulator", call: Call) -> Answer:
     return _page(emulator, call, emulator.inventory.servers_under(group.resource_id), server_view)
 
 
-def _get_storage_account(emulator: "Emulator", call: Call) -> Answer:
-    account = emulator.inventory.get_storage_account(
-        call.params["subscription"], call.params["group"], call.params["account"]
-    )
-    return Answer(body=storage_account_view(account))
-
-
 def _page[Item](
     emulator: "Emulator", call: Call, items: Sequence[Item], view: Callable[[Item], dict[str, Any]]
 ) -> Answer:
@@ -156,13 +148,5 @@ OPERATIONS = (
         handler=_delete_server,
         action="Microsoft.DBforPostgreSQL/flexibleServers/delete",
         scope=SERVER,
-    ),
-    Operation(
-        name="StorageAccounts_GetProperties",
-        method="GET",
-        path=ACCOUNT,
-        handler=_get_storage_account,
-        action="Microsoft.Storage/storageAccounts/read",
-        scope=ACCOUNT,
     ),
 )

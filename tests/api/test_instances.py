@@ -7,6 +7,7 @@ import pytest
 
 from flexvault.domain.errors import TransientError
 from flexvault.ports import Server
+from flexvault.services.rights import verify_rights
 from tests import builders
 from tests.api.doors import INSTANCE, POLICY_ID, VAULT_ID, Door, instance_body, policy_body
 
@@ -273,3 +274,35 @@ def test_names_compare_without_regard_to_case_and_keep_their_first_spelling(door
     shown = door.send("GET", f"{VAULT_ID}/BACKUPINSTANCES/PG-ORDERS")
     assert (shown.json["id"], shown.json["name"]) == (INSTANCE, "pg-orders")
     assert door.send("PUT", f"{VAULT_ID}/backupInstances/PG-ORDERS", instance_body()).status == 200
+
+
+def lose_rights(door: Door) -> None:
+    door.world.memory.roles.revoke(builders.SERVER_ID)
+    verify_rights(door.world.vault, door.world.clock.storage_now())
+
+
+def test_rights_that_disappeared_are_shown_with_the_command_that_restores_them(door: Door) -> None:
+    door.protect()
+    lose_rights(door)
+    shown = door.send("GET", INSTANCE).json["properties"]
+    error = shown["protectionErrorDetails"]
+    assert shown["currentProtectionState"] == "ProtectionError"
+    assert shown["protectionStatus"] == {"status": "ProtectionConfigured", "errorDetails": error}
+    assert error["code"] == "UserErrorMissingRequiredPermissions"
+    assert "az role assignment create" in error["recommendedAction"][0]
+
+
+def test_the_identical_put_grants_lost_rights_again_because_a_person_asks_for_it(door: Door) -> None:
+    door.protect()
+    assert door.send("PUT", INSTANCE, instance_body()).status == 200
+    lose_rights(door)
+    door.send("GET", INSTANCE)
+    assert door.world.memory.roles.assigned(builders.SERVER_ID) == frozenset()
+
+    assert door.send("PUT", INSTANCE, instance_body()).status == 201
+    door.run_jobs()
+
+    shown = door.send("GET", INSTANCE).json["properties"]
+    assert (shown["currentProtectionState"], shown["protectionErrorDetails"]) == ("ProtectionConfigured", None)
+    assert len(door.world.memory.roles.assigned(builders.SERVER_ID)) == 2
+    assert door.send("PUT", INSTANCE, instance_body()).status == 200

@@ -220,6 +220,15 @@ def test_a_closed_breaker_is_shown_and_needs_no_release(flexvault: Flexvault, ca
         assert capsys.readouterr().out.split() == ["state", "Closed"]
 
 
+def test_the_command_that_revokes_keys_can_be_copied_and_pasted(flexvault: Flexvault, capsys: Captured) -> None:
+    for account in ("landing", "vault"):
+        assert flexvault("vault", "revoke-keys", "--account", account, "--reason", "a laptop was stolen") == 0
+        printed = capsys.readouterr().out.splitlines()
+        assert printed[0] == "no job uses a SAS of this account now"
+        assert printed[-1].startswith(f'az storage account revoke-delegation-keys --name "{account}" --resource-group')
+        assert printed[-1].endswith('--output tsv)"')
+
+
 def test_protection_is_stopped_and_resumed_and_the_pause_is_told(flexvault: Flexvault, capsys: Captured) -> None:
     for words, state in (
         (["stop", "pg-orders"], "ProtectionStopped"),

@@ -124,6 +124,45 @@ def test_a_vault_that_may_not_grant_gives_the_commands(arm: ArmRun) -> None:
     assert SERVER_ID in raised.value.hint
 
 
+def test_planned_names_are_those_that_are_granted(arm: ArmRun) -> None:
+    planned = arm.roles.planned_assignments(SERVER_ID)
+
+    assert arm.roles.grant(SERVER_ID) == planned
+
+
+def test_what_was_granted_is_removed_by_its_names_and_again_is_fine(protected: ArmRun) -> None:
+    names = protected.roles.planned_assignments(SERVER_ID)
+
+    protected.roles.remove(SERVER_ID, names)
+    assert any(action.endswith("startLtrBackup/action") for action in protected.roles.find_missing(SERVER_ID))
+
+    protected.roles.remove(SERVER_ID, names)
+
+
+def test_a_name_that_is_not_there_is_removed_already(protected: ArmRun) -> None:
+    protected.roles.remove(SERVER_ID, ["5d8b1f9e-5f0e-4c55-9d1a-1b2c3d4e5f60"])
+
+    assert list(protected.roles.find_missing(SERVER_ID)) == []
+
+
+def test_a_server_that_is_gone_has_no_roles_left(protected: ArmRun) -> None:
+    names = protected.roles.planned_assignments(SERVER_ID)
+    protected.delete_server()
+
+    protected.roles.remove(SERVER_ID, names)
+
+
+def test_a_removal_that_is_refused_gives_the_command(protected: ArmRun) -> None:
+    names = protected.roles.planned_assignments(SERVER_ID)
+    protected.forbid_granting()
+
+    with pytest.raises(NotAuthorizedError) as raised:
+        protected.roles.remove(SERVER_ID, names)
+
+    assert raised.value.hint.startswith("az role assignment delete --ids")
+    assert f"{SERVER_ID}/providers/Microsoft.Authorization/roleAssignments/{names[0]}" in raised.value.hint
+
+
 # Long-term retention -------------------------------------------------------------------------------------------------
 
 
@@ -288,10 +327,10 @@ def test_a_new_identity_that_entra_does_not_know_yet_may_pass(emulator: Emulator
     assert raised.value.code == "PrincipalNotFound"
 
 
-def test_the_same_role_under_another_name_is_enough(emulator: EmulatorRun) -> None:
+def test_the_same_role_under_another_name_is_enough_and_is_not_ours(emulator: EmulatorRun) -> None:
     emulator.order("error-before", "roleAssignments", status=409, code="RoleAssignmentExists", message="exists")
 
-    assert len(emulator.roles.grant(SERVER_ID)) == 2
+    assert emulator.roles.grant(SERVER_ID) == emulator.roles.planned_assignments(SERVER_ID)[1:]
 
 
 @pytest.mark.parametrize("suffix", ["", "/blobServices/default/containers/restores"], ids=["account", "container"])

@@ -1,8 +1,11 @@
 """What a signature allows and for how long, against a real Azurite."""
 
+from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,7 +18,10 @@ from flexvault.adapters.azure.blob_account import BlobAccount
 from flexvault.adapters.azure.clock import AzureClock
 from flexvault.adapters.azure.landing import AzureLanding
 from flexvault.adapters.azure.storage_date import StorageDate
-from flexvault.domain.errors import InvalidInputError, TransientError
+from flexvault.adapters.azure.vault import AzureVaultWriter
+from flexvault.domain.azure_codes import CANNOT_VERIFY_SOURCE
+from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, TransientError
+from flexvault.ports import BlockRange
 from local_cloud.landscape import MAIN
 from tests.contract.surroundings import Azurite, free_port
 
@@ -152,3 +158,101 @@ def test_without_a_token_a_blob_is_unreachable_and_not_missing(trusted: Azurite)
 
     assert raised.value.inner_code == "TokenUnavailable"
     assert "planted" not in str(raised.value)
+
+
+REFUSED_SOURCE = NotAuthorizedError("refused", inner_code=CANNOT_VERIFY_SOURCE)
+
+
+def test_a_refused_source_key_is_replaced_once_by_one_that_starts_now(landing: AzureLanding) -> None:
+    used: list[str] = []
+
+    def copy(url: str) -> str:
+        used.append(url)
+        if len(used) == 1:
+            raise REFUSED_SOURCE  # all keys of the account were revoked
+        return "crc64"
+
+    assert landing.delegation.read_by("any", "one", "", copy) == "crc64"
+    assert landing.delegation.read_by("any", "two", "", copy) == "crc64"
+
+    (before, _), (after, _), (third, _) = map(window, used)
+    assert after - before >= timedelta(minutes=14)
+    assert third == after, "the next copies go on with the new key"
+
+
+def test_a_source_that_is_refused_with_a_new_key_too_is_refused(landing: AzureLanding) -> None:
+    used: list[str] = []
+
+    def copy(url: str) -> str:
+        used.append(url)
+        raise REFUSED_SOURCE
+
+    with pytest.raises(NotAuthorizedError):
+        landing.delegation.read_by("any", "one", "", copy)
+    assert len(used) == 2
+
+
+def test_copies_side_by_side_share_the_new_key(landing: AzureLanding) -> None:
+    refused = landing.delegation.source_url("any", "one")
+    both_hold_the_old_key = Barrier(2)
+
+    def copy(url: str) -> str:
+        if window(url) == window(refused):
+            both_hold_the_old_key.wait(10)
+            raise REFUSED_SOURCE
+        return url
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda name: landing.delegation.read_by("any", name, "", copy), ("one", "two"))
+
+    signed = [parse_qs(urlsplit(url).query) for url in (first, second)]
+    assert signed[0]["ske"] == signed[1]["ske"]
+
+
+def test_a_target_that_refuses_costs_no_new_key(landing: AzureLanding) -> None:
+    used: list[str] = []
+
+    def copy(url: str) -> str:
+        used.append(url)
+        raise NotAuthorizedError("refused", inner_code="AuthorizationPermissionMismatch")
+
+    with pytest.raises(NotAuthorizedError):
+        landing.delegation.read_by("any", "one", "", copy)
+    assert len(used) == 1
+
+
+def test_a_copy_goes_on_with_a_new_key_when_storage_refuses_the_old_one(
+    landing: AzureLanding, trusted: Azurite, number: int
+) -> None:
+    container = f"revoked{number}"
+    landing.create_container(container)
+    landing.account.create(container, "file", b"content")
+    writer = AzureVaultWriter(trusted.blob_endpoint(MAIN.vault), trusted.identity("writer"), landing.delegation)
+    source = BlockRange(container=container, name="file", offset=0, length=7)
+    with closing(writer):
+        writer.stage_block(f"first{number}", 0, source)
+        key = landing.delegation._source_key
+        assert key is not None
+        key.key.value = b64encode(b"another key").decode()  # what it signs is refused by storage, as a revoked one is
+
+        assert writer.stage_block(f"second{number}", 0, source)
+
+    assert landing.delegation._source_key is not key
+
+
+def test_a_grant_after_a_failed_attempt_starts_now(landing: AzureLanding) -> None:
+    (url,) = landing.issue_grant(["any"], "racwl", timedelta(hours=12), is_backdated=False).reveal()
+
+    starts_at, expires_at = window(url)
+    assert expires_at - starts_at == timedelta(hours=12)
+
+
+def test_what_signs_for_the_vault_account_can_only_sign_reads(trusted: Azurite, landing: AzureLanding) -> None:
+    with closing(
+        AzureVaultWriter(trusted.blob_endpoint(MAIN.vault), trusted.identity("writer"), landing.delegation)
+    ) as writer:
+        signed = writer.delegation.source_url("points", "any")
+        offered = {name for name in dir(writer.delegation) if not name.startswith("_")}
+
+    assert parse_qs(urlsplit(signed).query)["sp"] == ["r"]
+    assert offered == {"source_url", "read_by"}

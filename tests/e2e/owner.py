@@ -84,6 +84,18 @@ class Owner:
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
         self._send("PUT", path, body, version=API_VERSIONS["roleAssignments"])
 
+    def try_to_assign(self, scope: str, role_id: str, *, token: str) -> httpx.Response:
+        """Let another principal give the control identity a role; answers what ARM says."""
+        definition = f"/providers/Microsoft.Authorization/roleDefinitions/{role_id}"
+        body = {"properties": {"roleDefinitionId": definition, "principalId": CONTROL}}
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{uuid.uuid5(uuid.NAMESPACE_URL, role_id)}"
+        params = {"api-version": API_VERSIONS["roleAssignments"]}
+        return self._http.put(path, json=body, params=params, headers={"Authorization": f"Bearer {token}"})
+
+    def revoke_keys(self, account_id: str) -> None:
+        """Revoke the user delegation keys of a storage account, and so every SAS of it."""
+        self._send("POST", f"{account_id}/revokeUserDelegationKeys", version="2025-08-01")
+
     def granted(self, scope: str) -> list[dict[str, Any]]:
         """Answer every role that the emulator's log says was ever assigned at a scope or below it."""
         events: list[dict[str, Any]] = self._send("GET", "/_emulator/log").json()["roleAssignments"]

@@ -33,8 +33,10 @@ NAME = str(UUID(int=1))
 OTHER_NAME = str(UUID(int=2))
 
 
-def held(scope: str, role: str, person: Person = CONTROL) -> InitialRoleAssignment:
-    return InitialRoleAssignment(scope=scope, role_definition_id=role, principal_id=person.object_id)
+def held(scope: str, role: str, person: Person = CONTROL, condition: str = "") -> InitialRoleAssignment:
+    return InitialRoleAssignment(
+        scope=scope, role_definition_id=role, principal_id=person.object_id, condition=condition
+    )
 
 
 def grant(

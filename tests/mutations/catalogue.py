@@ -8,8 +8,8 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         name="the emulator lets everybody do everything",
         path="local_cloud/arm_emulator/access.py",
-        old='        raise authorization_failed(principal.client_id, principal.object_id, action, scope or "/")\n',
-        new="        return\n",
+        old="        if any(not held.condition or fulfils(held.condition, facts) for held in permitting):\n",
+        new="        if any(not held.condition or fulfils(held.condition, facts) for held in permitting) or action:\n",
         tests=("tests/emulator/test_authorization.py",),
     ),
     Mutation(
@@ -81,5 +81,33 @@ MUTATIONS: Sequence[Mutation] = (
         old="        if why_not:\n",
         new="        if why_not and not instance.name:\n",
         tests=("tests/services/test_deletion.py",),
+    ),
+    Mutation(
+        name="the emulator does not look at the condition of a role",
+        path="local_cloud/arm_emulator/access.py",
+        old="if any(not held.condition or fulfils(held.condition, facts) for held in permitting):",
+        new="if permitting:",
+        tests=("tests/emulator/test_conditions.py",),
+    ),
+    Mutation(
+        name="roles are removed although another instance protects the server",
+        path="flexvault/services/remove_roles.py",
+        old="    if catalog.find_server_claim(vault.ports, instance.server_id) is not None:\n",
+        new="    if not instance.server_id:\n",
+        tests=("tests/services/test_roles_removed.py",),
+    ),
+    Mutation(
+        name="a backup that no SAS outlives is begun",
+        path="flexvault/services/invoke_backup.py",
+        old='    if not grant.fits and run.open.state.get("slot"):\n',
+        new='    if not grant.fits and run.open.state.get("no slot"):\n',
+        tests=("tests/services/test_sas_life.py",),
+    ),
+    Mutation(
+        name="missing rights are raised every night",
+        path="flexvault/services/rights.py",
+        old='    if sorted((instance.rights or {"missing": []})["missing"]) == sorted(missing):\n',
+        new="    if not instance.rights and not missing:\n",
+        tests=("tests/services/test_rights.py",),
     ),
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flexvault.domain.container_url import account_name
 from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, VaultError
 from flexvault.domain.manifest import ManifestFile
 from flexvault.services.restore_files import restored_names
@@ -30,6 +31,11 @@ def unlisted() -> World:
         pytest.param("https://restore.example/inside", ACCOUNT, "", NotAuthorizedError, id="not shown by ARM"),
         pytest.param("https://vault.example/points", ACCOUNT, ACCOUNT, InvalidInputError, id="the vault account"),
         pytest.param("https://landing.example/x", ACCOUNT, ACCOUNT, InvalidInputError, id="the landing account"),
+        *(
+            pytest.param("https://restore.example/inside", own, own, InvalidInputError, id=f"by its id, {own[-12:]}")
+            for name in ("vault", "Landing")
+            for own in (ACCOUNT.replace("/restore", f"/{name}"), ACCOUNT.replace("/restore", f"/{name}/blobServices"))
+        ),
     ],
 )
 def test_nothing_is_sent_to_a_place_outside(url: str, resource_id: str, visible: str, error: type[VaultError]):
@@ -39,6 +45,18 @@ def test_nothing_is_sent_to_a_place_outside(url: str, resource_id: str, visible:
         require_inside(vault.vault, url, resource_id)
     assert refused.value.code == "UserErrorRestoreTargetOutside"
     assert vault.memory.restore_target.probed == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name"),
+    [
+        ("https://stVault001.blob.core.windows.net/", "stvault001"),
+        ("https://stvault001.z6.blob.storage.azure.net", "stvault001"),
+        ("https://127.0.0.1:10000/vault01", "vault01"),
+    ],
+)
+def test_an_account_is_known_by_its_endpoint(endpoint: str, name: str):
+    assert account_name(endpoint) == name
 
 
 def test_a_container_that_arm_shows_in_a_protected_subscription_is_inside():

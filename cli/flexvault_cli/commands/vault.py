@@ -1,12 +1,24 @@
-"""The command on the vault itself."""
+"""Commands on the vault itself."""
 
 import argparse
 
 from flexvault_cli import views
 from flexvault_cli.api import VaultApi
-from flexvault_cli.output import show_one
+from flexvault_cli.output import show_json, show_lines, show_one, show_rows
+from flexvault_cli.wire import dig_list
 
 
 def show_vault(api: VaultApi, options: argparse.Namespace) -> None:
     """Show the vault."""
     show_one(api.get(""), views.VAULT, as_json=options.as_json)
+
+
+def revoke_keys(api: VaultApi, options: argparse.Namespace) -> None:
+    """In an emergency: journal why every SAS of an account is to be revoked, and print the owner's command for it."""
+    body = {"account": options.account, "reason": options.reason}
+    answer = api.post("/vault/emergency/revokeKeys", body)
+    if options.as_json:
+        show_json(answer)
+        return
+    show_rows(dig_list(answer, "jobs"), views.KILLED, as_json=False, empty="no job uses a SAS of this account now")
+    show_lines(["", "nothing is revoked yet; the owner of the account runs:", str(answer["command"])])

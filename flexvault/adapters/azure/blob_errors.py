@@ -12,7 +12,7 @@ from flexvault.adapters.azure.pipeline import (
     retry_after_of,
     status_of,
 )
-from flexvault.domain.azure_codes import BLOB_NOT_FOUND
+from flexvault.domain.azure_codes import BLOB_NOT_FOUND, CANNOT_VERIFY_SOURCE
 from flexvault.domain.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -79,7 +79,7 @@ def classify_copy(error: AzureError, subject: str, source: str, *, hint: str = "
         source: What storage was to read for it, by a signed URL.
         hint: What a person can do when the target refuses the identity.
     """
-    if error_code_of(error) != "CannotVerifyCopySource":
+    if error_code_of(error) != CANNOT_VERIFY_SOURCE:
         return classify(error, subject, hint=hint)
     return classify(error, f"{source}, read as source of {subject}", hint=SOURCE_HINT)
 

@@ -5,6 +5,7 @@ Source: https://learn.microsoft.com/rest/api/storageservices/create-user-delegat
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,12 +21,13 @@ from azure.storage.blob import (
 
 from flexvault.adapters.azure.blob_errors import classify
 from flexvault.adapters.azure.storage_date import StorageDate
-from flexvault.domain.errors import InvalidInputError
+from flexvault.domain import sas_life
+from flexvault.domain.azure_codes import CANNOT_VERIFY_SOURCE
+from flexvault.domain.errors import InvalidInputError, NotAuthorizedError
 
 BACKDATE = timedelta(minutes=15)
 """How far a signature starts back: other machines' clocks may be behind."""
-MAX_LIFE = timedelta(days=7) - timedelta(hours=1)
-"""A key lives at most 7 days, counted by storage's clock; the hour is for the difference."""
+MAX_LIFE = sas_life.LONGEST
 SOURCE_LIFE = timedelta(hours=1)
 """Life of a copy's read signature."""
 SOURCE_RENEWAL = timedelta(minutes=30)
@@ -39,11 +41,11 @@ class _Key:
     expires_at: datetime
 
 
-class Delegation:
-    """Signs for one account with the identity of its client.
+class SourceDelegation:
+    """Signs reads of one account, blob by blob; nothing that it signs can write or delete.
 
     Args:
-        service: Client of the account whose identity holds the delegated rights and may generate the key.
+        service: Client of the account whose identity may read and may generate the key.
     """
 
     def __init__(self, service: BlobServiceClient) -> None:
@@ -52,24 +54,58 @@ class Delegation:
         self._lock = threading.Lock()
         self._source_key: _Key | None = None
 
-    def container_urls(self, containers: list[str], permissions: str, life: timedelta) -> list[str]:
-        """Answer the containers' URLs, each with a signature of one key that was made for them.
-
-        Raises:
-            InvalidInputError: The life is over `MAX_LIFE` or no life at all.
-        """
-        if not timedelta() < life <= MAX_LIFE:
-            raise InvalidInputError(f"a grant of {life} cannot be made, at most {MAX_LIFE} is possible")
-        key = self._request_key(self._date.now(), life)
-        allowed = ContainerSasPermissions.from_string(permissions)
-        return [
-            f"{self._service.get_container_client(container).url}?{self._sign_container(container, key, allowed)}"
-            for container in containers
-        ]
-
     def source_url(self, container: str, name: str, version_id: str = "") -> str:
         """Answer a blob's URL with a read signature for this blob, or this version of it, alone."""
+        return self._sign_blob(self._get_source_key(), container, name, version_id)
+
+    def read_by[Answer](self, container: str, name: str, version_id: str, use: Callable[[str], Answer]) -> Answer:
+        """Hand a signed URL to who copies from it, once more with a new key when storage refuses the source.
+
+        All keys of an account may be revoked at any moment; the cached one must not fail every copy until it is old.
+
+        Raises:
+            NotAuthorizedError: The source was refused with a new key, too.
+        """
         key = self._get_source_key()
+        try:
+            return use(self._sign_blob(key, container, name, version_id))
+        except NotAuthorizedError as error:
+            if error.inner_code != CANNOT_VERIFY_SOURCE:
+                raise  # the target refused
+            renewed = self._replace_source_key(key)
+        return use(self._sign_blob(renewed, container, name, version_id))
+
+    @property
+    def _account(self) -> str:
+        return str(self._service.account_name)
+
+    def _get_source_key(self) -> _Key:
+        with self._lock:
+            now = self._date.now()
+            key = self._source_key
+            if key is None or now > key.expires_at - SOURCE_LIFE + SOURCE_RENEWAL:
+                key = self._source_key = self._request_key(now, SOURCE_LIFE)
+            return key
+
+    def _replace_source_key(self, refused: _Key) -> _Key:
+        """Answer another key than the refused one: many copies run side by side, and one of them asks for it."""
+        with self._lock:
+            key = self._source_key
+            if key is None or key is refused:
+                key = self._source_key = self._request_key(self._date.now(), SOURCE_LIFE, is_backdated=False)
+            return key
+
+    def _request_key(self, now: datetime, life: timedelta, *, is_backdated: bool = True) -> _Key:
+        # What starts before a revocation may be taken for a key from before it.
+        starts_at, expires_at = now - BACKDATE if is_backdated else now, now + life
+        try:
+            key = self._service.get_user_delegation_key(starts_at, expires_at)
+        except AzureError as error:
+            hint = f'grant the role "Storage Blob Data Contributor" on account {self._account}'
+            raise classify(error, f"a delegation key of account '{self._account}'", hint=hint) from None
+        return _Key(key, starts_at, expires_at)
+
+    def _sign_blob(self, key: _Key, container: str, name: str, version_id: str) -> str:
         token: str = generate_blob_sas(
             self._account,
             container,
@@ -85,26 +121,26 @@ class Delegation:
         version = f"versionid={version_id}&" if version_id else ""
         return f"{client.url}?{version}{token}"
 
-    @property
-    def _account(self) -> str:
-        return str(self._service.account_name)
 
-    def _get_source_key(self) -> _Key:
-        with self._lock:
-            now = self._date.now()
-            key = self._source_key
-            if key is None or now > key.expires_at - SOURCE_LIFE + SOURCE_RENEWAL:
-                key = self._source_key = self._request_key(now, SOURCE_LIFE)
-            return key
+class LandingDelegation(SourceDelegation):
+    """Signs for the landing account: reads, and the writes of long-term retention into whole containers."""
 
-    def _request_key(self, now: datetime, life: timedelta) -> _Key:
-        starts_at, expires_at = now - BACKDATE, now + life
-        try:
-            key = self._service.get_user_delegation_key(starts_at, expires_at)
-        except AzureError as error:
-            hint = f'grant the role "Storage Blob Data Contributor" on account {self._account}'
-            raise classify(error, f"a delegation key of account '{self._account}'", hint=hint) from None
-        return _Key(key, starts_at, expires_at)
+    def container_urls(
+        self, containers: list[str], permissions: str, life: timedelta, *, is_backdated: bool = True
+    ) -> list[str]:
+        """Answer the containers' URLs, each with a signature of one key that was made for them.
+
+        Raises:
+            InvalidInputError: The life is over `MAX_LIFE` or no life at all.
+        """
+        if not timedelta() < life <= MAX_LIFE:
+            raise InvalidInputError(f"a grant of {life} cannot be made, at most {MAX_LIFE} is possible")
+        key = self._request_key(self._date.now(), life, is_backdated=is_backdated)
+        allowed = ContainerSasPermissions.from_string(permissions)
+        return [
+            f"{self._service.get_container_client(container).url}?{self._sign_container(container, key, allowed)}"
+            for container in containers
+        ]
 
     def _sign_container(self, container: str, key: _Key, allowed: ContainerSasPermissions) -> str:
         return generate_container_sas(

@@ -9,7 +9,7 @@ from azure.core.exceptions import AzureError
 
 from flexvault.adapters.azure.blob_account import BlobAccount, quoted
 from flexvault.adapters.azure.blob_errors import classify
-from flexvault.adapters.azure.delegation import Delegation
+from flexvault.adapters.azure.delegation import LandingDelegation
 from flexvault.adapters.azure.pipeline import error_code_of
 from flexvault.ports import BlobFacts, WriteGrant
 
@@ -28,7 +28,7 @@ class AzureLanding:
         self.account = BlobAccount(endpoint, credential)
         # Any: the SDK's methods on containers are typed in part only.
         self._service: Any = self.account.service
-        self.delegation = Delegation(self.account.service)
+        self.delegation = LandingDelegation(self.account.service)
 
     def close(self) -> None:
         """Close the connections."""
@@ -69,6 +69,9 @@ class AzureLanding:
         """Read a part of a file."""
         return self.account.read(container, name, offset, length)
 
-    def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:
+    def issue_grant(
+        self, containers: Sequence[str], permissions: str, life: timedelta, *, is_backdated: bool = True
+    ) -> WriteGrant:
         """Mint a user delegation SAS per container."""
-        return WriteGrant(self.delegation.container_urls(list(containers), permissions, life))
+        urls = self.delegation.container_urls(list(containers), permissions, life, is_backdated=is_backdated)
+        return WriteGrant(urls)

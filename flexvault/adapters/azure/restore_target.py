@@ -9,7 +9,7 @@ from azure.core.exceptions import AzureError
 
 from flexvault.adapters.azure.blob_account import BlobAccount
 from flexvault.adapters.azure.blob_errors import classify
-from flexvault.adapters.azure.delegation import Delegation
+from flexvault.adapters.azure.delegation import SourceDelegation
 from flexvault.adapters.azure.storage_accounts import StorageAccounts
 from flexvault.domain.errors import InvalidInputError
 from flexvault.ports import BlobFacts, BlockRange
@@ -26,7 +26,7 @@ class AzureRestoreTarget:
     """
 
     def __init__(
-        self, credential: TokenCredential, sources: Delegation, accounts: StorageAccounts, writer_client_id: str
+        self, credential: TokenCredential, sources: SourceDelegation, accounts: StorageAccounts, writer_client_id: str
     ) -> None:
         self._credential = credential
         self._sources = sources
@@ -67,8 +67,11 @@ class AzureRestoreTarget:
     def stage_block(self, container_url: str, name: str, index: int, source: BlockRange) -> str:
         """Copy a range of a version in the vault account into a block."""
         target, container = self._target(container_url)
-        url = self._sources.source_url(source.container, source.name, source.version_id)
-        return target.stage_block(container, name, index, url, source)
+
+        def stage(url: str) -> str:
+            return target.stage_block(container, name, index, url, source)
+
+        return self._sources.read_by(source.container, source.name, source.version_id, stage)
 
     def commit(
         self, container_url: str, name: str, block_count: int, metadata: Mapping[str, str], *, etag: str = ""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 
 from flexvault.adapters.azure.arm import Arm, ServerId
 from flexvault.adapters.azure.arm_errors import arm_code_of, classify
@@ -55,16 +55,42 @@ class AzureRoles:
         Raises:
             TransientError: code PrincipalNotFound: the identity is too new for Entra's replicas.
         """
-        return tuple(self._assign(server_id, role_id) for role_id, _ in source_roles.ROLES)
+        assigned = [self._assign(server_id, role_id) for role_id, _ in source_roles.ROLES]
+        return tuple(name for name in assigned if name)
+
+    def planned_assignments(self, server_id: str) -> Sequence[str]:
+        """Derive the names of both assignments."""
+        return tuple(self._name(server_id, role_id) for role_id, _ in source_roles.ROLES)
+
+    def remove(self, server_id: str, assignments: Sequence[str]) -> None:
+        """Delete assignments by name; who may not delete may still see that there is nothing to delete."""
+        for name in assignments:
+            self._remove(server_id, name)
 
     def grant_commands(self, server_id: str) -> str:
         """Answer the commands that grant both roles."""
         return source_roles.grant_commands(server_id, self._arm.find_principal_id())
 
+    def _remove(self, server_id: str, name: str) -> None:
+        client: Any = self._arm.authorization(ServerId.parse(server_id).subscription_id)
+        try:
+            client.role_assignments.get(scope=server_id, role_assignment_name=name)
+            client.role_assignments.delete(scope=server_id, role_assignment_name=name)
+        except ResourceNotFoundError:
+            return  # or the whole server is gone, with the assignments on it
+        except AzureError as error:
+            subject = f"role assignment '{name}' on server '{server_id}'"
+            hint = source_roles.removal_commands(server_id, [name])
+            raise classify(error, subject, hint=hint, target=server_id) from None
+
+    def _name(self, server_id: str, role_id: str) -> str:
+        return names.role_assignment_name(server_id, role_id, self._arm.control_principal_id())
+
     def _assign(self, server_id: str, role_id: str) -> str:
+        """Assign a role; answers the name, or nothing where another assignment gives the same."""
         place = ServerId.parse(server_id)
         principal_id = self._arm.control_principal_id()
-        assignment = names.role_assignment_name(server_id, role_id, principal_id)
+        assignment = self._name(server_id, role_id)
         # Here, not above: the first answer of a starting app would wait for it.
         from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters  # noqa: PLC0415
 
@@ -77,10 +103,20 @@ class AzureRoles:
         try:
             client.role_assignments.create(scope=server_id, role_assignment_name=assignment, parameters=parameters)
         except AzureError as error:
-            # The same role for the same principal under another name serves as well.
             if arm_code_of(error) != "RoleAssignmentExists":
                 raise self._classify(error, server_id) from None
+            # The same role for the same principal under another name serves as well, and stays when protection ends.
+            return assignment if self._exists(client, server_id, assignment) else ""
         return assignment
+
+    def _exists(self, client: Any, server_id: str, assignment: str) -> bool:
+        try:
+            client.role_assignments.get(scope=server_id, role_assignment_name=assignment)
+        except ResourceNotFoundError:
+            return False
+        except AzureError as error:
+            raise self._classify(error, server_id) from None
+        return True
 
     def _classify(self, error: AzureError, server_id: str) -> Exception:
         subject = f"roles on server '{server_id}'"

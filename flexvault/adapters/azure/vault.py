@@ -6,7 +6,7 @@ from datetime import datetime
 from azure.core.credentials import TokenCredential
 
 from flexvault.adapters.azure.blob_account import BlobAccount
-from flexvault.adapters.azure.delegation import Delegation
+from flexvault.adapters.azure.delegation import SourceDelegation
 from flexvault.domain import blob_names
 from flexvault.ports import BlobFacts, BlockRange
 
@@ -54,10 +54,10 @@ class AzureVaultWriter:
         sources: Signs reads of the landing account.
     """
 
-    def __init__(self, endpoint: str, credential: TokenCredential, sources: Delegation) -> None:
+    def __init__(self, endpoint: str, credential: TokenCredential, sources: SourceDelegation) -> None:
         self._account = BlobAccount(endpoint, credential)
         self._sources = sources
-        self.delegation = Delegation(self._account.service)
+        self.delegation = SourceDelegation(self._account.service)
 
     def close(self) -> None:
         """Close the connections."""
@@ -69,8 +69,11 @@ class AzureVaultWriter:
 
     def stage_block(self, path: str, index: int, source: BlockRange) -> str:
         """Copy a range of a landing file into a block."""
-        url = self._sources.source_url(source.container, source.name, source.version_id)
-        return self._account.stage_block(blob_names.POINTS, path, index, url, source)
+
+        def stage(url: str) -> str:
+            return self._account.stage_block(blob_names.POINTS, path, index, url, source)
+
+        return self._sources.read_by(source.container, source.name, source.version_id, stage)
 
     def commit(self, path: str, block_count: int, metadata: Mapping[str, str]) -> str:
         """Make a file of its blocks."""

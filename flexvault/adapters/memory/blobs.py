@@ -45,10 +45,12 @@ class MemoryLanding:
         with self._faults.around("landing.read"):
             return self._storage.read(LANDING, container, name)[offset : offset + length]
 
-    def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:
+    def issue_grant(
+        self, containers: Sequence[str], permissions: str, life: timedelta, *, is_backdated: bool = True
+    ) -> WriteGrant:
         """Grant writes."""
         with self._faults.around("landing.issue_grant"):
-            return self._storage.issue_grant(containers, permissions, life)
+            return self._storage.issue_grant(containers, permissions, life, is_backdated=is_backdated)
 
 
 class MemoryVaultReader:

@@ -154,9 +154,9 @@ class MemoryLtr:
         if script.status != "Succeeded":
             return backup
         ended_at = backup.started_at + script.duration
-        if any(self._storage.grants[_grant(url)].expires_at <= ended_at for url in backup.urls):
-            expired = replace(script, status="Failed", error_code="StorageAccessDenied", error_message="grant expired")
-            return replace(backup, script=expired)
+        if any(self._storage.is_dead(_grant(url), ended_at) for url in backup.urls):
+            refused = replace(script, status="Failed", error_code="StorageAccessDenied", error_message="grant refused")
+            return replace(backup, script=refused)
         for index, (suffix, data) in enumerate(sorted(script.files.items())):
             if suffix not in script.missing:
                 container = backup.containers[index % len(backup.containers)]

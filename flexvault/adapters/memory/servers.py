@@ -59,6 +59,7 @@ class MemoryRoles:
         self._faults = faults
         self._lock = threading.Lock()
         self._effective_at: dict[str, datetime] = {}
+        self._assigned: dict[str, set[str]] = {}
         self.delay = delay
         self.may_grant = True
         self.grants: list[tuple[str, str]] = []
@@ -73,29 +74,61 @@ class MemoryRoles:
         with self._faults.around("roles.can_grant"):
             return self.may_grant
 
+    def planned_assignments(self, server_id: str) -> Sequence[str]:
+        """Derive the names of both assignments."""
+        return tuple(
+            names.role_assignment_name(server_id, role_id, CONTROL_PRINCIPAL) for role_id, _ in source_roles.ROLES
+        )
+
     def grant(self, server_id: str) -> Sequence[str]:
         """Assign both roles; a repetition changes nothing."""
         with self._faults.around("roles.grant"):
-            if not self.may_grant:
-                message = f"the vault may not assign roles on server '{server_id}'"
-                raise NotAuthorizedError(message, hint=self.grant_commands(server_id), target=server_id)
-            assignments = tuple(
-                names.role_assignment_name(server_id, role_id, CONTROL_PRINCIPAL) for role_id, _ in source_roles.ROLES
-            )
+            self._require_right(server_id, self.grant_commands(server_id))
+            assignments = self.planned_assignments(server_id)
             with self._lock:
-                if server_id.lower() not in self._effective_at:
-                    self._effective_at[server_id.lower()] = self._clock.host_now() + self.delay
-                    self.grants.extend((server_id, assignment) for assignment in assignments)
+                for assignment in assignments:
+                    if assignment not in self._assigned.setdefault(server_id.lower(), set()):
+                        self._assigned[server_id.lower()].add(assignment)
+                        self.grants.append((server_id, assignment))
+                self._effective_at.setdefault(server_id.lower(), self._clock.host_now() + self.delay)
             return assignments
+
+    def remove(self, server_id: str, assignments: Sequence[str]) -> None:
+        """Delete assignments; without one of the two nothing works any more."""
+        with self._faults.around("roles.remove"):
+            with self._lock:
+                present = self._assigned.get(server_id.lower(), set()) & set(assignments)
+            if not present:
+                return
+            self._require_right(server_id, source_roles.removal_commands(server_id, assignments))
+            with self._lock:
+                self._assigned[server_id.lower()] -= present
+                self._effective_at.pop(server_id.lower(), None)
+
+    def assigned(self, server_id: str) -> frozenset[str]:
+        """Answer the names of the assignments that exist on a server."""
+        with self._lock:
+            return frozenset(self._assigned.get(server_id.lower(), ()))
 
     def grant_commands(self, server_id: str) -> str:
         """Answer the commands that grant both roles."""
         return source_roles.grant_commands(server_id, CONTROL_PRINCIPAL)
 
     def revoke(self, server_id: str) -> None:
-        """Take both roles away at once."""
+        """Take both roles away at once, as the owner of the server may."""
         with self._lock:
+            self._assigned.pop(server_id.lower(), None)
             self._effective_at.pop(server_id.lower(), None)
+
+    def linger(self, server_id: str) -> None:
+        """Let both roles still work although their assignments are gone, as a removal does for some minutes."""
+        with self._lock:
+            self._effective_at[server_id.lower()] = self._clock.host_now()
+
+    def _require_right(self, server_id: str, hint: str) -> None:
+        if not self.may_grant:
+            message = f"the vault may not assign roles on server '{server_id}'"
+            raise NotAuthorizedError(message, hint=hint, target=server_id)
 
     def are_effective(self, server_id: str) -> bool:
         """Answer whether both roles are in effect now."""

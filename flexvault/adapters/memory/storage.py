@@ -62,6 +62,7 @@ class MemoryStorage:
         self._lock = threading.RLock()
         self._writes = 0
         self._accounts: dict[str, dict[str, _Container]] = {LANDING: {}, VAULT: {}, RESTORE: {}}
+        self._revoked_at: datetime | None = None
         self.grants: list[IssuedGrant] = []
         for container in blob_names.CONTAINERS:
             self.create_container(VAULT, container)
@@ -241,14 +242,28 @@ class MemoryStorage:
         with self._lock:
             self._container(account, container).blobs.pop(name, None)
 
-    def issue_grant(self, containers: Sequence[str], permissions: str, life: timedelta) -> WriteGrant:
+    def revoke_keys(self) -> None:
+        """Revoke the landing account's keys: every grant that starts before this moment is dead."""
+        with self._lock:
+            self._revoked_at = self._clock.storage_now()
+
+    def is_dead(self, number: int, at: datetime) -> bool:
+        """Answer whether a grant, by its number, had expired or was revoked by a moment."""
+        with self._lock:
+            grant, revoked_at = self.grants[number], self._revoked_at
+            is_revoked = revoked_at is not None and grant.starts_at < revoked_at <= at
+            return is_revoked or grant.expires_at <= at
+
+    def issue_grant(
+        self, containers: Sequence[str], permissions: str, life: timedelta, *, is_backdated: bool = True
+    ) -> WriteGrant:
         """Grant writes to landing containers; the URL carries a number instead of a signature."""
         with self._lock:
             now = self._clock.storage_now()
             grant = IssuedGrant(
                 containers=tuple(containers),
                 permissions=permissions,
-                starts_at=now - timedelta(minutes=15),
+                starts_at=now - timedelta(minutes=15) if is_backdated else now,
                 expires_at=now + life,
             )
             self.grants.append(grant)

@@ -9,6 +9,7 @@ from typing import Any
 from flexvault.domain import names
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.json_values import MALFORMED
+from flexvault.domain.suspicion import Suspicion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,8 @@ class Manifest:
     immutability: str = "Disabled"
     tagging: Mapping[str, str] = field(default_factory=dict[str, str])
     """Why it has its tag: `because`, `day`, and `judgedAt` of a scheduled backup; empty in older manifests."""
+    suspicion: Suspicion | None = None
+    """Why the poisoning guard suspected it; older manifests have none."""
 
     @property
     def size_bytes(self) -> int:
@@ -108,6 +111,7 @@ class Manifest:
                 "warnings": [dict(warning) for warning in self.warnings],
                 "immutability": self.immutability,
                 "tagging": dict(self.tagging),
+                "suspicion": self.suspicion.to_json() if self.suspicion else None,
             }
         )
 
@@ -144,6 +148,7 @@ class Manifest:
             warnings=tuple(stored["warnings"]),
             immutability=stored.get("immutability", "Disabled"),
             tagging=_read_tagging(stored.get("tagging", {})),
+            suspicion=Suspicion.from_json(stored["suspicion"]) if stored.get("suspicion") else None,
         )
 
 

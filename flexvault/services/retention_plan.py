@@ -22,6 +22,7 @@ from flexvault.services import catalog
 from flexvault.services.breaker import find_earlier_plans, find_trips_now, read_breaker, trip_breaker
 from flexvault.services.journal import append, project, read_entry
 from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
+from flexvault.services.poisoning_guard import tell_suspicion
 from flexvault.services.seal import sealed_draft
 from flexvault.services.standings import JOURNAL_DIFFERS, Standings
 from flexvault.services.vault import Vault
@@ -172,6 +173,7 @@ class _Reading:
         self._damaged: dict[str, str] = {}
         self._keeping: dict[str, Keeping] = {}
         self._tombstoned: list[UnfinishedDeletion] = []
+        self._unjournalled: dict[str, list[str]] = {}  # instance -> suspected points whose entry is not there yet
         self._differing: set[str] = set()
 
     def read(self, instance: str, point_id: str) -> None:
@@ -192,19 +194,26 @@ class _Reading:
             return
         self._files[point] = frozenset(file.path for file in manifest.files)
         self._points.append(self._facts(manifest, names.sha256_hex(data), row))
+        if manifest.suspicion is not None and row is None:
+            self._unjournalled.setdefault(instance, []).append(point_id)
 
     def end(self) -> Inventory:
         """Answer what was found."""
         doubtful = {path.partition("/")[0]: path for path in self._damaged}
         regraded = ((key, point_id) for key, found in self._keeping.items() for point_id in found.regrades)
         return Inventory(
-            points=tuple(_doubt(point, doubtful) for point in self._points),
+            points=tuple(_doubt(self._suspect(point), doubtful) for point in self._points),
             files=self._files,
             damaged=self._damaged,
             regraded=frozenset(regraded),
             tombstoned=tuple(self._tombstoned),
             differing=frozenset(self._differing),
         )
+
+    def _suspect(self, point: PointFacts) -> PointFacts:
+        """Pause expiry from the manifest on: whoever writes its entry may be slow or dead."""
+        more = self._unjournalled.get(point.instance)
+        return replace(point, suspects=(*point.suspects, *more)) if more else point
 
     def _read_instance(self, instance: str) -> None:
         self._standings.catch_up(instance)
@@ -233,6 +242,7 @@ class _Reading:
             holds=tuple(sorted({*keeping.holds, *standing.point_holds(manifest.point_id)})),
             is_good=not problem,
             readers=standing.readers(manifest.point_id),
+            suspects=keeping.suspects,
             problem=problem,
         )
 
@@ -308,7 +318,9 @@ def _append_sealed(vault: Vault, instance: str, point_id: str, as_of: datetime) 
     data = vault.ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
     facts = {"point_id": point_id, "instance": instance}
     try:
-        append(vault.ports, sealed_draft(Manifest.from_bytes(data), data, as_of), by_retention=True)
+        manifest = Manifest.from_bytes(data)
+        append(vault.ports, sealed_draft(manifest, data, as_of), by_retention=True)
+        tell_suspicion(vault.ports, manifest)
     except PermanentError as error:  # one manifest's trouble must not keep the others' plan from being made
         vault.ports.telemetry.emit("PointNotJournalled", {**facts, "code": error.code})
         return False

@@ -12,6 +12,7 @@ from flexvault.services import catalog
 from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.journal import Draft, append
 from flexvault.services.landing_check import describe_archive
+from flexvault.services.poisoning_guard import guard_backup, tell_suspicion
 from flexvault.services.progress import warning
 from flexvault.services.promote import OWNER, vault_path
 from flexvault.services.steps import StepRun
@@ -23,6 +24,7 @@ def seal_point(run: StepRun) -> Result:
     stored = _create_or_read(run, path)
     manifest = _read_manifest(stored, path)
     append(run.ports, sealed_draft(manifest, stored, run.now()))
+    tell_suspicion(run.ports, manifest)
     for container in run.open.state["containers"]:
         run.ports.landing.delete_container(container)
     warnings = list(manifest.warnings)
@@ -41,6 +43,7 @@ def journal_found_manifest(run: StepRun) -> list[Mapping[str, Any]]:
     except IntegrityError:
         return []  # the job's error says so already, and nothing may keep a job from closing
     append(run.ports, sealed_draft(manifest, stored, run.now()))
+    tell_suspicion(run.ports, manifest)
     text = f"the recovery point {manifest.point_id} exists although its job failed: its manifest had been created"
     return [warning("PointSealed", text, manifest.point_id)]
 
@@ -68,6 +71,7 @@ def sealed_draft(manifest: Manifest, stored: bytes, now: datetime) -> Draft:
         "chain": manifest.chain,
         **_tagging_of(manifest),
         "sealed_at": now.isoformat(),
+        **({"suspicion": manifest.suspicion.to_json()} if manifest.suspicion else {}),
     }
     return Draft(stream=manifest.instance, type="Sealed", key=manifest.point_id, body=body)
 
@@ -83,7 +87,7 @@ def _create_or_read(run: StepRun, path: str) -> bytes:
     """Create the manifest, or read the one that an earlier run created: the stored bytes decide."""
     if run.ports.vault_reader.find(blob_names.MANIFESTS, path) is None:
         try:
-            data = _build(run).to_bytes()
+            data = guard_backup(run.ports, _build(run)).to_bytes()
             run.ports.vault_writer.create(blob_names.MANIFESTS, path, data)
         except AlreadyExistsError:
             pass  # a second run of this step was faster

@@ -1,18 +1,23 @@
 """Acknowledge what a backup lost: a critical operation, for the good recovery points expire again from then on."""
 
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
 
 from flexvault.domain.approval import Approval
-from flexvault.domain.errors import ConflictError, InvalidInputError
+from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError
 from flexvault.domain.event_rows import seq_of
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import Instance
 from flexvault.domain.poisoning import Poisoning
 from flexvault.domain.poisoning_events import poisoning_target
 from flexvault.domain.redaction import redact
+from flexvault.domain.texts import shorten
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
-from flexvault.services.journal import Draft, append
+from flexvault.services.breaker import find_earlier_plans
+from flexvault.services.journal import Draft, append, project, read_entry
 from flexvault.services.poisoning_guard import read_poisoning
+from flexvault.services.standings import Standings
 from flexvault.services.vault import Vault
 
 ACKNOWLEDGE = "Microsoft.DataProtection/backupVaults/backupInstances/acknowledgePoisoning/action"
@@ -39,6 +44,9 @@ def acknowledge_poisoning(vault: Vault, instance: Instance, reason: str, actor: 
             hint='send {"reason": "..."}: why the data that are gone may be gone',
         )
     before = read_poisoning(vault.ports, instance.key)
+    if not before.is_suspected:
+        _mend(vault, instance.key)
+        before = read_poisoning(vault.ports, instance.key)
     if not before.is_suspected:
         return before
     kept_reason = redact(reason)
@@ -71,8 +79,6 @@ def acknowledge_poisoning(vault: Vault, instance: Instance, reason: str, actor: 
 def _require_approval(
     vault: Vault, instance: Instance, before: Poisoning, reason: str, actor: Mapping[str, str]
 ) -> Approval:
-    told = before.suspects[:_TOLD]
-    more = before.count - len(told)
     change = CriticalChange(
         operation=ACKNOWLEDGE,
         path=f"{instance.id}/acknowledgePoisoning".lower(),
@@ -80,16 +86,37 @@ def _require_approval(
         actor=actor,
         target=poisoning_target(instance.key),
         target_seq=before.journal_seq,
-        reasons=(
-            f"it lets recovery points of backup instance '{instance.name}' expire again although {before.count} "
-            "backup(s) may be poisoned",
-            *(f"recovery point {suspect.point_id}: {suspect.suspicion.describe()}" for suspect in told),
-            *((f"and {more} more",) if more else ()),
-        ),
-        before={
-            "suspected": [{"recoveryPoint": one.point_id, **one.suspicion.to_json()} for one in before.suspects],
-            "count": before.count,
-        },
+        reasons=_reasons(instance, before),
+        before={"suspected": [suspect.point_id for suspect in before.suspects], "count": before.count},
         after={"suspected": [], "count": 0, "reason": reason},
     )
     return require_approval(vault, change)
+
+
+def _reasons(instance: Instance, before: Poisoning) -> tuple[str, ...]:
+    """Say what may be poisoned; an approval lies in a row, so each text is short."""
+    told = before.suspects[:_TOLD]
+    more = before.count - len(told)
+    begin = f"{before.count} backup(s) of backup instance '{instance.name}' may be poisoned"
+    return (
+        f"it lets recovery points expire again although {begin}",
+        *(f"recovery point {suspect.point_id}: {shorten(suspect.suspicion.describe(), 1_000)}" for suspect in told),
+        *((f"and {more} more",) if more else ()),
+    )
+
+
+def _mend(vault: Vault, instance: str) -> None:
+    """Give an instance its row back when the journal knows of a suspicion and the row, which may be lost, of none."""
+    checkpoint = find_earlier_plans(vault.ports, vault.ports.clock.storage_now()).checkpoint
+    standings = Standings(vault.ports, checkpoint)
+    standings.catch_up(instance)
+    if not standings.instance(instance).suspects:
+        return
+    with suppress(NotFoundError):
+        for seq in count(1):
+            entry = read_entry(vault.ports, instance, seq)
+            if entry.type in _KINDS:
+                project(vault.ports, entry)
+
+
+_KINDS = frozenset({"Sealed", "PointDeleted", "PoisoningAcknowledged"})

@@ -264,11 +264,13 @@ _TYPES = (
         targets=_sealed_targets,
         project=_sealed,
     ),
-    EventType(
-        name="RestoreStarted",
-        done_member="started_event_id",
-        targets=lambda stream, body: (job_target(body["job_id"]), _point(stream, body)),
-        project=_restore_started,
+    usable_with_approval(
+        EventType(
+            name="RestoreStarted",
+            done_member="started_event_id",
+            targets=lambda stream, body: (job_target(body["job_id"]), _point(stream, body)),
+            project=_restore_started,
+        )
     ),
     EventType(
         name="RestoreEnded",

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 
 from flexvault.domain.dump_facts import SERVICE_DATABASES
-from flexvault.domain.landing_files import FileKind, is_known_layout
+from flexvault.domain.landing_files import FileKind, is_known_layout, read_name
 from flexvault.domain.manifest import Manifest, ManifestFile
 from flexvault.domain.suspicion import MOST_NAMED, Suspicion, has_fallen
 
@@ -44,12 +43,7 @@ def _database_of(file: ManifestFile) -> str:
     exact = file.facts.get("database")
     if exact:
         return str(exact)
-    if file.kind != FileKind.DATABASE:
-        return ""
-    return unquote(file.suffix[len(_LABEL) : -len(_ENDING)])
-
-
-_LABEL, _ENDING = "_database_", ".sql"
+    return read_name(file.suffix, "").database_label if file.kind == FileKind.DATABASE else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,16 @@ vault_entries = st.tuples(
 points = st.sampled_from(["", "p1", "p2"])
 instance_entries = st.tuples(
     st.sampled_from(
-        ["HoldPlaced", "HoldReleased", "RestoreStarted", "RestoreEnded", "RetentionReevaluated", "Sealed", "PointDeleted", "PoisoningAcknowledged"]
+        [
+            "HoldPlaced",
+            "HoldReleased",
+            "RestoreStarted",
+            "RestoreEnded",
+            "RetentionReevaluated",
+            "Sealed",
+            "PointDeleted",
+            "PoisoningAcknowledged",
+        ]
     ),
     st.fixed_dictionaries(
         {

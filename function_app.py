@@ -13,10 +13,12 @@ from activities.retention_cleanup import execute_retention, plan_retention
 from activities.role_assignment import grant_roles, record_protection, verify_roles
 from activities.sas_issuance import prepare_landing
 from activities.sealing import seal_point
+from flexvault.bootstrap import redact_logs
 from orchestrators import ORCHESTRATORS
 from triggers.http import METHODS, serve
 from triggers.timers import reconcile_tick, retention_tick, schedule_tick
 
+redact_logs()
 app = df.DFApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 for timer, setting in (

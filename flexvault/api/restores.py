@@ -37,8 +37,7 @@ def validate_restore(call: Call) -> Answer:
 
     def check() -> tuple[Mapping[str, Any], ...]:
         require_point_id(instance, order.point_id)
-        check_restore(call.vault, order)
-        return ()
+        return check_restore(call.vault, order)
 
     return run_check(call, body, check, resource_id=instance.id)
 

@@ -107,3 +107,7 @@ DECISION: Shape = Strict(reason=None)
 
 HOLD: Shape = Strict(reason=None, recoveryPointId=None)
 REEVALUATE: Shape = Strict(previewHash=None)
+
+VAULT: Shape = {"properties": {"securitySettings": {"immutabilitySettings": {"state": None}}}}
+POISONING_GUARD: Shape = Strict(state=None)
+ACKNOWLEDGE: Shape = Strict(reason=None)

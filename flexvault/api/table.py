@@ -17,6 +17,7 @@ from flexvault.api.instances import get_instance, list_instances, put_instance, 
 from flexvault.api.jobs import get_job, list_jobs
 from flexvault.api.operation_results import get_result, get_status
 from flexvault.api.points import get_point, list_points
+from flexvault.api.poisoning import acknowledge, get_poisoning
 from flexvault.api.policies import delete_policy, get_policy, list_policies, put_policy
 from flexvault.api.protection_states import (
     delete_instance,
@@ -32,7 +33,7 @@ from flexvault.api.retention_previews import preview_retention
 from flexvault.api.roles import Role
 from flexvault.api.schedules import get_schedule
 from flexvault.api.simulations import simulate_policy
-from flexvault.api.vaults import get_alive, get_vault
+from flexvault.api.vaults import get_alive, get_poisoning_guard, get_vault, patch_vault, put_poisoning_guard
 
 SUB = f"/subscriptions/{{subscription}}/providers/{PROVIDER}"
 RG = f"/subscriptions/{{subscription}}/resourceGroups/{{group}}/providers/{PROVIDER}"
@@ -45,6 +46,7 @@ AT = "/locations/{location}"
 APPROVALS = "/vault/approvals"
 OWN_ONE = "/vault/backupInstances/{instance}"
 HOLDS = OWN_ONE + "/holds"
+GUARD = "/vault/poisoningGuard"
 
 BV, BI, BP = "backupVaults", "backupVaults/backupInstances", "backupVaults/backupPolicies"
 READER, OPERATOR, CONTRIBUTOR, APPROVER = Role.READER, Role.OPERATOR, Role.CONTRIBUTOR, Role.APPROVER
@@ -93,8 +95,20 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     _row("GET", HOLDS + "/{hold}", f"{BI}/holds/read", READER, get_hold, 200),
     _row("PUT", HOLDS + "/{hold}", f"{BI}/holds/write", CONTRIBUTOR, put_hold, 200),
     _row("DELETE", HOLDS + "/{hold}", f"{BI}/holds/delete", CONTRIBUTOR, delete_hold, 200, 204),
+    _row("GET", OWN_ONE + "/poisoning", f"{BI}/poisoning/read", READER, get_poisoning, 200),
+    _row(
+        "POST",
+        OWN_ONE + "/acknowledgePoisoning",
+        f"{BI}/acknowledgePoisoning/action",
+        CONTRIBUTOR,
+        acknowledge,
+        200,
+    ),
     _row("POST", OWN_ONE + "/reevaluate", f"{BI}/reevaluate/action", CONTRIBUTOR, reevaluate, 200),
+    _row("GET", GUARD, "vault/poisoningGuard/read", READER, get_poisoning_guard, 200),
+    _row("PUT", GUARD, "vault/poisoningGuard/write", CONTRIBUTOR, put_poisoning_guard, 200),
     _row("GET", V, f"{BV}/read", READER, get_vault, 200),
+    _row("PATCH", V, f"{BV}/write", CONTRIBUTOR, patch_vault, 200),
     _row("GET", POLICIES, f"{BP}/read", READER, list_policies, 200),
     _row("GET", POLICIES + "/{policy}", f"{BP}/read", READER, get_policy, 200),
     _row("PUT", POLICIES + "/{policy}", f"{BP}/write", CONTRIBUTOR, put_policy, 200),

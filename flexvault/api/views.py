@@ -9,16 +9,17 @@ from flexvault.api.times import wire_time
 from flexvault.domain import names
 from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
 from flexvault.domain.policy import DATASOURCE_TYPE
+from flexvault.domain.vault_settings import VaultSettings
 from flexvault.services.operations import provisioning_state
 
 
-def show_vault(ids: ResourceIds) -> dict[str, Any]:
+def show_vault(ids: ResourceIds, settings: VaultSettings) -> dict[str, Any]:
     """Show the vault itself; its security settings are those that this version has."""
     properties: dict[str, Any] = {
         "storageSettings": [],
         "securitySettings": {
             "softDeleteSettings": {"state": "Off", "retentionDurationInDays": 14.0},
-            "immutabilitySettings": {"state": "Disabled"},
+            "immutabilitySettings": {"state": settings.immutability.value},
         },
         "provisioningState": "Succeeded",
         "resourceMoveState": "Unknown",
@@ -70,6 +71,7 @@ def show_point(ids: ResourceIds, instance: Instance, point: RecoveryPoint) -> di
     taken, expires = wire_time(point.recovery_point_time), wire_time(point.expiry_time)
     facts: dict[str, Any] = {"sizeInBytes": point.size_bytes, "manifestSha256": point.manifest_hash}
     facts |= {"holds": sorted(point.holds)} if point.holds else {}
+    facts |= {"poisoningSuspected": True} if point.is_suspected else {}
     details: dict[str, Any] = {
         "id": str(UUID(hex=point.point_id)),
         "type": "VaultStore",

@@ -6,6 +6,7 @@ from functools import cache
 from azure.durable_functions import SyncDurableFunctionsClient
 
 from flexvault.adapters.azure.orchestrations import DurableOrchestrations
+from flexvault.adapters.log_redaction import install
 from flexvault.api.app import Api
 from flexvault.api.signing_keys import SigningKeys
 from flexvault.api.tokens import TokenValidator
@@ -13,6 +14,11 @@ from flexvault.ports import Clock, Orchestrations, Ports
 from flexvault.services.starting import start_by_key
 from flexvault.services.vault import Vault
 from flexvault.settings import Settings
+
+
+def redact_logs() -> None:
+    """Keep secrets out of every log record of this process, the SDKs' too; before anything else is done."""
+    install()
 
 
 def build_vault(settings: Settings, clock: Clock | None = None) -> Vault:

@@ -37,6 +37,23 @@ def read_container_url(url: str) -> str:
     return f"{place}{path}"
 
 
+def is_azure_storage(url: str) -> bool:
+    """Say whether a container's URL, in its one spelling, leads to Azure Storage itself and nobody else's server.
+
+    Sources: https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints (also
+    of DNS zones), https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure,
+    https://learn.microsoft.com/azure/china/resources-developer-guide.
+    """
+    return _AZURE_CONTAINER.fullmatch(url) is not None
+
+
+_AZURE_CONTAINER = re.compile(
+    r"https://[a-z0-9]{3,24}"
+    r"\.(blob\.core\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)|z[0-9]{1,2}\.blob\.storage\.azure\.net)"
+    r"/[^/]+"
+)
+
+
 def is_under(url: str, place: str) -> bool:
     """Say whether a container's URL is a place, or lies below it; both in their one spelling."""
     return f"{url}/".startswith(f"{normal_endpoint(place)}/")

@@ -38,5 +38,7 @@ EXPIRY_ZONE = UTC
 """Expiry is calendar arithmetic on this calendar, clipped to the month's end."""
 CATCH_UP_AFTER = timedelta(hours=1)
 """A backup that started later than this after its slot is tagged by the date on which it ran."""
+SUSPECT_FALL_PERCENT = 60
+"""A backup whose size fell by so much since the good one before may be poisoned: expiry waits for a person."""
 SIMULATION_RUNS_SINCE_THE_ANCHOR = True
 """A backup before the simulation's begin can have been the first of its period."""

@@ -26,6 +26,7 @@ from flexvault.domain.event_type import Batch, EventType, Rows, Target
 from flexvault.domain.journal import Entry
 from flexvault.domain.keeping_events import KEEPING_EVENTS, retention_target
 from flexvault.domain.missed_slots import WhyMissed, dump_missed
+from flexvault.domain.poisoning_events import drop_suspect, mark_suspected, poisoning_target
 from flexvault.domain.protection_events import PROTECTION_EVENTS
 from flexvault.domain.rows import Change, Delete, Insert, Merge
 
@@ -69,17 +70,23 @@ def _point(stream: str, body: Mapping[str, Any]) -> Target:
 
 def _sealed(entry: Entry, rows: Rows) -> Sequence[Batch]:
     target = _point(entry.stream, entry.body)
-    row = rows[target]
-    if row is not None:
-        return ()
-    values: dict[str, Any] = {
-        **{name: value for name, value in entry.body.items() if name != "stream"},
-        "sealed_event_id": entry.event_id,
-        "journal_seq": entry.seq,
-        "state": "sealed",
-        "readers": 0,
-    }
-    return (batch_of(target, Insert(key=target.key, values=values)),)
+    changes = [*mark_suspected(entry, rows.get(poisoning_target(entry.stream)))]
+    if rows[target] is None:
+        values: dict[str, Any] = {
+            **{name: value for name, value in entry.body.items() if name not in {"stream", "suspicion"}},
+            "sealed_event_id": entry.event_id,
+            "journal_seq": entry.seq,
+            "state": "sealed",
+            "readers": 0,
+            "is_suspected": bool(entry.body.get("suspicion")),
+        }
+        changes.append(Insert(key=target.key, values=values))
+    return (batch_of(target, *changes),) if changes else ()
+
+
+def _sealed_targets(stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
+    own = _point(stream, body)
+    return (own, poisoning_target(stream)) if body.get("suspicion") else (own,)
 
 
 def _restore_started(entry: Entry, rows: Rows) -> Sequence[Batch]:
@@ -121,7 +128,8 @@ def _point_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
     if row is None or row.values.get("deleted_event_id"):
         return ()
     values = {"state": "deleted", "deleted_event_id": entry.event_id, "journal_seq": entry.seq}
-    return (batch_of(target, Merge(key=target.key, values=values, etag=row.etag)),)
+    deleted = Merge(key=target.key, values=values, etag=row.etag)
+    return (batch_of(target, deleted, *drop_suspect(entry, rows[poisoning_target(entry.stream)])),)
 
 
 # The vault's settings -----------------------------------------------------------------------------------------------
@@ -254,14 +262,16 @@ _TYPES = (
     EventType(
         name="Sealed",
         done_member="sealed_event_id",
-        targets=lambda stream, body: (_point(stream, body),),
+        targets=_sealed_targets,
         project=_sealed,
     ),
-    EventType(
-        name="RestoreStarted",
-        done_member="started_event_id",
-        targets=lambda stream, body: (job_target(body["job_id"]), _point(stream, body)),
-        project=_restore_started,
+    usable_with_approval(
+        EventType(
+            name="RestoreStarted",
+            done_member="started_event_id",
+            targets=lambda stream, body: (job_target(body["job_id"]), _point(stream, body)),
+            project=_restore_started,
+        )
     ),
     EventType(
         name="RestoreEnded",
@@ -278,7 +288,7 @@ _TYPES = (
     EventType(
         name="PointDeleted",
         done_member="deleted_event_id",
-        targets=lambda stream, body: (_point(stream, body),),
+        targets=lambda stream, body: (_point(stream, body), poisoning_target(stream)),
         project=_point_deleted,
     ),
     EventType(

@@ -156,6 +156,8 @@ class RecoveryPoint:
     """The local date by which it was tagged."""
     judged_at: datetime | None = None
     """Of a scheduled backup the moment by which "first of" counts it; nothing for one on demand."""
+    is_suspected: bool = False
+    """The poisoning guard suspected it when it was sealed, whatever was acknowledged since."""
     holds: tuple[str, ...] = ()
     """Names of the legal holds that stand on this point alone; where points are shown, also of its instance's."""
     manifest_version: str = ""
@@ -183,6 +185,7 @@ class RecoveryPoint:
             because=values.get("because", ""),
             day=values.get("day", ""),
             judged_at=_read_judged_at(values),
+            is_suspected=values.get("is_suspected", False),
             holds=tuple(json.loads(values.get("holds", "[]"))),
             manifest_version=values.get("manifest_version", ""),
         )

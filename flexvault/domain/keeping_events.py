@@ -13,6 +13,7 @@ from flexvault.domain.approval_events import usable_with_approval
 from flexvault.domain.event_rows import batch_of, is_older, put
 from flexvault.domain.event_type import Batch, EventType, Rows, Target
 from flexvault.domain.journal import Entry
+from flexvault.domain.poisoning_events import POISONING_EVENTS
 from flexvault.domain.rows import Change, Insert, Merge, Replace, Row
 
 
@@ -135,5 +136,6 @@ KEEPING_EVENTS = (
             project=_reevaluated,
         )
     ),
+    *POISONING_EVENTS,
 )
 KEEPING_KINDS = frozenset(event.name for event in KEEPING_EVENTS)

@@ -9,6 +9,7 @@ from typing import Any
 from flexvault.domain import names
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.json_values import MALFORMED
+from flexvault.domain.suspicion import Suspicion
 from flexvault.domain.vault_settings import Immutability
 
 
@@ -83,6 +84,8 @@ class Manifest:
     """The vault's state when the point was sealed."""
     tagging: Mapping[str, str] = field(default_factory=dict[str, str])
     """Why it has its tag: `because`, `day`, and `judgedAt` of a scheduled backup; empty in older manifests."""
+    suspicion: Suspicion | None = None
+    """Why the poisoning guard suspected it; older manifests have none."""
 
     @property
     def size_bytes(self) -> int:
@@ -110,6 +113,7 @@ class Manifest:
                 "warnings": [dict(warning) for warning in self.warnings],
                 "immutability": self.immutability,
                 "tagging": dict(self.tagging),
+                "suspicion": self.suspicion.to_json() if self.suspicion else None,
             }
         )
 
@@ -146,6 +150,7 @@ class Manifest:
             warnings=tuple(stored["warnings"]),
             immutability=stored.get("immutability", Immutability.DISABLED),
             tagging=_read_tagging(stored.get("tagging", {})),
+            suspicion=Suspicion.from_json(stored["suspicion"]) if stored.get("suspicion") else None,
         )
 
 

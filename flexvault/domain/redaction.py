@@ -8,16 +8,20 @@ _URL_QUERY = re.compile(r"(?i)(https?(?::|%3a)[^\s\"'<>?]*)(?:\?|%3f)[^\s\"'<>]*
 _BEARER = re.compile(r"(?i)\bbearer\s+[A-Za-z0-9._~+/=-]{8,}")
 _TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?")
 _KEY = re.compile(r"(?i)(accountkey|sharedaccesssignature)\s*=\s*[^;\s\"']+")
+_SHARED_KEY = re.compile(r"(?i)\bsharedkey(?:lite)?\s+[^\s:]+:[A-Za-z0-9+/=]{8,}")
+_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/:@\"'<>]+):[^\s/@\"'<>]+@")
+# 64 bytes in base64: what every key of a storage account looks like.
+_ACCOUNT_KEY = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{86}==")
 # No word boundary in front: `\u0026sig=` and `%26sig%3D` are how JSON and nested URLs write it.
 _SIGNATURE = re.compile(r"(?i)[a-z]{0,40}sig(?:=|%3d|%253d|\\u003d)[^&\s\"'<>;,\\)]*")
 
 
 def redact(text: str) -> str:
-    """Answer the text without URL queries, signatures, tokens and account keys.
+    """Answer the text without URL queries, signatures, tokens, account keys and passwords in URLs.
 
     A query goes whole, because a reader needs no part of it and the signed fields around a signature help a thief.
     """
-    text = _URL_QUERY.sub(rf"\1?{REDACTED}", text)
-    for pattern in (_BEARER, _TOKEN, _KEY, _SIGNATURE):
+    text = _PASSWORD.sub(rf"\1:{REDACTED}@", _URL_QUERY.sub(rf"\1?{REDACTED}", text))
+    for pattern in (_BEARER, _TOKEN, _KEY, _SHARED_KEY, _ACCOUNT_KEY, _SIGNATURE):
         text = pattern.sub(REDACTED, text)
     return text

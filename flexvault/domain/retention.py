@@ -43,6 +43,8 @@ class Reason(StrEnum):
     LEGAL_HOLD = "LegalHold"
     IMMUTABLE = "Immutable"
     RESTORE_RUNNING = "RestoreRunning"
+    POISONING_SUSPECTED = "PoisoningSuspected"
+    """A backup of its server lost much: expiry waits until somebody acknowledges that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class PointFacts:
     immutable_until: datetime | None = None
     readers: int = 0
     """Restores that read it now."""
+    suspects: tuple[str, ...] = ()
+    """Points of its instance that may be poisoned and that nobody acknowledged: while there are any, none expires."""
     problem: str = ""
     """Why what the vault account says of it cannot be believed; it is no good point then, and is never deleted."""
 
@@ -109,6 +113,8 @@ def describe_reason(reason: Reason, point: PointFacts) -> dict[str, Any]:
             described["readers"] = point.readers
         case Reason.UNCERTAIN:
             described["problem"] = point.problem
+        case Reason.POISONING_SUSPECTED:
+            described["suspects"] = list(point.suspects)
         case Reason.PROTECTION_STOPPED | Reason.NEWEST_GOOD_POINT | Reason.DATA_DELETION_APPROVED:
             pass
     return described
@@ -142,14 +148,19 @@ def _judge_one(point: PointFacts, as_of: datetime, newest: Collection[str]) -> V
     if point.regime is Regime.FOREVER:
         return Verdict(point=point, decision=Decision.KEEP, reasons=(Reason.PROTECTION_STOPPED,))
     if point.expiry_time > as_of:
-        return Verdict(point=point, decision=Decision.KEEP, reasons=_HELD_RULE if point.holds else _RULE)
+        return Verdict(point=point, decision=Decision.KEEP, reasons=_rule_of(point))
     if point.point_id in newest:
         return Verdict(point=point, decision=Decision.KEEP, reasons=(Reason.EXPIRED, Reason.NEWEST_GOOD_POINT))
     return _end(point, as_of, Reason.EXPIRED)
 
 
-_RULE = (Reason.RETENTION_RULE,)
-_HELD_RULE = (Reason.RETENTION_RULE, Reason.LEGAL_HOLD)
+def _rule_of(point: PointFacts) -> tuple[Reason, ...]:
+    """Answer why a point is kept that has not expired, and what will keep it when it has."""
+    held, paused = _HELD if point.holds else (), _PAUSED if point.suspects else ()
+    return (*_RULE, *held, *paused) if held or paused else _RULE
+
+
+_RULE, _HELD, _PAUSED = (Reason.RETENTION_RULE,), (Reason.LEGAL_HOLD,), (Reason.POISONING_SUSPECTED,)
 
 
 def _end(point: PointFacts, as_of: datetime, why: Reason) -> Verdict:
@@ -163,4 +174,6 @@ def _end(point: PointFacts, as_of: datetime, why: Reason) -> Verdict:
         blocks.append(Reason.IMMUTABLE)
     if point.readers > 0:
         blocks.append(Reason.RESTORE_RUNNING)
+    if point.suspects and point.regime is not Regime.DELETE:  # two people decided on a deletion, nobody on an expiry
+        blocks.append(Reason.POISONING_SUSPECTED)
     return Verdict(point=point, decision=Decision.BLOCKED if blocks else Decision.EXPIRE, reasons=(why, *blocks))

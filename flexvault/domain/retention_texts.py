@@ -71,8 +71,14 @@ def _explain_block(reason: Reason, point: PointFacts) -> str:
             return f"{point.readers} running restore(s) read it"
         case Reason.UNCERTAIN:
             return point.problem
+        case Reason.POISONING_SUSPECTED:
+            named = ", ".join(point.suspects[-_NAMED:])
+            return f"expiry is paused until somebody acknowledges what a backup lost (recovery point {named})"
         case _:
             return reason.value
+
+
+_NAMED = 3
 
 
 def _date(moment: datetime) -> str:

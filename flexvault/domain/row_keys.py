@@ -84,6 +84,8 @@ def slept_row(instance: str, paused_from: datetime, seq: int) -> str:
 
 RETENTION = "retention"
 """Key of the row, beside an instance's points, that says what holds for all of them."""
+POISONING = "poisoning"
+"""Key of the row, beside an instance's points, that says which of them may be poisoned."""
 HOLD = "hold-"
 """Begin of the keys of an instance's legal holds, beside its points."""
 BREAKER = "breaker"

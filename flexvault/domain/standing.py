@@ -4,7 +4,7 @@ A standing takes up the entries of one stream in their order, and goes on from i
 What is doubtful keeps points: only a resumption or an approved deletion ends a stop, a hold ends by its own release.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -130,7 +130,7 @@ _PROTECTION_CHANGES: Mapping[str, Callable[[Protection | None, Entry], Protectio
 
 
 class InstanceStanding:
-    """Legal holds, running restores and the newest re-evaluation, from an instance's stream."""
+    """Legal holds, running restores, the newest re-evaluation and suspected points, from an instance's stream."""
 
     def __init__(
         self,
@@ -138,23 +138,31 @@ class InstanceStanding:
         holds: Mapping[tuple[str, str], str] | None = None,
         readers: Mapping[str, str] | None = None,
         reevaluated_seq: int = 0,
+        suspects: Iterable[str] = (),
     ) -> None:
         self._holds = dict(holds or {})  # (name in lower case, point id or "" for the whole instance) -> name as placed
         self._readers = dict(readers or {})  # job id -> point id
         self.reevaluated_seq = reevaluated_seq
+        self._suspects = list(suspects)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read it from a plan."""
         holds = {(str(found["name"]).lower(), str(found["pointId"])): str(found["name"]) for found in stored["holds"]}
         readers = {str(found["jobId"]): str(found["pointId"]) for found in stored["readers"]}
-        return cls(holds=holds, readers=readers, reevaluated_seq=int(stored["reevaluatedSeq"]))
+        suspects = [str(point_id) for point_id in stored.get("suspects", [])]
+        return cls(holds=holds, readers=readers, reevaluated_seq=int(stored["reevaluatedSeq"]), suspects=suspects)
 
     def to_json(self) -> dict[str, Any]:
         """Write it for the plan."""
         holds = [{"name": name, "pointId": point_id} for (_, point_id), name in sorted(self._holds.items())]
         readers = [{"jobId": job_id, "pointId": point_id} for job_id, point_id in sorted(self._readers.items())]
-        return {"holds": holds, "readers": readers, "reevaluatedSeq": self.reevaluated_seq}
+        return {
+            "holds": holds,
+            "readers": readers,
+            "reevaluatedSeq": self.reevaluated_seq,
+            "suspects": list(self._suspects),
+        }
 
     @property
     def holds(self) -> tuple[str, ...]:
@@ -174,10 +182,17 @@ class InstanceStanding:
         """Answer how many restores read a point."""
         return sum(read == point_id for read in self._readers.values())
 
+    @property
+    def suspects(self) -> tuple[str, ...]:
+        """Answer the points that may be poisoned and that nobody acknowledged, in the order of their seals."""
+        return tuple(self._suspects)
+
     def apply(self, entry: Entry) -> None:
         """Take up the next entry."""
         try:
             match entry.type:
+                case "Sealed" | "PointDeleted" | "PoisoningAcknowledged":
+                    self._suspects = _suspects_after(self._suspects, entry)
                 case "HoldPlaced":
                     name, point_id = str(entry.body["hold"]), str(entry.body["recovery_point_id"])
                     self._holds[name.lower(), point_id] = name
@@ -197,6 +212,16 @@ class InstanceStanding:
 
     def _holds_on(self, point_id: str) -> tuple[str, ...]:
         return tuple(sorted(name for (_, held), name in self._holds.items() if held == point_id))
+
+
+def _suspects_after(before: list[str], entry: Entry) -> list[str]:
+    """Answer the suspected points after an entry; an acknowledgement of a point that is not suspected ends nothing."""
+    if entry.type == "Sealed":
+        return [*before, str(entry.body["point_id"])] if entry.body.get("suspicion") else before
+    if entry.type == "PointDeleted":
+        return [found for found in before if found != entry.body["point_id"]]
+    known = str(entry.body["recovery_point_id"])
+    return before[before.index(known) + 1 :] if known in before else before
 
 
 def _unreadable(entry: Entry) -> IntegrityError:

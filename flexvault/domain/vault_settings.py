@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from flexvault.domain.errors import InvalidInputError
+
 
 class Immutability(StrEnum):
     """Azure Backup's states of a vault's immutability.
@@ -42,3 +44,57 @@ class VaultSettings:
     def to_json(self) -> dict[str, Any]:
         """Write them for an entry, under the names of the row's members."""
         return {"immutability": self.immutability.value, "is_poisoning_guarded": self.is_poisoning_guarded}
+
+
+def require_transition(before: Immutability, after: Immutability) -> None:
+    """Refuse a change of the immutability's state that Azure Backup does not have either.
+
+    Disabled and Unlocked lead to one another, Unlocked leads to Locked, and nothing leads out of Locked.
+    Source: https://learn.microsoft.com/azure/backup/backup-azure-immutable-vault-how-to-manage; the code is what a
+    Recovery Services vault answers: https://github.com/Azure/azure-cli/issues/27785.
+
+    Raises:
+        InvalidInputError: code UserErrorUnsupportedVaultImmutabilityStateChange.
+    """
+    if before is after or (before, after) in _TRANSITIONS:
+        return
+    if before is Immutability.LOCKED:
+        text, hint = (
+            f"the vault's immutability is Locked and cannot become {after}: a locked vault can never be unlocked again",
+            "leave it as it is; what must be kept less long needs another vault",
+        )
+    else:
+        text, hint = (
+            f"the vault's immutability is {before} and cannot become {after} at once",
+            "make it Unlocked first and look at what it does to your retention; Locked can never be taken back",
+        )
+    raise InvalidInputError(
+        text,
+        code="UserErrorUnsupportedVaultImmutabilityStateChange",
+        target="properties.securitySettings.immutabilitySettings.state",
+        hint=hint,
+    )
+
+
+_TRANSITIONS = frozenset(
+    {
+        (Immutability.DISABLED, Immutability.UNLOCKED),
+        (Immutability.UNLOCKED, Immutability.DISABLED),
+        (Immutability.UNLOCKED, Immutability.LOCKED),
+    }
+)
+
+
+def find_weakenings(before: VaultSettings, after: VaultSettings) -> tuple[str, ...]:
+    """Say in sentences what a change takes away from the vault's protection; nothing when it takes nothing."""
+    weakenings: list[str] = []
+    if before.immutability is not Immutability.DISABLED and after.immutability is Immutability.DISABLED:
+        weakenings.append(
+            "it disables the vault's immutability: from then on storage lets whoever may delete recovery points do so"
+        )
+    if before.is_poisoning_guarded and not after.is_poisoning_guarded:
+        weakenings.append(
+            "it turns the poisoning guard off: a backup that lost most of its data or its databases holds back the "
+            "expiry of the good ones no more"
+        )
+    return tuple(weakenings)

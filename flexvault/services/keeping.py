@@ -16,6 +16,7 @@ from flexvault.domain.retention import Regime
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.journal import read_entry
+from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.regrades import (
     find_retention_row,
     read_common_holds,
@@ -36,6 +37,8 @@ class Keeping:
     regime: Regime = Regime.POLICY
     holds: tuple[str, ...] = ()
     """Names of the holds on the whole instance."""
+    suspects: tuple[str, ...] = ()
+    """Points that may be poisoned: while there are any, nothing of the instance expires."""
     regrades: Mapping[str, Regrade] = field(default_factory=dict[str, Regrade])
     """By point id."""
     problem: str = ""
@@ -58,9 +61,11 @@ def read_keeping(ports: Ports, instance: str) -> Keeping:
     row = find_retention_row(ports, instance)
     regrades = read_regrades(ports, instance, reevaluated_seq(row))
     holds = read_common_holds(row)
+    suspects = tuple(suspect.point_id for suspect in read_poisoning(ports, instance).suspects)
     if known is None:
-        return Keeping(holds=holds, regrades=regrades, problem=NOT_KNOWN)
-    return Keeping(regime=_find_regime(ports, instance, known.values), holds=holds, regrades=regrades)
+        return Keeping(holds=holds, suspects=suspects, regrades=regrades, problem=NOT_KNOWN)
+    regime = _find_regime(ports, instance, known.values)
+    return Keeping(regime=regime, holds=holds, suspects=suspects, regrades=regrades)
 
 
 def _find_regime(ports: Ports, instance: str, values: Mapping[str, Any]) -> Regime:
@@ -79,14 +84,20 @@ def fold_keeping(ports: Ports, standings: Standings, instance: str) -> Keeping:
     protection, found = standings.protection(instance), standings.instance(instance)
     problem = standings.find_problem(instance)
     if protection is None:
-        return Keeping(holds=found.common_holds, problem=problem or NOT_KNOWN)
+        return Keeping(holds=found.common_holds, suspects=found.suspects, problem=problem or NOT_KNOWN)
     regrades: Mapping[str, Regrade] = {}
     try:
         regrades = read_regrades(ports, instance, found.reevaluated_seq)
     except (IntegrityError, NotFoundError, *MALFORMED):
         seq = found.reevaluated_seq
         problem = problem or f"its re-evaluation, journal entry {instance} {seq}, cannot be understood"
-    return Keeping(regime=protection.regime, holds=found.common_holds, regrades=regrades, problem=problem)
+    return Keeping(
+        regime=protection.regime,
+        holds=found.common_holds,
+        suspects=found.suspects,
+        regrades=regrades,
+        problem=problem,
+    )
 
 
 def is_row_different(ports: Ports, standings: Standings, instance: str) -> bool:
@@ -98,9 +109,11 @@ def is_row_different(ports: Ports, standings: Standings, instance: str) -> bool:
     try:
         said = (_regime_of(row.values), bool(row.values.get("is_deleted")), _deletion_of(row.values))
         holds, seq = read_common_holds(common), reevaluated_seq(common)
+        is_suspected = read_poisoning(ports, instance).is_suspected
     except MALFORMED:
         return True
     is_same = said == (protection.regime, protection.is_ended, protection.deletion_seq)
+    is_same = is_same and is_suspected is bool(found.suspects)
     return not is_same or _lower(holds) != _lower(found.common_holds) or seq != found.reevaluated_seq
 
 

@@ -122,7 +122,8 @@ def preview_points(facts: Sequence[PointFacts], sizes: dict[str, int], as_of: da
 
 def _deleted_at(verdict: Verdict, as_of: datetime, *, is_newest: bool) -> datetime | None:
     point = verdict.point
-    if verdict.decision is Decision.BLOCKED or point.holds or Reason.PROTECTION_STOPPED in verdict.reasons:
+    kept = {Reason.PROTECTION_STOPPED, Reason.POISONING_SUSPECTED}
+    if verdict.decision is Decision.BLOCKED or point.holds or kept.intersection(verdict.reasons):
         return None
     if point.regime is Regime.DELETE or verdict.decision is Decision.EXPIRE:
         return as_of
@@ -147,5 +148,6 @@ def _facts(point: RecoveryPoint, keeping: Keeping, guards: Mapping[str, Guarded]
         holds=tuple(sorted(holds or ({STORAGE_HOLD} if guarded.is_held else ()))),
         immutable_until=guarded.until,
         readers=point.readers,
+        suspects=keeping.suspects,
         problem=keeping.problem,
     )

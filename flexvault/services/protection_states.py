@@ -14,6 +14,7 @@ from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
 from flexvault.services.holds import list_holds
 from flexvault.services.journal import Draft, append
+from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.vault import Vault
 
 MAX_TRIES = 10
@@ -178,7 +179,7 @@ def _deletion_of(vault: Vault, instance: Instance, actor: Mapping[str, str]) -> 
         actor=actor,
         target=instance_target(instance.key),
         target_seq=instance.journal_seq,
-        reasons=(text, *_find_holds(vault, instance)),
+        reasons=(text, *_find_holds(vault, instance), *_find_suspects(vault, instance)),
         before={"state": instance.state.value, "serverId": instance.server_id, "recoveryPoints": len(points)},
         after=None,
     )
@@ -189,6 +190,12 @@ def _find_holds(vault: Vault, instance: Instance) -> tuple[str, ...]:
     if not held:
         return ()
     return (f"{len(held)} legal hold(s) keep it from ending until they are released: {', '.join(held[:5])}",)
+
+
+def _find_suspects(vault: Vault, instance: Instance) -> tuple[str, ...]:
+    """Tell the second person what only a good recovery point could bring back."""
+    count = read_poisoning(vault.ports, instance.key).count
+    return (f"{count} backup(s) of it may be poisoned, and nobody acknowledged that",) if count else ()
 
 
 def _contended(instance_id: str) -> TransientError:

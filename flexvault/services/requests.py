@@ -14,8 +14,17 @@ from flexvault.domain.policy import parse_policy
 from flexvault.domain.protection_moves import require_backups
 from flexvault.domain.tagging import DEFAULT_TAG
 from flexvault.services import catalog
+from flexvault.services.approvals import require_approval
 from flexvault.services.claims import NewJob, claim_once, instance_facts
-from flexvault.services.restore_target import require_empty, require_inside, require_prefix
+from flexvault.services.outside_restore import (
+    OutsideError,
+    OutsideRestore,
+    approval_warning,
+    find_open_restore,
+    refuse_outside,
+    require_approved,
+)
+from flexvault.services.restore_target import require_empty, require_prefix, require_target
 from flexvault.services.scheduling import backup_job
 from flexvault.services.vault import Vault
 
@@ -116,20 +125,20 @@ class RestoreOrder:
     target_resource_id: str = ""
 
 
-def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Instance, RecoveryPoint, Mapping[str, str]]:
-    """Check all that reads can tell: the point, its manifest, the target.
+def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Mapping[str, Any], ...]:
+    """Check all that reads can tell: the point, its manifest, the target; answers warnings.
 
     Raises:
         NotFoundError, InvalidInputError, NotAuthorizedError, IntegrityError: With what is wrong and what to do.
     """
-    instance = catalog.get_instance(vault.ports, order.instance_id)
-    point = catalog.get_sealed_point(vault.ports, instance, order.point_id)
-    require_prefix(order.file_prefix)
-    catalog.read_manifest(vault.ports, point)
-    url = read_container_url(order.container_url)
-    found = require_inside(vault, url, order.target_resource_id)
-    require_empty(vault.ports.restore_target, url, order.file_prefix)
-    return instance, point, found
+    _check_point(vault, order)
+    target = _target_of(order)
+    try:
+        require_target(vault, target["url"], target["resource_id"], refuse_outside)
+    except OutsideError as outside:
+        return (approval_warning(target["url"], str(outside)),)
+    require_empty(vault.ports.restore_target, target["url"], order.file_prefix)
+    return ()
 
 
 def restore_point(vault: Vault, order: RestoreOrder, request_key: str, *, actor: Mapping[str, str] = NOBODY) -> Claimed:
@@ -137,18 +146,29 @@ def restore_point(vault: Vault, order: RestoreOrder, request_key: str, *, actor:
 
     Raises:
         NotFoundError, InvalidInputError, NotAuthorizedError, IntegrityError: As `validate_restore`.
+        ApprovalRequiredError: The target is outside, and nobody approved that yet.
     """
     now = vault.ports.clock.storage_now()
     from_before = catalog.find_request(vault.ports, request_key, now)
     if from_before is not None:
         return Claimed(job_id=from_before)
-    instance, point, _ = validate_restore(vault, order)
-    target: dict[str, Any] = {
-        "url": read_container_url(order.container_url),
-        "file_prefix": order.file_prefix,
-        "resource_id": order.target_resource_id,
-    }
+    instance, point = _check_point(vault, order)
+    target = _target_of(order)
+    approvals: list[str] = []
+
+    def allow(why: str) -> None:
+        asked = OutsideRestore(instance=instance, point_id=point.point_id, target=target, actor=actor, why=why)
+        approval_id = require_approval(vault, asked.change).id
+        state = {"approval_id": approval_id, "actor": actor, "point_id": point.point_id, "target": target}
+        require_approved(vault, state, instance.key, why)
+        approvals.append(approval_id)
+
+    require_target(vault, target["url"], target["resource_id"], allow)
+    if approvals and (opened := find_open_restore(vault, approvals[0])):
+        return Claimed(job_id=opened)
+    require_empty(vault.ports.restore_target, target["url"], order.file_prefix)
     job_id = names.request_job_id(request_key, now)
+    approved = {"approval_id": approvals[0]} if approvals else {}
     job = NewJob(
         job_id=job_id,
         operation=Operation.RESTORE,
@@ -157,8 +177,24 @@ def restore_point(vault: Vault, order: RestoreOrder, request_key: str, *, actor:
         not_before=now,
         is_user_triggered=True,
         facts=instance_facts(instance, catalog.find_policy(vault.ports, instance.policy_name)),
-        state={"point_id": point.point_id, "target": target, "actor": dict(actor)},
+        state={"point_id": point.point_id, "target": target, "actor": dict(actor), **approved},
         target=target,
         recovery={"point_id": point.point_id, "recovery_point_time": point.recovery_point_time.isoformat()},
     )
     return Claimed.of(claim_once(vault.ports, request_key, job, now))
+
+
+def _check_point(vault: Vault, order: RestoreOrder) -> tuple[Instance, RecoveryPoint]:
+    instance = catalog.get_instance(vault.ports, order.instance_id)
+    point = catalog.get_sealed_point(vault.ports, instance, order.point_id)
+    require_prefix(order.file_prefix)
+    catalog.read_manifest(vault.ports, point)
+    return instance, point
+
+
+def _target_of(order: RestoreOrder) -> dict[str, str]:
+    return {
+        "url": read_container_url(order.container_url),
+        "file_prefix": order.file_prefix,
+        "resource_id": order.target_resource_id,
+    }

@@ -15,12 +15,14 @@ from flexvault.domain.rebuild_kit import KitDatabase, KitFacts, KitFile, build_k
 from flexvault.domain.role_script import decode_script
 from flexvault.ports import BlobFacts, BlockRange
 from flexvault.services import catalog
+from flexvault.services.approvals import check_unused
 from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.copying import Budget, percent_staged, stage_all
 from flexvault.services.journal import Draft, append
+from flexvault.services.outside_restore import require_approved
 from flexvault.services.progress import sub_tasks
 from flexvault.services.promote import BLOCKS_DROPPED
-from flexvault.services.restore_target import require_empty, require_inside
+from flexvault.services.restore_target import require_empty, require_target
 from flexvault.services.steps import StepRun, SupersededError
 
 OWNER = "flexvault_job"
@@ -36,7 +38,11 @@ def probe_target(run: StepRun) -> Result:
     point, manifest = _load(run)
     target = run.open.state["target"]
     if not run.open.state.get("target_checked_at"):
-        found = require_inside(run.vault, target["url"], target["resource_id"])
+
+        def allow(why: str) -> None:
+            require_approved(run.vault, run.open.state, run.open.instance, why)
+
+        found = require_target(run.vault, target["url"], target["resource_id"], allow)
         require_empty(run.ports.restore_target, target["url"], target["file_prefix"])
         run.record(lambda _current: {"target_checked_at": run.now().isoformat(), "target_settings": dict(found)})
     _append_started(run, point)
@@ -143,12 +149,18 @@ def _load(run: StepRun) -> tuple[RecoveryPoint, Manifest]:
 
 
 def _append_started(run: StepRun, point: RecoveryPoint) -> None:
-    """Announce the reading under the sequence number under which no tombstone was seen: who loses decides anew."""
+    """Announce the reading under the sequence number under which no tombstone was seen: who loses decides anew.
+
+    Of a restore that goes outside it is the use of its approval.
+    """
+    approval_id = str(run.open.state.get("approval_id", ""))
 
     def check(rows: Rows) -> None:
-        job, row = rows.values()
+        job, row, *_ = rows.values()
         if job is None or job.values.get("closed_event_id"):
             raise SupersededError
+        if approval_id:
+            check_unused(rows, approval_id, run.now())
         if row is None or row.values["state"] != "sealed":
             raise ConflictError(
                 f"recovery point {point.point_id} is being deleted",
@@ -158,6 +170,8 @@ def _append_started(run: StepRun, point: RecoveryPoint) -> None:
             )
 
     body = {"job_id": run.open.job_id, "point_id": point.point_id}
+    if approval_id:
+        body |= {"approval_id": approval_id, "target": run.open.state["target"]}
     draft = Draft(
         stream=run.open.instance,
         type="RestoreStarted",

@@ -1,9 +1,9 @@
 """Where a restore may write to, and whether it may begin there."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from flexvault.domain.container_url import account_name, is_under
+from flexvault.domain.container_url import account_name, is_azure_storage, is_under
 from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, NotFoundError
 from flexvault.domain.instance import RUNS_BACKUPS
 from flexvault.ports import RestoreTarget
@@ -29,26 +29,34 @@ def require_prefix(prefix: str) -> None:
         )
 
 
-def require_inside(vault: Vault, url: str, resource_id: str) -> Mapping[str, str]:
-    """Refuse a container that is not the owner's own, then probe it; a token goes only to one that is inside.
+def require_target(
+    vault: Vault, url: str, resource_id: str, allow_outside: Callable[[str], object]
+) -> Mapping[str, str]:
+    """Refuse a container that may not be restored into, then probe it; until then no token goes there.
 
     Inside is a container whose account ARM shows to the control identity in a subscription of a protected server, or
-    that a setting lists.
+    that a setting lists. Anything else on Azure Storage is outside: a critical operation. Another server would get the
+    writer's token, so nobody can allow it but the setting.
 
     Args:
         vault: The vault.
         url: The container, in its one spelling.
         resource_id: ARM id of the account or the container, or empty.
+        allow_outside: Called with why the container is outside; raises unless two people want it.
 
     Raises:
         NotAuthorizedError: code UserErrorRestoreTargetOutside, or the writer may not reach it.
         InvalidInputError: It lies in an account of the vault itself.
         NotFoundError: There is no such container.
+        VaultError: What `allow_outside` raised.
     """
     _refuse_own_accounts(vault, url, resource_id)
     found = vault.ports.restore_target.find_account(url, resource_id)
-    if not (_is_listed(vault, url) or _is_in_protected_subscription(vault, found.get("account_id", ""))):
-        raise _outside(url, resource_id, found.get("account_id", ""))
+    account_id = found.get("account_id", "")
+    if not (_is_listed(vault, url) or _is_in_protected_subscription(vault, account_id)):
+        if not account_id and not is_azure_storage(url):
+            raise _outside(url, resource_id)
+        allow_outside(_tell_outside(resource_id, account_id)[0])
     try:
         vault.ports.restore_target.probe(url, resource_id)
     except NotFoundError as error:
@@ -57,24 +65,32 @@ def require_inside(vault: Vault, url: str, resource_id: str) -> Mapping[str, str
     return found
 
 
-def _outside(url: str, resource_id: str, account_id: str) -> NotAuthorizedError:
+def _outside(url: str, resource_id: str) -> NotAuthorizedError:
+    why, hint = _tell_outside(resource_id, "")
+    return NotAuthorizedError(
+        f"the container '{url}' is not known to be inside, nor on Azure Storage: {why}",
+        code="UserErrorRestoreTargetOutside",
+        target=url,
+        hint=f"{hint}, or list the container in the app setting FLEXVAULT_RESTORE_TARGETS",
+    )
+
+
+def _tell_outside(resource_id: str, account_id: str) -> tuple[str, str]:
+    """Say why a container is outside, and what would put it inside."""
     if account_id:
-        why = f"its account '{account_id}' is in no subscription of a protected server"
-        hint = "use an account in a subscription of a protected server"
-    elif resource_id:
-        why = f"ARM shows the control identity no account '{resource_id}' with the blob endpoint of that container"
+        return (
+            f"its account '{account_id}' is in no subscription of a protected server",
+            "use an account in a subscription of a protected server",
+        )
+    if resource_id:
         hint = (
             "compare the two: targetResourceArmId must name the account that the URL, without its container, leads to, "
             "and the control identity needs Reader on it"
         )
-    else:
-        why = "the request names no account for it"
-        hint = "send targetResourceArmId and give the control identity Reader on the account"
-    return NotAuthorizedError(
-        f"the container '{url}' is not known to be inside: {why}",
-        code="UserErrorRestoreTargetOutside",
-        target=url,
-        hint=f"{hint}, or list the container in the app setting FLEXVAULT_RESTORE_TARGETS",
+        return f"ARM shows the control identity no account '{resource_id}' with that container's blob endpoint", hint
+    return (
+        "the request names no account for it",
+        "send targetResourceArmId and give the control identity Reader on the account",
     )
 
 

@@ -24,6 +24,7 @@ from flexvault.services.immutability import STORAGE_HOLD, Guarded, read_guards
 from flexvault.services.journal import append, project, read_entry
 from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
 from flexvault.services.manifests import FoundManifest, find_manifest, find_manifests, read_own_manifest, read_stored
+from flexvault.services.poisoning_guard import tell_suspicion
 from flexvault.services.seal import sealed_draft
 from flexvault.services.standings import JOURNAL_DIFFERS, Standings
 from flexvault.services.vault import Vault
@@ -174,6 +175,7 @@ class _Reading:
         self._damaged: dict[str, str] = {}
         self._keeping: dict[str, Keeping] = {}
         self._tombstoned: list[UnfinishedDeletion] = []
+        self._unjournalled: dict[str, list[str]] = {}  # instance -> suspected points whose entry is not there yet
         self._differing: set[str] = set()
 
     def read(self, found: FoundManifest) -> None:
@@ -195,19 +197,26 @@ class _Reading:
             return
         self._files[point] = frozenset(file.path for file in manifest.files)
         self._points.append(self._facts(manifest, names.sha256_hex(data), row))
+        if manifest.suspicion is not None and row is None:
+            self._unjournalled.setdefault(instance, []).append(point_id)
 
     def end(self) -> Inventory:
         """Answer what was found."""
         doubtful = {path.partition("/")[0]: path for path in self._damaged}
         regraded = ((key, point_id) for key, found in self._keeping.items() for point_id in found.regrades)
         return Inventory(
-            points=tuple(_doubt(point, doubtful) for point in self._points),
+            points=tuple(_doubt(self._suspect(point), doubtful) for point in self._points),
             files=self._files,
             damaged=self._damaged,
             regraded=frozenset(regraded),
             tombstoned=tuple(self._tombstoned),
             differing=frozenset(self._differing),
         )
+
+    def _suspect(self, point: PointFacts) -> PointFacts:
+        """Pause expiry from the manifest on: whoever writes its entry may be slow or dead."""
+        more = self._unjournalled.get(point.instance)
+        return replace(point, suspects=(*point.suspects, *more)) if more else point
 
     def _read_instance(self, instance: str) -> None:
         self._standings.catch_up(instance)
@@ -239,6 +248,7 @@ class _Reading:
             immutable_until=guarded.until,
             is_good=not problem,
             readers=standing.readers(manifest.point_id),
+            suspects=keeping.suspects,
             problem=problem,
         )
 
@@ -316,8 +326,9 @@ def _append_sealed(vault: Vault, instance: str, point_id: str, as_of: datetime) 
         return False  # it was deleted meanwhile
     data, facts = read_stored(vault.ports, found), {"point_id": point_id, "instance": instance}
     try:
-        draft = sealed_draft(Manifest.from_bytes(data), data, found.version_id, as_of)
-        append(vault.ports, draft, by_retention=True)
+        manifest = Manifest.from_bytes(data)
+        append(vault.ports, sealed_draft(manifest, data, found.version_id, as_of), by_retention=True)
+        tell_suspicion(vault.ports, manifest)
     except PermanentError as error:  # one manifest's trouble must not keep the others' plan from being made
         vault.ports.telemetry.emit("PointNotJournalled", {**facts, "code": error.code})
         return False

@@ -15,6 +15,7 @@ from flexvault.services.immutability import Version, hold, protect, versions_of
 from flexvault.services.journal import Draft, append
 from flexvault.services.landing_check import describe_archive
 from flexvault.services.manifests import FoundManifest, find_manifest, read_stored
+from flexvault.services.poisoning_guard import guard_backup, tell_suspicion
 from flexvault.services.progress import warning
 from flexvault.services.promote import OWNER, vault_path
 from flexvault.services.regrades import standing_holds
@@ -35,6 +36,7 @@ def seal_point(run: StepRun) -> Result:
     if standing_holds(run.ports, found.instance, found.point_id):
         for covered in versions_of(manifest, found.version_id):
             hold(run.ports, covered, is_held=True)
+    tell_suspicion(run.ports, manifest)
     for container in run.open.state["containers"]:
         run.ports.landing.delete_container(container)
     warnings = list(manifest.warnings)
@@ -53,6 +55,7 @@ def journal_found_manifest(run: StepRun) -> list[Mapping[str, Any]]:
     except IntegrityError:
         return []  # the job's error says so already, and nothing may keep a job from closing
     append(run.ports, sealed_draft(manifest, stored, found.version_id, run.now()))
+    tell_suspicion(run.ports, manifest)
     text = f"the recovery point {manifest.point_id} exists although its job failed: its manifest had been created"
     return [warning("PointSealed", text, manifest.point_id)]
 
@@ -81,6 +84,7 @@ def sealed_draft(manifest: Manifest, stored: bytes, version_id: str, now: dateti
         "chain": manifest.chain,
         **_tagging_of(manifest),
         "sealed_at": now.isoformat(),
+        **({"suspicion": manifest.suspicion.to_json()} if manifest.suspicion else {}),
     }
     return Draft(stream=manifest.instance, type="Sealed", key=manifest.point_id, body=body)
 
@@ -98,7 +102,7 @@ def _create_or_find(run: StepRun) -> tuple[FoundManifest, bytes]:
     path = blob_names.manifest_path(instance, point_id)
     found = find_manifest(run.ports, instance, point_id)
     if found is None:
-        data = _build(run).to_bytes()
+        data = guard_backup(run.ports, _build(run)).to_bytes()
         with suppress(AlreadyExistsError):  # a second run of this step was faster
             run.ports.vault_writer.create(blob_names.MANIFESTS, path, data)
         found = find_manifest(run.ports, instance, point_id)

@@ -13,6 +13,7 @@ from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.retention import Regime
 from flexvault.domain.standing import InstanceStanding, Protection, Standing, VaultStanding
 from flexvault.domain.stored_plan import PlanWarning
+from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.ports import Ports
 from flexvault.services.journal import find_row
 from flexvault.services.vault_files import RENEW_EVERY, do_nothing
@@ -183,8 +184,8 @@ def require_unchanged(standings: Standings, instance: str, point_id: str, before
     """Refuse to delete a point when the journal, read to its end, says otherwise than when the point was judged.
 
     Raises:
-        ConflictError: code JournalUnreadable, PointIsHeld, PointIsRead, PointReevaluated, PointIsRetained or
-            ProtectionChanged.
+        ConflictError: code JournalUnreadable, PointIsHeld, PointIsRead, PoisoningSuspected, PointReevaluated,
+            PointIsRetained or ProtectionChanged.
     """
     standings.catch_up(blob_names.VAULT_STREAM)
     standings.catch_up(instance)
@@ -199,6 +200,9 @@ def require_unchanged(standings: Standings, instance: str, point_id: str, before
     if found.readers(point_id):
         raise ConflictError(f"a restore reads recovery point {point_id}", code="PointIsRead", target=point_id)
     now = judged_by(standings, instance)
+    if found.suspects and now.regime is not Regime.DELETE:
+        text = f"a backup of its server may be poisoned since recovery point {found.suspects[0]}: expiry is paused"
+        raise ConflictError(text, code=POISONING_SUSPECTED, target=point_id)
     if now.reevaluated_seq != before.reevaluated_seq:
         text = f"the retention of recovery point {point_id} was re-evaluated meanwhile: the next plan decides"
         raise ConflictError(text, code="PointReevaluated", target=point_id)

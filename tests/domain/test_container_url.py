@@ -2,7 +2,7 @@
 
 import pytest
 
-from flexvault.domain.container_url import is_under, read_container_url
+from flexvault.domain.container_url import is_azure_storage, is_under, read_container_url
 from flexvault.domain.errors import InvalidInputError
 
 
@@ -68,3 +68,24 @@ def test_what_is_wrong_with_a_url_is_said(url: str, told: str):
         read_container_url(url)
     assert told in refused.value.message
     assert "sig" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "is_azure"),
+    [
+        pytest.param("https://acme.blob.core.windows.net/c", True, id="Azure"),
+        pytest.param("https://acme.blob.core.usgovcloudapi.net/c", True, id="US Government"),
+        pytest.param("https://acme.blob.core.chinacloudapi.cn/c", True, id="China"),
+        pytest.param("https://acme.z07.blob.storage.azure.net/c", True, id="a DNS zone"),
+        pytest.param("https://acme.blob.core.windows.net.evil.example/c", False, id="a longer host"),
+        pytest.param("https://evil.example/acme.blob.core.windows.net", False, id="in the path"),
+        pytest.param("https://blob.core.windows.net/c", False, id="no account"),
+        pytest.param("https://a.b.blob.core.windows.net/c", False, id="two labels"),
+        pytest.param("https://acme.blob.core.windows.net:8443/c", False, id="another port"),
+        pytest.param("https://acme.blob.core.windows.net/c/d", False, id="below a container"),
+        pytest.param("https://acme.file.core.windows.net/c", False, id="another service"),
+        pytest.param("https://acmeblob.core.windows.net/c", False, id="no dot"),
+    ],
+)
+def test_only_azure_storages_own_hosts_are_azure(url: str, *, is_azure: bool):
+    assert is_azure_storage(url) is is_azure

@@ -11,6 +11,7 @@ from flexvault.domain import decisions
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.policy import parse_policy
 from flexvault.domain.schedule import due_slots, parse_interval
+from flexvault.domain.suspicion import has_fallen
 from flexvault.domain.zones import find_zone, zone_name
 from flexvault.services.tag_backup import find_last_success, tag_backup
 from tests.builders import policy_properties, world
@@ -196,3 +197,10 @@ def test_simulation_runs_since_the_anchor():
     just_begun = policy_of(FIRST_OF_MONTH, intervals=["R/2026-01-20T02:00:00Z/P1D"])
     assert days_tagged(just_begun, *window) == ["2026-01-20", "2026-02-01"]
     assert days_tagged(policy_of(FIRST_OF_MONTH), *window, "2026-02-01") == ["2026-02-02"]
+
+
+def test_suspect_fall_percent():
+    """At 60 % less a backup is suspect, at a byte more than that it is not."""
+    assert decisions.SUSPECT_FALL_PERCENT == 60
+    assert has_fallen(1_000, 400)
+    assert not has_fallen(1_000, 401)

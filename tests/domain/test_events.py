@@ -225,6 +225,7 @@ SEVERAL = [
     entry("ProtectionStopped", {**STATE, "after": {"state": "ProtectionStopped"}}, 21),
     entry("ProtectionResumed", RESUMED, 22),
     entry("DataDeletionRequested", {**STATE, "server_id": SERVER}, 23),
+    entry("PoisoningAcknowledged", {"instance": INSTANCE, "recovery_point_id": "p1", "reason": "fine"}, 23),
     entry("InstanceDeleted", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23}, 24),
     entry("RolesRemoved", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23, "assignments": ["a"]}, 25),
     entry("KeyRevocationRequested", {"request_key": "k" * 8, "account": "landing"}, 26),

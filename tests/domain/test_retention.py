@@ -57,6 +57,10 @@ NEW = replace(OLD, point_id="new", recovery_point_time=NOW - timedelta(days=1), 
         pytest.param(
             replace(NEW, regime=DELETE, readers=1), [], Decision.BLOCKED, "running restore", id="approved, but read"
         ),
+        pytest.param(replace(OLD, suspects=("lost",)), [NEW], Decision.BLOCKED, "is paused", id="suspected"),
+        pytest.param(
+            replace(OLD, regime=DELETE, suspects=("lost",)), [], Decision.EXPIRE, "approved", id="approved, suspected"
+        ),
         pytest.param(
             replace(NEW, regime=DELETE, immutable_until=NOW + timedelta(days=1)),
             [],
@@ -85,6 +89,7 @@ FACTS = replace(
     holds=("case-7",),
     immutable_until=NOW,
     readers=2,
+    suspects=("lost",),
     problem="odd",
 )
 RULE = {"expiryTime": "2026-05-02T00:00:00+00:00", "rule": "Monthly", "because": "FirstOfMonth", "day": "2026-04-02"}
@@ -102,6 +107,7 @@ RULE = {"expiryTime": "2026-05-02T00:00:00+00:00", "rule": "Monthly", "because":
         (Reason.LEGAL_HOLD, {"code": "LegalHold", "holds": ["case-7"]}),
         (Reason.IMMUTABLE, {"code": "Immutable", "until": "2026-06-01T00:00:00+00:00"}),
         (Reason.RESTORE_RUNNING, {"code": "RestoreRunning", "readers": 2}),
+        (Reason.POISONING_SUSPECTED, {"code": "PoisoningSuspected", "suspects": ["lost"]}),
     ],
 )
 def test_a_reason_is_told_to_machines_with_the_facts_it_rests_on(reason: Reason, described: dict[str, object]):
@@ -120,7 +126,9 @@ def test_a_point_of_an_older_version_tells_no_reason_for_its_tag():
 def test_a_verdict_is_written_with_all_its_reasons_in_their_order():
     (written,) = (verdict.to_json() for verdict in judge([FACTS, NEW], NOW) if verdict.point is FACTS)
     assert (written["decision"], written["pointId"], written["tag"]) == ("blocked", "old", "Monthly")
-    assert [reason["code"] for reason in written["reasons"]] == ["Expired", "Uncertain", "LegalHold", "RestoreRunning"]
+    assert [reason["code"] for reason in written["reasons"]] == [
+        *["Expired", "Uncertain", "LegalHold", "RestoreRunning", "PoisoningSuspected"]
+    ]
 
 
 times = st.integers(-400, 400).map(lambda days: NOW + timedelta(days=days))

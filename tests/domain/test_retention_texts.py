@@ -113,8 +113,8 @@ def test_why_a_tag_matched_is_told_with_its_period(because: Because, day: str, t
 
 
 def test_every_reason_has_words_of_its_own():
-    blocks = (Reason.LEGAL_HOLD, Reason.IMMUTABLE, Reason.RESTORE_RUNNING, Reason.UNCERTAIN)
-    point = replace(GONE, holds=("case-7",), readers=1, problem="odd", immutable_until=NOW)
+    blocks = (Reason.LEGAL_HOLD, Reason.IMMUTABLE, Reason.RESTORE_RUNNING, Reason.UNCERTAIN, Reason.POISONING_SUSPECTED)
+    point = replace(GONE, holds=("case-7",), readers=1, problem="odd", immutable_until=NOW, suspects=("lost",))
     verdict = Verdict(point=point, decision=Decision.BLOCKED, reasons=(Reason.EXPIRED, *blocks))
     told = explain(verdict)
     assert all(block.value not in told for block in blocks)

@@ -122,13 +122,25 @@ vault_entries = st.tuples(
 )
 points = st.sampled_from(["", "p1", "p2"])
 instance_entries = st.tuples(
-    st.sampled_from(["HoldPlaced", "HoldReleased", "RestoreStarted", "RestoreEnded", "RetentionReevaluated", "Sealed"]),
+    st.sampled_from(
+        [
+            "HoldPlaced",
+            "HoldReleased",
+            "RestoreStarted",
+            "RestoreEnded",
+            "RetentionReevaluated",
+            "Sealed",
+            "PointDeleted",
+            "PoisoningAcknowledged",
+        ]
+    ),
     st.fixed_dictionaries(
         {
             "hold": st.sampled_from(["case", "Case", "Fall Ä"]),
             "recovery_point_id": points,
             "point_id": points,
             "job_id": st.sampled_from(["j1", "j2"]),
+            "suspicion": st.sampled_from([{}, {"sizeBytes": 1}]),
         }
     ),
 )
@@ -158,3 +170,44 @@ def test_only_a_resumption_or_an_approved_deletion_ends_a_stop(entries: list[tup
         if kind not in {RESUMED, DOOMED}:
             found.apply(entry(kind, body, seq))
     assert found.find(A) == FOREVER
+
+
+LOST, WHOLE = {"suspicion": {"sizeBytes": 1}}, dict[str, Any]()
+
+
+@pytest.mark.parametrize(
+    ("told", "suspects"),
+    [
+        pytest.param([("Sealed", {"point_id": "a", **WHOLE})], (), id="whole"),
+        pytest.param(
+            [("Sealed", {"point_id": "a", **LOST}), ("Sealed", {"point_id": "b", **LOST})], ("a", "b"), id="two"
+        ),
+        pytest.param([("Sealed", {"point_id": "a", **LOST}), ("Sealed", {"point_id": "b"})], ("a",), id="whole again"),
+        pytest.param(
+            [("Sealed", {"point_id": "a", **LOST}), ("PoisoningAcknowledged", {"recovery_point_id": "a"})],
+            (),
+            id="acknowledged",
+        ),
+        pytest.param(
+            [
+                ("Sealed", {"point_id": "a", **LOST}),
+                ("Sealed", {"point_id": "b", **LOST}),
+                ("PoisoningAcknowledged", {"recovery_point_id": "a"}),
+            ],
+            ("b",),
+            id="acknowledged up to the one before",
+        ),
+        pytest.param(
+            [("Sealed", {"point_id": "a", **LOST}), ("PoisoningAcknowledged", {"recovery_point_id": "z"})],
+            ("a",),
+            id="of a point that is not suspected",
+        ),
+        pytest.param([("Sealed", {"point_id": "a", **LOST}), ("PointDeleted", {"point_id": "a"})], (), id="it is gone"),
+    ],
+)
+def test_suspected_points_by_the_journal(told: list[tuple[str, dict[str, Any]]], suspects: tuple[str, ...]):
+    assert fold(InstanceStanding(), told).suspects == suspects
+
+
+def test_a_fold_of_a_version_without_suspicions_is_read():
+    assert InstanceStanding.from_json({"holds": [], "readers": [], "reevaluatedSeq": 3}).suspects == ()

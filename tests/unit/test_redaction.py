@@ -21,6 +21,9 @@ SECRET = "YR5PcwmM2BBEFbl2XnhaYEJogHG"
         pytest.param(f"Authorization: Bearer {SECRET}.x.y", id="bearer token"),
         pytest.param(f"token eyJhbGciOi.{SECRET}.{SECRET}", id="bare token"),
         pytest.param(f"AccountName=a;AccountKey={SECRET}==;EndpointSuffix=x", id="account key"),
+        pytest.param(f"Authorization: SharedKey acme:{SECRET}=", id="shared key"),
+        pytest.param(f"the key is {(SECRET * 4)[:86]}== of acme", id="account key alone"),
+        pytest.param(f"postgresql://app:{SECRET}@pg.example:5432/orders", id="password in a URL"),
         pytest.param(f"SharedAccessSignature=sv%3D1{SECRET}", id="connection string"),
     ],
 )

@@ -25,7 +25,8 @@ class AzureTelemetry:
         """Send one event; every fact becomes the property `flexvault.{name}`."""
         # Prefixed names can never collide with the members of a log record, which logging would refuse.
         extra = {f"{_PREFIX}{name.removeprefix(_PREFIX)}": _property(value) for name, value in facts.items()}
-        self._logger.info(event, extra={_EVENT_NAME: event, **extra})
+        shown = redact(event)
+        self._logger.info(shown, extra={_EVENT_NAME: shown, **extra})
 
 
 def _property(value: Scalar) -> str | int | float | bool:

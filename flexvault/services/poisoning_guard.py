@@ -1,0 +1,107 @@
+"""The poisoning guard at the seal: compare a backup with the good recovery point before it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from flexvault.domain import blob_names
+from flexvault.domain.errors import IntegrityError, NotFoundError
+from flexvault.domain.journal import Entry
+from flexvault.domain.manifest import Manifest
+from flexvault.domain.names import sha256_hex
+from flexvault.domain.poisoning import Poisoning, find_suspicion
+from flexvault.domain.poisoning_events import poisoning_target
+from flexvault.domain.suspicion import POISONING_SUSPECTED
+from flexvault.ports import Ports
+from flexvault.services import catalog
+from flexvault.services.journal import find_row, read_entry
+from flexvault.services.progress import warning
+from flexvault.services.vault_files import list_manifests, read_own_manifest
+
+UNTIL = "nothing of this server expires until somebody acknowledges it: POST /api/vault/backupInstances"
+
+
+def read_poisoning(ports: Ports, instance: str) -> Poisoning:
+    """Read what is suspected of an instance, by its 32 hex digits, from its row."""
+    row = find_row(ports, poisoning_target(instance))
+    return Poisoning() if row is None else Poisoning.from_values(row.values)
+
+
+def guard_backup(ports: Ports, manifest: Manifest) -> Manifest:
+    """Answer a manifest that is about to be created with what the guard suspects and warns of.
+
+    The suspicion is part of the manifest, so that it exists as soon as the point does, whoever dies after that.
+    """
+    if not _is_guarded(ports):
+        return manifest
+    previous = find_previous(ports, manifest)
+    suspicion = find_suspicion(manifest, previous) if previous else None
+    if suspicion is None:
+        return manifest
+    name = manifest.instance_id.rpartition("/")[2]
+    text = f"the backup may be poisoned: {suspicion.describe()}; {UNTIL}/{name}/acknowledgePoisoning"
+    warned = warning(POISONING_SUSPECTED, text, manifest.instance_id)
+    return replace(manifest, suspicion=suspicion, warnings=(*manifest.warnings, warned))
+
+
+def tell_suspicion(ports: Ports, manifest: Manifest) -> None:
+    """Send the event of a suspected backup; a repeated seal sends it again rather than never."""
+    found = manifest.suspicion
+    if found is None:
+        return
+    facts = {
+        "instance": manifest.instance,
+        "point_id": manifest.point_id,
+        "previous_point_id": found.previous_point_id,
+        "previous_size_bytes": found.previous_size_bytes,
+        "size_bytes": found.size_bytes,
+        "missing_databases": found.missing_count,
+        "message": found.describe(),
+    }
+    ports.telemetry.emit(POISONING_SUSPECTED, facts)
+
+
+def find_previous(ports: Ports, manifest: Manifest) -> Manifest | None:
+    """Find the newest good point of the same chain before this one; one that is still suspected is none.
+
+    So what a first poisoned backup lost is missed by the next one, too. An acknowledged one counts as any other.
+    """
+    suspected = read_poisoning(ports, manifest.instance)
+    for found in _each_good(ports, manifest):
+        if found.suspicion is None or not suspected.covers(found.point_id):
+            return found
+    return None
+
+
+def _each_good(ports: Ports, manifest: Manifest) -> Iterator[Manifest]:
+    """Answer the good points of a chain before one, newest first: ids begin with their time."""
+    rows = {point.point_id: point for point in catalog.list_all_points(ports, manifest.instance)}
+    names = (point_id for _, point_id in list_manifests(ports, f"{manifest.instance}/"))
+    for point_id in sorted((name for name in names if name < manifest.point_id), reverse=True):
+        row = rows.get(point_id)
+        if row is not None and (row.chain != manifest.chain or row.state != "sealed"):
+            continue
+        try:
+            path = blob_names.manifest_path(manifest.instance, point_id)
+            data = ports.vault_reader.read(blob_names.MANIFESTS, path)
+            found = read_own_manifest(data, manifest.instance, point_id)
+        except (IntegrityError, NotFoundError):
+            continue  # its own trouble: restores and retention name it
+        is_as_sealed = row is None or row.manifest_hash == sha256_hex(data)
+        if found.chain == manifest.chain and is_as_sealed:
+            yield found
+
+
+def _is_guarded(ports: Ports) -> bool:
+    """Say whether the guard is on; a row alone does not turn it off, the entry that it names must say so."""
+    settings = catalog.read_vault_settings(ports)
+    if settings.is_poisoning_guarded:
+        return True
+    try:
+        entry = read_entry(ports, blob_names.VAULT_STREAM, settings.journal_seq)
+    except (IntegrityError, NotFoundError):
+        return True
+    return not _turns_off(entry)
+
+
+def _turns_off(entry: Entry) -> bool:
+    return entry.type == "VaultChanged" and entry.body["settings"]["is_poisoning_guarded"] is False

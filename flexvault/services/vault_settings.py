@@ -1,0 +1,106 @@
+"""Change the vault's settings: each change is an entry of the vault's stream, and one that weakens needs two people."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from flexvault.domain import blob_names, names
+from flexvault.domain.errors import ConflictError
+from flexvault.domain.event_rows import seq_of
+from flexvault.domain.events import Rows, settings_target
+from flexvault.domain.vault_settings import Immutability, VaultSettings, find_weakenings, require_transition
+from flexvault.services import catalog
+from flexvault.services.approvals import CriticalChange, check_unused, require_approval
+from flexvault.services.journal import Draft, append
+from flexvault.services.vault import Vault
+
+VAULT_WRITE = "Microsoft.DataProtection/backupVaults/write"
+GUARD_WRITE = "Microsoft.DataProtection/vault/poisoningGuard/write"
+GUARD_PATH = "/vault/poisoningGuard"
+
+
+def set_immutability(vault: Vault, state: Immutability, actor: Mapping[str, str]) -> VaultSettings:
+    """Change the immutability's state; the present one changes nothing.
+
+    Raises:
+        InvalidInputError: code UserErrorUnsupportedVaultImmutabilityStateChange.
+        ApprovalRequiredError: To disable it needs a second person.
+        ConflictError: Somebody else changed the settings meanwhile.
+    """
+    before = catalog.read_vault_settings(vault.ports)
+    require_transition(before.immutability, state)
+    order = _Order(
+        operation=VAULT_WRITE,
+        path=vault.settings.vault_resource_id.lower(),
+        body={"immutabilitySettings": {"state": state.value}},
+        actor=actor,
+    )
+    return _change(vault, before, replace(before, immutability=state), order)
+
+
+def set_poisoning_guard(vault: Vault, *, is_on: bool, actor: Mapping[str, str]) -> VaultSettings:
+    """Turn the poisoning guard on or off; what it is already changes nothing.
+
+    Raises:
+        ApprovalRequiredError: To turn it off needs a second person.
+        ConflictError: Somebody else changed the settings meanwhile.
+    """
+    before = catalog.read_vault_settings(vault.ports)
+    body = {"state": "On" if is_on else "Off"}
+    order = _Order(operation=GUARD_WRITE, path=GUARD_PATH, body=body, actor=actor)
+    return _change(vault, before, replace(before, is_poisoning_guarded=is_on), order)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """Who asks for what."""
+
+    operation: str
+    path: str
+    body: Mapping[str, Any]
+    actor: Mapping[str, str]
+
+
+def _change(vault: Vault, before: VaultSettings, after: VaultSettings, order: _Order) -> VaultSettings:
+    if after == before:
+        return before
+    weakenings = find_weakenings(before, after)
+    body: dict[str, Any] = {"settings": after.to_json(), "before": before.to_json()}
+    approval_id = ""
+    if weakenings:
+        approval_id = require_approval(vault, _critical(before, after, weakenings, order)).id
+        body["approval_id"] = approval_id
+
+    def check(rows: Rows) -> None:
+        if seq_of(rows[settings_target()]) != before.journal_seq:
+            raise ConflictError(
+                "the vault's settings were changed by somebody else",
+                target=order.path,
+                hint="read the vault again, then send the change",
+            )
+        if approval_id:
+            check_unused(rows, approval_id, vault.ports.clock.storage_now())
+
+    # Named by the state that it replaces: the same change of the same state is one event.
+    key = names.sha256_hex(names.canonical_json([before.journal_seq, body]))
+    append(
+        vault.ports,
+        Draft(stream=blob_names.VAULT_STREAM, type="VaultChanged", key=key, body=body, actor=order.actor, check=check),
+    )
+    return catalog.read_vault_settings(vault.ports)
+
+
+def _critical(
+    before: VaultSettings, after: VaultSettings, weakenings: tuple[str, ...], order: _Order
+) -> CriticalChange:
+    return CriticalChange(
+        operation=order.operation,
+        path=order.path,
+        body=order.body,
+        actor=order.actor,
+        target=settings_target(),
+        target_seq=before.journal_seq,
+        reasons=weakenings,
+        before=before.to_json(),
+        after=after.to_json(),
+    )

@@ -1,13 +1,14 @@
-"""The vault's identities: managed identities of Azure, named by their client ids."""
+"""The vault's identities: managed identities of Azure, named by their client ids, also where they sign in elsewhere."""
 
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import ManagedIdentityCredential
+from azure.identity import ClientAssertionCredential, ManagedIdentityCredential
 
 from flexvault.domain.errors import TransientError
 
@@ -15,6 +16,34 @@ from flexvault.domain.errors import TransientError
 def credential(client_id: str = "") -> ManagedIdentityCredential:
     """Answer the credential of one identity; without a client id the host's own."""
     return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
+
+
+EXCHANGE_SCOPE = "api://AzureADTokenExchange/.default"
+"""Audience of a token that is handed in as an assertion: Learn, "workload identity federation", managed identities."""
+
+
+def federated_credentials(
+    control: TokenCredential, client_id: str, tenants: Mapping[str, str]
+) -> dict[str, TokenCredential]:
+    """Answer the credential of each subscription that lies in another tenant.
+
+    There the vault is a multi-tenant app without a secret: what the control identity says of itself is its assertion.
+
+    Args:
+        control: The control identity.
+        client_id: Of the multi-tenant app, which trusts the control identity.
+        tenants: Tenant by subscription, both in lower case.
+    """
+
+    def assertion() -> str:
+        return control.get_token(EXCHANGE_SCOPE).token
+
+    by_tenant: dict[str, TokenCredential] = {
+        # The authority is the deployment's own choice, so no other service needs to be asked whether it is one.
+        tenant: ClientAssertionCredential(tenant, client_id, assertion, disable_instance_discovery=True)
+        for tenant in set(tenants.values())
+    }
+    return {subscription: by_tenant[tenant] for subscription, tenant in tenants.items()}
 
 
 def principal_id(token_credential: TokenCredential, scope: str) -> str:

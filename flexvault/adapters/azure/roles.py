@@ -59,11 +59,11 @@ class AzureRoles:
 
     def grant_commands(self, server_id: str) -> str:
         """Answer the commands that grant both roles."""
-        return source_roles.grant_commands(server_id, self._arm.find_principal_id())
+        return source_roles.grant_commands(server_id, self._arm.find_principal_id(server_id))
 
     def _assign(self, server_id: str, role_id: str) -> str:
         place = ServerId.parse(server_id)
-        principal_id = self._arm.control_principal_id()
+        principal_id = self._arm.control_principal_id(server_id)
         assignment = names.role_assignment_name(server_id, role_id, principal_id)
         # Here, not above: the first answer of a starting app would wait for it.
         from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters  # noqa: PLC0415

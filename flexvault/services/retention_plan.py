@@ -19,7 +19,7 @@ from flexvault.domain.rows import Row
 from flexvault.domain.stored_plan import PlanParts, PlanWarning, UnfinishedDeletion, build_plan
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.breaker import find_earlier_plans, find_trips_now, read_breaker, trip_breaker
+from flexvault.services.breaker import breaker_of, find_earlier_plans, find_trips_now, trip_breaker
 from flexvault.services.journal import append, project, read_entry
 from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
 from flexvault.services.seal import sealed_draft
@@ -28,6 +28,7 @@ from flexvault.services.vault import Vault
 from flexvault.services.vault_files import (
     RENEW_EVERY,
     do_nothing,
+    find_overwritten,
     find_unsealed,
     is_written,
     list_manifests,
@@ -91,7 +92,7 @@ def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = do_n
         verdicts=verdicts,
         trips=(
             *_find_journal_trips(standings.warnings),
-            *_find_trips(vault.ports, verdicts, as_of, earlier.untripped, inventory.regraded),
+            *_find_trips(vault.ports, standings, verdicts, as_of, earlier.untripped, inventory.regraded),
         ),
         unfinished=tuple(dict.fromkeys([*find_unfinished(vault.ports), *inventory.tombstoned])),
         unsealed=tuple(find_unsealed(vault, as_of, known=inventory.files, renew=renew)),
@@ -125,12 +126,13 @@ def _find_journal_trips(warnings: Iterable[PlanWarning]) -> Iterator[Trip]:
 
 def _find_trips(
     ports: Ports,
+    standings: Standings,
     verdicts: Sequence[Verdict],
     as_of: datetime,
     earlier: EarlierPlan | None,
     regraded: Collection[PointKey],
 ) -> tuple[Trip, ...]:
-    state = read_breaker(ports)
+    state = breaker_of(ports, standings.breaker_seq)
     trips = find_trips_now(ports, state, verdicts, as_of, earlier=earlier, regraded=regraded)
     if state.is_tripped and not trips:
         text = f"the breaker was tripped by the plan '{state.plan}' and was not released since"
@@ -153,7 +155,7 @@ def read_points(
         renew: Called now and then.
     """
     standings.catch_up(blob_names.VAULT_STREAM)
-    reading = _Reading(ports, standings)
+    reading = _Reading(ports, standings, find_overwritten(ports, within))
     for count, (instance, point_id) in enumerate(list_manifests(ports, within), start=1):
         if count % RENEW_EVERY == 0:
             renew()
@@ -164,8 +166,9 @@ def read_points(
 class _Reading:
     """Gathers an inventory, manifest by manifest."""
 
-    def __init__(self, ports: Ports, standings: Standings) -> None:
+    def __init__(self, ports: Ports, standings: Standings, overwritten: Mapping[str, int]) -> None:
         self._ports = ports
+        self._overwritten = overwritten
         self._standings = standings
         self._points: list[PointFacts] = []
         self._files: dict[str, frozenset[str] | None] = {}
@@ -184,6 +187,10 @@ class _Reading:
             return
         path = blob_names.manifest_path(instance, point_id)
         point = blob_names.point_prefix(instance, point_id)
+        if path in self._overwritten:
+            text = f"it was written over: {self._overwritten[path]} versions of it lie there"
+            self._damaged[path], self._files[point] = text, None
+            return
         data = self._ports.vault_reader.read(blob_names.MANIFESTS, path)
         try:
             manifest = read_own_manifest(data, instance, point_id)

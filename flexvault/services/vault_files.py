@@ -1,5 +1,6 @@
 """What lies in the vault account: manifests, the files that they name, and files that none does."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
@@ -70,6 +71,15 @@ def list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
             yield instance, point_id
 
 
+def find_overwritten(ports: Ports, prefix: str) -> Mapping[str, int]:
+    """Answer how many versions lie at each path of container `manifests` that has more than one.
+
+    A manifest is created once: whoever writes over it would say by a later version what may be deleted.
+    """
+    versions = Counter(blob.name for blob in ports.vault_reader.list_versions(blob_names.MANIFESTS, prefix))
+    return {path: count for path, count in versions.items() if count > 1}
+
+
 def read_own_manifest(data: bytes, instance: str, point_id: str) -> Manifest:
     """Read the manifest of a point from its bytes.
 
@@ -83,10 +93,12 @@ def read_own_manifest(data: bytes, instance: str, point_id: str) -> Manifest:
 
 
 def _named_files(ports: Ports, point: str) -> frozenset[str] | None:
-    """Answer what the manifest of a point names: no file without one, nothing at all when it cannot be read.
+    """Answer what the manifest of a point names: no file without one, nothing at all when it cannot be believed.
 
     A refusal is raised, never an answer.
     """
+    if find_overwritten(ports, point.rstrip("/")):
+        return None
     for instance, point_id in list_manifests(ports, point.rstrip("/")):
         data = ports.vault_reader.read(blob_names.MANIFESTS, blob_names.manifest_path(instance, point_id))
         try:

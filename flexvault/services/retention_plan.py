@@ -92,7 +92,9 @@ def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = do_n
         verdicts=verdicts,
         trips=(
             *_find_journal_trips(standings.warnings),
-            *_find_trips(vault.ports, standings, verdicts, as_of, earlier.untripped, inventory.regraded),
+            *_find_trips(
+                vault.ports, standings, verdicts, as_of, earlier=earlier.untripped, regraded=inventory.regraded
+            ),
         ),
         unfinished=tuple(dict.fromkeys([*find_unfinished(vault.ports), *inventory.tombstoned])),
         unsealed=tuple(find_unsealed(vault, as_of, known=inventory.files, renew=renew)),
@@ -129,6 +131,7 @@ def _find_trips(
     standings: Standings,
     verdicts: Sequence[Verdict],
     as_of: datetime,
+    *,
     earlier: EarlierPlan | None,
     regraded: Collection[PointKey],
 ) -> tuple[Trip, ...]:

@@ -85,6 +85,7 @@ def _add_wait(parser: argparse.ArgumentParser) -> None:
 
 def _fill_vault(actions: Actions) -> None:
     _add(actions, "show", vault.show_vault)
+    _add(actions, "isolation", vault.show_isolation)
 
 
 def _fill_policy(actions: Actions) -> None:

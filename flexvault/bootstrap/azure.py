@@ -16,6 +16,7 @@ from flexvault.adapters.azure.servers import AzureServers
 from flexvault.adapters.azure.storage_accounts import StorageAccounts
 from flexvault.adapters.azure.tables import AzureRows
 from flexvault.adapters.azure.telemetry import AzureTelemetry
+from flexvault.adapters.azure.tenancy import AzureTenancy
 from flexvault.adapters.azure.vault import AzureVaultCleaner, AzureVaultReader, AzureVaultWriter
 from flexvault.adapters.refusing import RefusingPort
 from flexvault.domain.app_role import AppRole
@@ -48,6 +49,7 @@ def azure_ports(settings: Settings, clock: Clock | None) -> Ports:
         servers=AzureServers(arm),
         ltr=AzureLtr(arm),
         roles=AzureRoles(arm),
+        tenancy=AzureTenancy(arm, _identities(settings)),
         landing=landing,
         vault_writer=vault_writer,
         vault_cleaner=_cleaner(settings),
@@ -61,6 +63,7 @@ _NOT_THE_JANITORS = {
     "servers": "control",
     "ltr": "control",
     "roles": "control",
+    "tenancy": "control",
     "landing": "writer",
     "vault_writer": "writer",
     "restore_target": "writer",
@@ -75,6 +78,15 @@ def _common(settings: Settings, clock: Clock | None, reader: TokenCredential) ->
         "vault_reader": AzureVaultReader(settings.vault_blob_endpoint, reader),
         "telemetry": AzureTelemetry(),
     }
+
+
+def _identities(settings: Settings) -> dict[str, tuple[str, TokenCredential]]:
+    client_ids = {
+        "control": settings.control_client_id,
+        "writer": settings.writer_client_id,
+        "retention": settings.retention_client_id,
+    }
+    return {name: (client_id, credential(client_id)) for name, client_id in client_ids.items() if client_id}
 
 
 def _cleaner(settings: Settings) -> Any:

@@ -220,6 +220,15 @@ def test_a_closed_breaker_is_shown_and_needs_no_release(flexvault: Flexvault, ca
         assert capsys.readouterr().out.split() == ["state", "Closed"]
 
 
+def test_isolation_is_told_with_reasons_and_remedies(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("vault", "isolation") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "isolated no" in printed
+    assert "IdentitiesDistinct: the identities that this app holds are distinct: control control" in printed
+    assert "SourceSubscriptions: not isolated: protected in the vault's own subscription" in printed
+    assert "do: deploy two apps" in printed
+
+
 def test_protection_is_stopped_and_resumed_and_the_pause_is_told(flexvault: Flexvault, capsys: Captured) -> None:
     for words, state in (
         (["stop", "pg-orders"], "ProtectionStopped"),

@@ -211,6 +211,6 @@ def test_a_split_cloud_runs_two_apps_and_keeps_both_alive(tmp_path: Path) -> Non
 
         os.kill(janitor, signal.SIGKILL)
 
-        wait_until(lambda: cloud.endpoints["pids"].get("janitor") not in {janitor, None})
+        wait_until(lambda: cloud.endpoints["pids"].get("janitor") not in {janitor, None}, within_seconds=30)
         assert cloud.endpoints["pids"]["host"] == endpoints["pids"]["host"]
         assert (cloud.folder / "janitor").is_dir()

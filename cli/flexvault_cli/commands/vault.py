@@ -1,4 +1,4 @@
-"""The command on the vault itself."""
+"""The commands on the vault itself."""
 
 import argparse
 
@@ -10,3 +10,8 @@ from flexvault_cli.output import show_one
 def show_vault(api: VaultApi, options: argparse.Namespace) -> None:
     """Show the vault."""
     show_one(api.get(""), views.VAULT, as_json=options.as_json)
+
+
+def show_isolation(api: VaultApi, options: argparse.Namespace) -> None:
+    """Show what keeps the vault apart from its sources, and what does not."""
+    show_one(api.get("/vault/isolation"), views.ISOLATION, as_json=options.as_json)

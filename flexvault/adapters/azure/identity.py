@@ -54,12 +54,27 @@ def principal_id(token_credential: TokenCredential, scope: str) -> str:
     Raises:
         TransientError: code TokenUnavailable: no token, or one without an object id.
     """
+    claims = read_claims(token_credential, scope)
+    if "oid" not in claims:
+        raise _no_token()
+    return str(claims["oid"])
+
+
+def read_claims(token_credential: TokenCredential, scope: str) -> dict[str, Any]:
+    """Answer what an identity's own token says of it, unverified, as above.
+
+    Raises:
+        TransientError: code TokenUnavailable.
+    """
     try:
         token = token_credential.get_token(scope).token
         payload = token.split(".")[1]
         claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return str(claims["oid"])
-    except (ClientAuthenticationError, IndexError, KeyError, ValueError, binascii.Error):
-        # `from None`: whatever failed may quote the token.
-        message = "the control identity's own token could not be had or names no object id"
-        raise TransientError(message, code="TokenUnavailable") from None
+    except (ClientAuthenticationError, IndexError, ValueError, binascii.Error):
+        raise _no_token() from None  # whatever failed may quote the token
+    return claims
+
+
+def _no_token() -> TransientError:
+    message = "the control identity's own token could not be had or names no object id"
+    return TransientError(message, code="TokenUnavailable")

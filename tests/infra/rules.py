@@ -8,7 +8,10 @@ from tests.infra.cloud import ACCOUNT, ASSIGNMENT, CONTAINER, SERVICE, SITE, Clo
 from tests.infra.grants import (
     CONDITION,
     find_half_accepted,
+    find_shared_hosts,
+    find_wrong_delegation,
     find_wrong_host_grants,
+    find_wrong_identities,
     find_wrong_rights,
     find_wrong_source_grants,
     find_wrong_vault_grants,
@@ -87,6 +90,7 @@ def _rule(name: str, why: str, find: Callable[[Cloud], list[str]], file: str, ch
 
 
 APP, HOST = "modules/function-app.bicep", "modules/host-storage.bicep"
+CONTAINER_ROLES = "modules/container-roles.bicep"
 VAULT, LANDING, ROLES = "modules/vault-account.bicep", "modules/landing-account.bicep", "modules/vault-roles.bicep"
 RULES = [
     _rule(
@@ -210,8 +214,8 @@ RULES = [
         find_wrong_rights("writer"),
         ROLES,
         (
-            "dataActions: [readBlobs, writeBlobs, addBlobs]",
-            "dataActions: [readBlobs, writeBlobs, addBlobs, deleteBlobs]",
+            "actions: [delegateKeys]\n    dataActions: [readBlobs]",
+            "actions: [delegateKeys]\n    dataActions: [readBlobs, deleteBlobs]",
         ),
     ),
     _rule(
@@ -220,8 +224,8 @@ RULES = [
         find_wrong_rights("retention"),
         ROLES,
         (
-            "dataActions: [readBlobs, deleteBlobs, deleteVersions]",
-            "dataActions: [readBlobs, writeBlobs, deleteBlobs, deleteVersions]",
+            "actions: []\n    dataActions: [readBlobs]",
+            "actions: []\n    dataActions: [readBlobs, writeBlobs]",
         ),
     ),
     _rule(
@@ -235,11 +239,92 @@ RULES = [
         ),
     ),
     _rule(
-        "retention writes journal and plans only, never points",
-        "a right at the account would reach the recovery points",
+        "cleaner deletes, nothing else",
+        "whoever deletes must not be able to make anything deletable",
+        find_wrong_rights("cleaner"),
+        ROLES,
+        ("dataActions: [deleteBlobs, deleteVersions]", "dataActions: [deleteBlobs, deleteVersions, setImmutability]"),
+    ),
+    _rule(
+        "every right to write or delete is on single containers",
+        "a right at the account would reach the recovery points, the plans and the journal",
+        find_wrong_vault_grants,
+        CONTAINER_ROLES,
+        ("    scope: account::blobService::container\n", "    scope: account\n"),
+    ),
+    _rule(
+        "nobody deletes in the journal",
+        "an entry that is gone tells nobody what happened",
         find_wrong_vault_grants,
         ROLES,
-        ("  scope: vault::blobService::journal\n", "  scope: vault\n"),
+        (
+            (
+                "        principalId: retentionPrincipalId\n        roleName: 'recorder'\n"
+                "        roleDefinitionId: definitions[3].id"
+            ),
+            (
+                "        principalId: retentionPrincipalId\n        roleName: 'recorder'\n"
+                "        roleDefinitionId: definitions[4].id"
+            ),
+        ),
+    ),
+    _rule(
+        "only retention writes plans",
+        "a stored plan is what lets the janitor delete",
+        find_wrong_vault_grants,
+        ROLES,
+        (
+            "    containerName: 'plans'\n    grants: [\n      {\n        principalId: retentionPrincipalId",
+            "    containerName: 'plans'\n    grants: [\n      {\n        principalId: writerPrincipalId",
+        ),
+    ),
+    _rule(
+        "the app behind the HTTP door cannot delete",
+        "code that runs there would empty the vault",
+        find_wrong_identities,
+        "main.bicep",
+        (
+            "      ? [controlIdentityName, writerIdentityName]\n",
+            "      ? [controlIdentityName, writerIdentityName, retentionIdentityName]\n",
+        ),
+    ),
+    _rule(
+        "the janitor holds no identity that reaches sources, landing or restore targets",
+        "it deletes, and needs nothing else",
+        find_wrong_identities,
+        "main.bicep",
+        (
+            "vaultIdentityNames: [retentionIdentityName]",
+            "vaultIdentityNames: [retentionIdentityName, writerIdentityName]",
+        ),
+    ),
+    _rule(
+        "two apps share no host account, host identity or task hub",
+        "whoever may write an app's host account owns its code and its hub",
+        find_shared_hosts,
+        "main.bicep",
+        ("    hostStorageName: janitorStorageName\n", "    hostStorageName: hostStorageName\n"),
+    ),
+    _rule(
+        "a janitor has no public door",
+        "nobody calls it",
+        lambda c: unlike(
+            [r for r in c.split if r.type == SITE and "janitor" in str(r.get("name"))],
+            "properties.siteConfig.ipSecurityRestrictionsDefaultAction",
+            "Deny",
+        ),
+        "main.bicep",
+        ("    openDoor: false\n", "    openDoor: true\n"),
+    ),
+    _rule(
+        "Lighthouse delegates the two source roles to the vault alone",
+        "the source is somebody else's production",
+        find_wrong_delegation,
+        "lighthouse.bicep",
+        (
+            "[roleIds.longTermRetentionBackup, roleIds.reader]",
+            "[roleIds.longTermRetentionBackup, roleIds.storageBlobDataOwner]",
+        ),
     ),
     _rule(
         "the host has rights on its own account and telemetry only",

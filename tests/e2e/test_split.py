@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local_cloud.landscape import TENANT_ID, object_id_of
 from local_cloud.launch import LaunchedCloud, VaultHost
 from tests.e2e.accounts import Accounts
 from tests.e2e.user import User
@@ -72,6 +73,15 @@ def test_an_app_gets_tokens_of_its_own_identities_only(
         answer = ask_for_token(vault, app, client_id)
         assert answer.status_code == 400
         assert "No User Assigned or Delegated Managed Identity found" in answer.json()["message"]
+
+
+def test_the_front_tells_how_isolated_it_is(user: User) -> None:
+    found = user.get("/vault/isolation")
+    assert [(one["name"], one["objectId"], one["tenantId"]) for one in found["identities"]] == [
+        (name, object_id_of(name), TENANT_ID) for name in ("control", "writer")
+    ]
+    is_ok = {one["code"]: one["isOk"] for one in found["findings"]}
+    assert (is_ok["RolesSplit"], is_ok["IdentitiesDistinct"], is_ok["VaultTenant"]) == (True, True, True)
 
 
 def test_the_janitor_has_no_door(vault: VaultHost, user: User) -> None:

@@ -183,6 +183,34 @@ class SourceRoles(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What an identity of this app says of itself."""
+
+    name: str
+    """control, writer or retention."""
+    client_id: str
+    object_id: str = ""
+    """Empty without a token."""
+    tenant_id: str = ""
+
+
+class Tenancy(Protocol):
+    """Whose identities these are, and whose subscriptions."""
+
+    def describe_identities(self) -> Sequence[Identity]:
+        """Answer the identities that this app holds; one without a token is answered without ids."""
+        ...
+
+    def find_tenant(self, subscription_id: str) -> str:
+        """Answer the home tenant of a subscription.
+
+        Raises:
+            NotFoundError, NotAuthorizedError: The control identity may not see it.
+        """
+        ...
+
+
 # Blobs ---------------------------------------------------------------------------------------------------------------
 
 
@@ -416,6 +444,7 @@ class Ports:
     servers: Servers
     ltr: LongTermRetention
     roles: SourceRoles
+    tenancy: Tenancy
     landing: LandingAccount
     vault_reader: VaultReader
     vault_writer: VaultWriter

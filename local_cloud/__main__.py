@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         folder=chosen.state,
         app=None if chosen.no_app else chosen.app.resolve(),
         first_api_port=chosen.port or None,
+        is_split=chosen.split,
         test_vaults=chosen.test_vaults,
         minimum_backup_seconds=chosen.minimum_backup_seconds,
         tokens_rewritten_after_seconds=chosen.rewrite_tokens_after_seconds,
@@ -92,6 +93,7 @@ def describe(endpoints: Endpoints, folder: Path, wanted_port: int | None = None)
         f"              {storage['restore']['resourceId']}",
         f"  everything  {shown(file)} (servers' ids, people's tokens, keys; only you can read it)",
         f"  logs        {shown(folder / 'logs')}",
+        *(["  two apps    front (the API) and janitor (retention)"] if "janitor" in endpoints["pids"] else []),
     ]
     if endpoints["api"]:
         lines += ["", "The first backup and restore, from another terminal:", "", *_first_backup(endpoints, file)]
@@ -143,6 +145,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--state", type=Path, default=ROOT / ".local", help="folder of all that is kept")
     parser.add_argument("--app", type=Path, default=ROOT, help="folder with function_app.py")
     parser.add_argument("--no-app", action="store_true", help="run only what surrounds the app")
+    parser.add_argument("--split", action="store_true", help="run two apps, front and janitor, instead of one")
     parser.add_argument("--port", type=int, default=API_PORT, help="first port to try for the API; 0 = any free one")
     parser.add_argument("--test-vaults", type=int, default=0, help="sets of accounts and servers for further vaults")
     parser.add_argument("--minimum-backup-seconds", type=float, default=2.0, help="shortest time of a backup")

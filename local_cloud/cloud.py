@@ -6,7 +6,6 @@ process, and `launch.py` starts it for the demo and the tests.
 
 import os
 import queue
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from local_cloud.app_settings import Surroundings, build_settings
+from local_cloud.apps import ALL, JANITOR, IdentityHeaders, app_settings, apps_of
 from local_cloud.certificates import Certificates, ensure_certificates, now
 from local_cloud.endpoints import (
     NO_API,
@@ -25,7 +25,6 @@ from local_cloud.endpoints import (
     remove_endpoints,
     write_endpoints,
 )
-from local_cloud.files import write_atomically
 from local_cloud.identity import IdentityService
 from local_cloud.landscape import MAIN, SERVER_NAMES, landscapes
 from local_cloud.ports import Ports
@@ -64,6 +63,8 @@ class CloudOptions:
     """Folder with `function_app.py`; None = no host, only what surrounds one."""
     first_api_port: int | None = None
     """The app listens on the first free port from this one on; None = any free port."""
+    is_split: bool = False
+    """Two apps side by side, `front` and `janitor`, instead of one that does everything."""
     test_vaults: int = 0
     """How many further landscapes exist, for vaults that tests start themselves."""
     minimum_backup_seconds: float = 2.0
@@ -86,7 +87,8 @@ class Cloud:
         self._children: list[Child] = []
         self._logs: set[str] = set()
         self._ended: queue.SimpleQueue[Child] = queue.SimpleQueue()
-        self._host: Child | None = None
+        self._hosts: dict[str, Child] = {}
+        self._apps = apps_of(is_split=options.is_split)
         self._identity: IdentityService | None = None
         self._ports = Ports(self._folder.path / "ports.json")
         remove_endpoints(self._folder.path)
@@ -98,7 +100,8 @@ class Cloud:
         self._storage_ports = StoragePorts(
             blob=self._ports.take("blob"), table=self._ports.take("table"), queue=self._ports.take("queue")
         )
-        self._around = self._surroundings(keys, self._certificates)
+        self._headers = IdentityHeaders.load(keys)
+        self._around = self._surroundings(self._certificates)
         self._issuer = TokenIssuer.load(keys, self._around.identity_url)
         self._servers = [self._server(name) for name in SERVER_NAMES]
         self._api_ports = (self._ports.take("api", first=options.first_api_port), self._ports.take("apiTls"))
@@ -124,7 +127,7 @@ class Cloud:
         if app and not (app / "function_app.py").exists():
             raise AppNotStartedError(f"there is no function_app.py in {app}")
         self._identity = IdentityService(
-            port=self._ports.take("identity"), issuer=self._issuer, header=self._around.identity_header
+            port=self._ports.take("identity"), issuer=self._issuer, callers=self._headers.callers()
         )
         azurite = self._spawn(self._azurite_command())
         emulator = self._spawn(self._emulator_command())
@@ -138,7 +141,8 @@ class Cloud:
             work.append(lambda server=server, child=child: _prepare_server(server, child))
         self._run_together(work)
         if app:
-            self._start_host(app)
+            for name in self._apps:
+                self._start_host(app, name)
         return self._publish(azurite, emulator)
 
     def supervise(self) -> None:
@@ -154,8 +158,9 @@ class Cloud:
             ended = self._wait_for_end()
             if ended in self._children:
                 ended.raise_if_ended()
-            if ended and ended is self._host and self._options.app:
-                self._start_host(self._options.app)
+            name = next((name for name, host in self._hosts.items() if host is ended), "")
+            if name and self._options.app:
+                self._start_host(self._options.app, name)
             elif time.time() < rewritten_at + self._options.tokens_rewritten_after_seconds:
                 continue
             self._publish(azurite, emulator)
@@ -179,8 +184,7 @@ class Cloud:
             return None
 
     def _stop_children(self) -> None:
-        if self._host:
-            self._host.stop()
+        stop_all(self._hosts.values())
         stop_all(self._children)
 
     def _spawn(self, command: Command) -> Child:
@@ -188,44 +192,48 @@ class Cloud:
         self._children.append(child)
         return child
 
-    def _start_host(self, app: Path) -> None:
+    def _start_host(self, app: Path, name: str) -> None:
+        folder = "host" if name == self._apps[0] else name
         command = host_command(
             app=app,
-            state=self._folder.subfolder("host"),
-            ports=self._api_ports,
+            state=self._folder.subfolder(folder),
+            ports=self._api_ports if name == self._apps[0] else (0, 0),
             certificates=self._certificates,
-            settings=build_settings(MAIN, self._around),
-            log=self._log("host"),
+            settings=app_settings(name, build_settings(MAIN, self._around), self._headers),
+            log=self._log(folder),
             lock=(self._folder.children_lock,),
         )
         failure: Exception | None = None
-        for attempt in range(1 if self._host is None else HOST_STARTS_TRIED):
+        for attempt in range(HOST_STARTS_TRIED if name in self._hosts else 1):
             time.sleep(attempt * 0.5)
-            self._host = Child(command, on_end=self._ended.put)
+            host = self._hosts[name] = Child(command, on_end=self._ended.put)
             try:
-                self._host.wait_ready(START_WITHIN_SECONDS)
+                host.wait_ready(START_WITHIN_SECONDS)
             except (ChildEndedError, ChildNotReadyError) as error:
                 failure = error
-                self._host.kill()
+                host.kill()
             else:
                 return
         raise AppNotStartedError(f"the app did not start: {failure}")
 
     def _publish(self, azurite: Child, emulator: Child) -> Endpoints:
+        door = self._hosts.get(self._apps[0])
         endpoints = build_endpoints(
             MAIN,
             self._around,
-            api=api_at(self._host.wait_ready(0)) if self._host else NO_API,
+            api=api_at(door.wait_ready(0)) if door else NO_API,
             issuer=self._issuer,
             keys=self._account_keys,
             postgres={server.name: server.url for server in self._servers},
             pids={
                 "cloud": os.getpid(),
-                "host": self._host.pid if self._host else None,
+                "host": door.pid if door else None,
                 "azurite": azurite.pid,
                 "emulator": emulator.pid,
             },
         )
+        if JANITOR in self._hosts:
+            endpoints["pids"]["janitor"] = self._hosts[JANITOR].pid
         write_endpoints(self._folder.path, endpoints)
         return endpoints
 
@@ -247,13 +255,10 @@ class Cloud:
         token = self._issuer.for_identity("host", STORAGE_AUDIENCE)
         create_content(MAIN, self._around, token)
 
-    def _surroundings(self, keys: Path, certificates: Certificates) -> Surroundings:
-        header = keys / "identity-header"
-        if not header.exists():
-            write_atomically(header, secrets.token_hex(32))
+    def _surroundings(self, certificates: Certificates) -> Surroundings:
         return Surroundings(
             identity_url=f"http://127.0.0.1:{self._ports.take('identity')}",
-            identity_header=header.read_text(),
+            identity_header=self._headers.by_app[ALL],
             arm_url=f"https://127.0.0.1:{self._ports.take('arm')}",
             blob_url=f"https://127.0.0.1:{self._storage_ports.blob}",
             table_url=f"https://127.0.0.1:{self._storage_ports.table}",

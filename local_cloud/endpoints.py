@@ -7,7 +7,7 @@ tokens, so only its owner may read it. It is stale when the process `pids.cloud`
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from local_cloud.app_settings import Surroundings
 from local_cloud.files import write_atomically
@@ -67,12 +67,13 @@ class Storage(TypedDict):
 
 
 class Pids(TypedDict):
-    """Process ids; `host` is None in a cloud that runs no app of its own."""
+    """Process ids; `host` is None in a cloud that runs no app of its own, `janitor` only in one that runs two."""
 
     cloud: int
     host: int | None
     azurite: int
     emulator: int
+    janitor: NotRequired[int]
 
 
 class Endpoints(TypedDict):

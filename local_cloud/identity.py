@@ -9,13 +9,14 @@ import hmac
 import json
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import NAMESPACE_OID, uuid5
 
-from local_cloud.tokens import IDENTITIES, TOKEN_LIFE_SECONDS, TokenIssuer
+from local_cloud.tokens import TOKEN_LIFE_SECONDS, TokenIssuer
 
 TOKEN_PATH = "/msi/token"
 KEY_SET_PATH = "/jwks"
@@ -25,15 +26,15 @@ CONFIGURATION_PATH = "/.well-known/openid-configuration"
 class IdentityService:
     """Serves tokens and keys on 127.0.0.1 from a thread of its own."""
 
-    def __init__(self, *, port: int, issuer: TokenIssuer, header: str) -> None:
+    def __init__(self, *, port: int, issuer: TokenIssuer, callers: Mapping[str, Sequence[str]]) -> None:
         """Listen at once.
 
         Args:
             port: Where to listen.
             issuer: Signs; its `people_issuer` is this service's URL.
-            header: The secret that callers of the token endpoint must send.
+            callers: By the secret that an app sends, the client ids that it was given, its host's own last.
         """
-        pages = _Pages(issuer, header)
+        pages = _Pages(issuer, callers)
         handler = type("BoundHandler", (_Handler,), {"pages": pages})
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
@@ -60,9 +61,9 @@ class _RefusedError(Exception):
 class _Pages:
     """The answers, apart from HTTP's own mechanics."""
 
-    def __init__(self, issuer: TokenIssuer, header: str) -> None:
+    def __init__(self, issuer: TokenIssuer, callers: Mapping[str, Sequence[str]]) -> None:
         self._issuer = issuer
-        self._header = header
+        self._callers = dict(callers)
 
     def answer(self, target: str, given_header: str | None) -> dict[str, Any]:
         """Answer a GET with a JSON object, or raise _RefusedError."""
@@ -85,13 +86,14 @@ class _Pages:
     def _token(self, query: dict[str, str], given_header: str | None) -> dict[str, Any]:
         if given_header is None:
             raise _RefusedError(HTTPStatus.UNAUTHORIZED, "the header X-IDENTITY-HEADER is missing")
-        if not hmac.compare_digest(given_header.encode(), self._header.encode()):
+        assigned = self._find_assigned(given_header)
+        if not assigned:
             raise _RefusedError(HTTPStatus.FORBIDDEN, "the header X-IDENTITY-HEADER has the wrong value")
         for name in ("api-version", "resource"):
             if name not in query:
                 raise _RefusedError(HTTPStatus.BAD_REQUEST, f"the query parameter {name} is missing")
-        client_id = query.get("client_id", IDENTITIES[-1])
-        if client_id not in IDENTITIES:
+        client_id = query.get("client_id", assigned[-1])
+        if client_id not in assigned:
             message = (
                 "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."
             )
@@ -103,6 +105,15 @@ class _Pages:
             "token_type": "Bearer",
             "client_id": client_id,
         }
+
+    def _find_assigned(self, given_header: str) -> Sequence[str]:
+        """Answer the identities of the app that sends a header; none for a stranger."""
+        matching = (
+            client_ids
+            for header, client_ids in self._callers.items()
+            if hmac.compare_digest(given_header.encode(), header.encode())
+        )
+        return next(matching, ())
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -14,11 +14,12 @@ from typing import Any, Self
 import httpx
 
 from local_cloud.app_settings import Surroundings, build_settings
+from local_cloud.apps import JANITOR, IdentityHeaders, app_settings, apps_of
 from local_cloud.certificates import ensure_certificates, now
 from local_cloud.endpoints import NO_API, Endpoints, api_at, build_endpoints, read_endpoints
 from local_cloud.identity import TOKEN_PATH
 from local_cloud.landscape import Landscape, numbered
-from local_cloud.processes import Child, Command
+from local_cloud.processes import Child, Command, stop_all
 from local_cloud.services import ROOT, host_command
 from local_cloud.storage import STORAGE_AUDIENCE, create_content, load_account_keys
 from local_cloud.tokens import TokenIssuer
@@ -108,7 +109,9 @@ class LaunchedCloud:
         """Answer what the emulator remembers: every accepted backup and role assignment, in order."""
         return self._ask_emulator("GET", "/_emulator/log").json()
 
-    def new_vault(self, *, app: Path = ROOT, changed: Mapping[str, str] | None = None) -> "VaultHost":
+    def new_vault(
+        self, *, app: Path = ROOT, changed: Mapping[str, str] | None = None, is_split: bool = False
+    ) -> "VaultHost":
         """Start one more vault: an own host, own accounts, own source servers in an own subscription.
 
         The servers' ARM ids are its own; the PostgreSQL behind them is shared with all other vaults of this cloud.
@@ -116,12 +119,13 @@ class LaunchedCloud:
         Args:
             app: Folder with `function_app.py`.
             changed: App settings to put in place of the usual ones.
+            is_split: Two apps, front and janitor, instead of one.
 
         Raises:
             NoVaultLeftError: all are taken.
             ChildEndedError: the app did not start.
         """
-        return VaultHost(self, self._take_place(), app=app, changed=changed or {})
+        return VaultHost(self, self._take_place(), app=app, changed=changed or {}, is_split=is_split)
 
     def new_accounts(self, changed: Mapping[str, str] | None = None) -> "VaultAccounts":
         """Create the accounts of one more vault without a host: for one that runs in the caller's own process.
@@ -178,8 +182,10 @@ class VaultAccounts:
 class VaultHost:
     """One vault of a launched cloud, with a functions host that tests may kill and start again."""
 
-    def __init__(self, cloud: LaunchedCloud, place: Landscape, *, app: Path, changed: Mapping[str, str]) -> None:
-        """Create its containers and tables, then start its host."""
+    def __init__(
+        self, cloud: LaunchedCloud, place: Landscape, *, app: Path, changed: Mapping[str, str], is_split: bool = False
+    ) -> None:
+        """Create its containers and tables, then start its host, or its two."""
         self.place = place
         self.folder = cloud.folder / "vaults" / place.name
         """Holds the task hub and the host's log."""
@@ -187,17 +193,24 @@ class VaultHost:
         shared = cloud.endpoints
         self._around = _read_surroundings(shared)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._command = host_command(
-            app=app,
-            state=self.folder / "host",
-            ports=(0, 0),
-            certificates=ensure_certificates(cloud.folder / "tls", now()),
-            settings=build_settings(place, self._around, changed),
-            log=self.folder / "host.log",
-        )
+        self.identity_headers = IdentityHeaders.load(cloud.folder / "keys")
+        """The secret by which each app gets its tokens: what a thief of an app's environment holds."""
+        commands = {
+            name: host_command(
+                app=app,
+                state=self.folder / (JANITOR if name == JANITOR else "host"),
+                ports=(0, 0),
+                certificates=ensure_certificates(cloud.folder / "tls", now()),
+                settings=app_settings(name, build_settings(place, self._around, changed), self.identity_headers),
+                log=self.folder / ("janitor.log" if name == JANITOR else "host.log"),
+            )
+            for name in apps_of(is_split=is_split)
+        }
+        self._command, *others = commands.values()
         token = cloud.issuer.for_identity("host", STORAGE_AUDIENCE)
         create_content(place, self._around, token)
-        self._host = self._start()
+        self._host = self._start(self._command)
+        self._others = [self._start(command) for command in others]
 
     @property
     def endpoints(self) -> Endpoints:
@@ -213,6 +226,12 @@ class VaultHost:
             pids={**shared["pids"], "host": self._host.pid},
         )
 
+    @property
+    def janitor_url(self) -> str:
+        """Where the host of the second app listens."""
+        (janitor,) = self._others
+        return f"http://127.0.0.1:{janitor.wait_ready(0)['port']}"
+
     def accepted_backups(self) -> list[dict[str, Any]]:
         """Answer what the emulator's own log says of backups of this vault's servers, in order."""
         subscription = f"/subscriptions/{self.place.subscription_id}/"
@@ -225,14 +244,15 @@ class VaultHost:
 
     def start_host(self) -> None:
         """Start the host again, at other ports, once it has ended."""
-        self._host = self._start()
+        self._host = self._start(self._command)
 
     def stop(self) -> None:
-        """End the host and wait for it."""
-        self._host.stop()
+        """End every host and wait for it."""
+        stop_all([self._host, *self._others])
 
-    def _start(self) -> Child:
-        host = Child(self._command)
+    @staticmethod
+    def _start(command: Command) -> Child:
+        host = Child(command)
         try:
             host.wait_ready(HOST_READY_WITHIN_SECONDS)
         except BaseException:

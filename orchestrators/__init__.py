@@ -1,9 +1,17 @@
-"""What happens, in which order: plain generators that replay, so no clock, no I/O, no chance."""
+"""What happens, in which order: generators that replay, so no clock, no I/O, no chance; and which app runs which."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flexvault.domain.app_role import AppRole
 from orchestrators.apply_retention import apply_retention
 from orchestrators.back_up_server import back_up_server
 from orchestrators.configure_protection import configure_protection
 from orchestrators.reconcile import reconcile
 from orchestrators.restore_recovery_point import restore_recovery_point
 
-ORCHESTRATORS = (back_up_server, restore_recovery_point, configure_protection, apply_retention, reconcile)
+ORCHESTRATORS: Mapping[AppRole, tuple[Callable[..., Any], ...]] = {
+    AppRole.ALL: (back_up_server, restore_recovery_point, configure_protection, apply_retention, reconcile),
+    AppRole.FRONT: (back_up_server, restore_recovery_point, configure_protection, reconcile),
+    AppRole.JANITOR: (apply_retention, reconcile),
+}

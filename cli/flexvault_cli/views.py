@@ -41,6 +41,25 @@ def moment(path: str) -> Callable[[Json], object]:
     return lambda resource: short_time(dig(resource, path))
 
 
+def _identities(isolation: Json) -> list[str]:
+    return [f"{found.get('name')}: {found.get('clientId')}" for found in dig_list(isolation, "identities")]
+
+
+def _findings(*, is_ok: bool) -> Callable[[Json], object]:
+    """Show the findings of one kind, with what to do about them."""
+
+    def read(isolation: Json) -> list[str]:
+        found = [finding for finding in dig_list(isolation, "findings") if bool(finding.get("isOk")) is is_ok]
+        return [line for finding in found for line in _describe_finding(finding)]
+
+    return read
+
+
+def _describe_finding(finding: Json) -> list[str]:
+    remedy = finding.get("remedy")
+    return [f"{finding.get('code')}: {finding.get('message')}", *([f"  do: {remedy}"] if remedy else [])]
+
+
 def _property(path: str) -> Callable[[Json], object]:
     return member(f"properties.{path}")
 
@@ -161,6 +180,13 @@ VAULT: Columns = {
     "immutability": _property("securitySettings.immutabilitySettings.state"),
     "soft delete": _property("securitySettings.softDeleteSettings.state"),
     "id": lambda vault: vault.get("id"),
+}
+ISOLATION: Columns = {
+    "isolated": lambda isolation: "yes" if isolation.get("isIsolated") else "no",
+    "role": member("role"),
+    "identities": _identities,
+    "fine": _findings(is_ok=True),
+    "not isolated by": _findings(is_ok=False),
 }
 POLICIES: Columns = {"name": _name, "schedule": _schedules, "retention": _retentions}
 POLICY: Columns = {**POLICIES, "time zone": _zones, "tags": _tags}

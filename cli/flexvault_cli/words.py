@@ -88,6 +88,7 @@ def _fill_vault(actions: Actions) -> None:
     revoked = _add(actions, "revoke-keys", vault.revoke_keys)
     revoked.add_argument("--account", choices=("landing", "vault"), default="landing", help="whose SAS (landing)")
     revoked.add_argument("--reason", required=True, metavar="TEXT", help="why, for the journal")
+    _add(actions, "isolation", vault.show_isolation)
 
 
 def _fill_policy(actions: Actions) -> None:

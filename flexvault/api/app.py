@@ -5,6 +5,7 @@ import secrets
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from time import perf_counter
 from uuid import UUID
 
@@ -84,6 +85,18 @@ def handle(app: Api, request: Request) -> Response:
         ids.correlation_id,
     )
     return response
+
+
+def refuse_unusable(request: Request, error: VaultError) -> Response:
+    """Answer any request to an app whose settings cannot be used; which they are is for the log, not for strangers."""
+    refused = problems.RefusedError(
+        "this app cannot serve requests: its settings cannot be used",
+        status=HTTPStatus.INTERNAL_SERVER_ERROR,
+        code=error.code,
+        hint="look for InvalidSettings in the app's log: each line names a setting and what is expected",
+    )
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return to_refusal(refused, RequestIds.of(headers, draw_request_id()))
 
 
 @dataclass(slots=True)

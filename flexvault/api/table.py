@@ -14,6 +14,7 @@ from flexvault.api.call import Answer, ApiOperation, Call, LongRunning
 from flexvault.api.emergencies import revoke_keys
 from flexvault.api.holds import delete_hold, get_hold, list_holds, put_hold
 from flexvault.api.instances import get_instance, list_instances, put_instance, validate_for_backup
+from flexvault.api.isolation import get_isolation
 from flexvault.api.jobs import get_job, list_jobs
 from flexvault.api.operation_results import get_result, get_status
 from flexvault.api.points import get_point, list_points
@@ -91,6 +92,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     _row("GET", "/vault/breaker", "vault/breaker/read", READER, get_breaker, 200),
     _row("POST", "/vault/breaker/release", "vault/breaker/release/action", CONTRIBUTOR, release, 200),
     _row("POST", "/vault/emergency/revokeKeys", "vault/revokeKeys/action", CONTRIBUTOR, revoke_keys, 200),
+    _row("GET", "/vault/isolation", "vault/isolation/read", READER, get_isolation, 200),
     _row("GET", HOLDS, f"{BI}/holds/read", READER, list_holds, 200),
     _row("GET", HOLDS + "/{hold}", f"{BI}/holds/read", READER, get_hold, 200),
     _row("PUT", HOLDS + "/{hold}", f"{BI}/holds/write", CONTRIBUTOR, put_hold, 200),

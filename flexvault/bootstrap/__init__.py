@@ -1,5 +1,6 @@
 """The composition root: the only place that chooses adapters."""
 
+import logging
 import os
 from functools import cache
 
@@ -10,10 +11,14 @@ from flexvault.adapters.log_redaction import install
 from flexvault.api.app import Api
 from flexvault.api.signing_keys import SigningKeys
 from flexvault.api.tokens import TokenValidator
+from flexvault.domain.app_role import AppRole
+from flexvault.domain.errors import InvalidInputError
 from flexvault.ports import Clock, Orchestrations, Ports
 from flexvault.services.starting import start_by_key
 from flexvault.services.vault import Vault
 from flexvault.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 def redact_logs() -> None:
@@ -31,6 +36,21 @@ def build_vault(settings: Settings, clock: Clock | None = None) -> Vault:
         return azure_ports(settings, clock)
 
     return Vault(settings=settings, ports=build_ports)
+
+
+def start_app() -> AppRole:
+    """Check the settings while the host indexes the app, and answer the app's role; each mistake is a line of the log.
+
+    An app whose settings cannot be used is indexed all the same: its door and its timers then say so at every call,
+    where an app without functions would only look as if it had not been deployed.
+    """
+    redact_logs()
+    try:
+        return Settings.from_environ(os.environ).role
+    except InvalidInputError as error:
+        for mistake in error.details:
+            logger.error("InvalidSettings: %s", mistake.message)  # noqa: TRY400 - the text is the whole story
+        return AppRole.ALL
 
 
 @cache

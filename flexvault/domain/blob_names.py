@@ -31,7 +31,12 @@ def manifest_path(instance: str, point: str) -> str:
 
 def plan_path(as_of: datetime, plan_hash: str) -> str:
     """Place a retention plan in container `plans`."""
-    return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-{plan_hash[:12]}.json"
+    return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}{plan_path_end(plan_hash)}"
+
+
+def plan_path_end(plan_hash: str) -> str:
+    """Answer what the path of the plan of a hash ends with."""
+    return f"-{plan_hash[:12]}.json"
 
 
 def plans_prefix(month: datetime) -> str:

@@ -53,19 +53,26 @@ class Protection:
 
 
 class VaultStanding:
-    """The protection of every backup instance, from the vault's stream."""
+    """The protection of every backup instance and the newest word on the breaker, from the vault's stream.
 
-    def __init__(self, protections: Mapping[str, Protection] | None = None) -> None:
+    Attributes:
+        breaker_seq: The newest entry that tripped or released the breaker; 0 while there is none.
+    """
+
+    def __init__(self, protections: Mapping[str, Protection] | None = None, breaker_seq: int = 0) -> None:
         self._protections = dict(protections or {})
+        self.breaker_seq = breaker_seq
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read it from a plan."""
-        return cls({instance: Protection.from_json(found) for instance, found in stored["instances"].items()})
+        protections = {instance: Protection.from_json(found) for instance, found in stored["instances"].items()}
+        return cls(protections, int(stored["breakerSeq"]))
 
     def to_json(self) -> dict[str, Any]:
         """Write it for the plan."""
-        return {"instances": {instance: found.to_json() for instance, found in sorted(self._protections.items())}}
+        instances = {instance: found.to_json() for instance, found in sorted(self._protections.items())}
+        return {"instances": instances, "breakerSeq": self.breaker_seq}
 
     def find(self, instance: str) -> Protection | None:
         """Answer the protection of an instance; nothing when the journal knows none of that key."""
@@ -73,6 +80,8 @@ class VaultStanding:
 
     def apply(self, entry: Entry) -> None:
         """Take up the next entry."""
+        if entry.type in _BREAKER_CHANGES:
+            self.breaker_seq = entry.seq
         change = _PROTECTION_CHANGES.get(entry.type)
         if change is None:
             return
@@ -118,6 +127,7 @@ def _ended(before: Protection | None, entry: Entry) -> Protection:
     return Protection(regime=Regime.DELETE, deletion_seq=seq, is_ended=True)
 
 
+_BREAKER_CHANGES = frozenset({"BreakerTripped", "BreakerReleased"})
 _PROTECTION_CHANGES: Mapping[str, Callable[[Protection | None, Entry], Protection]] = {
     "ProtectionRequested": _requested,
     "ProtectionConfigured": _configured,

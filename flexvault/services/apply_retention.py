@@ -25,6 +25,7 @@ from flexvault.ports import Orchestrations, Ports
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_job
 from flexvault.services.copying import Budget
+from flexvault.services.deletion_proofs import PlanProofs, require_executable
 from flexvault.services.end_deletion import end_deletions
 from flexvault.services.finish_deletion import finish_deletion
 from flexvault.services.journal import Draft, append
@@ -108,7 +109,9 @@ def execute_retention(run: StepRun) -> Result:
     if names.sha256_hex(data) != run.open.state["plan_hash"]:
         raise IntegrityError("the retention plan is not the one that was stored", target=str(run.open.state["plan"]))
     plan = json.loads(data)
-    work = _list_work(run, plan)
+    recheck = Recheck(run, plan.get("standing", {}))
+    recheck.require_executable(plan)
+    work = _list_work(run, recheck, plan)
     done, blocked = int(run.open.state["done"]), int(run.open.state.get("blocked", 0))
     warnings = list(run.open.state.get("warnings", []))
     if done == 0:
@@ -156,6 +159,10 @@ class Recheck:
         self._judged: dict[str, dict[str, Verdict]] = {}
         self._judged_by: dict[str, JudgedBy] = {}
 
+    def require_executable(self, plan: Mapping[str, Any]) -> None:
+        """Refuse a plan that must not be executed, whoever named it."""
+        require_executable(self._run.ports, plan, self._standings, str(self._run.open.state["plan"]))
+
     def find(self, instance: str, point_id: str) -> Verdict | None:
         """Answer the verdict of this moment, or nothing when there is no such point any more."""
         if instance not in self._judged:
@@ -173,21 +180,21 @@ class Recheck:
         require_unchanged(self._standings, instance, point_id, self._judged_by[instance])
 
 
-def _list_work(run: StepRun, plan: Mapping[str, Any]) -> list[tuple[str, Callable[[], str]]]:
+def _list_work(run: StepRun, recheck: Recheck, plan: Mapping[str, Any]) -> list[tuple[str, Callable[[], str]]]:
     """List the plan's deletions in its order: (what it is about, what answers why it may not be, or nothing)."""
-    recheck = Recheck(run, plan.get("standing", {}))
+    proofs = PlanProofs(run.ports, plan, str(run.open.state["plan_hash"]))
     expired = [verdict for verdict in plan["verdicts"] if verdict["decision"] == Decision.EXPIRE]
     return [
         *(
-            (deletion["pointId"], partial(finish_deletion, run.ports, deletion, run.now()))
+            (deletion["pointId"], partial(finish_deletion, run.ports, proofs, deletion, run.now()))
             for deletion in plan["unfinished"]
         ),
-        *((verdict["pointId"], partial(delete_point, run, recheck, verdict)) for verdict in expired),
+        *((verdict["pointId"], partial(delete_point, run, recheck, proofs, verdict)) for verdict in expired),
         *((file["path"], partial(delete_unsealed, run, file)) for file in plan["unsealed"]),
     ]
 
 
-def delete_point(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> str:
+def delete_point(run: StepRun, recheck: Recheck, proofs: PlanProofs, verdict: Mapping[str, Any]) -> str:
     """Delete one recovery point of the plan: tombstone, files, manifest; answers why not, or nothing.
 
     The plan's reasons are asked again under the tombstone's own sequence number: who loses decides anew.
@@ -208,7 +215,7 @@ def delete_point(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> 
     row = run.ports.rows.find(row_keys.POINTS, instance, point_id)
     seq = 0 if row is None else row.values.get("tombstone_seq", 0)
     deletion = {"instance": instance, "pointId": point_id, "tombstoneSeq": seq}
-    return finish_deletion(run.ports, deletion, run.now())
+    return finish_deletion(run.ports, proofs, deletion, run.now())
 
 
 def delete_unsealed(run: StepRun, file: Mapping[str, Any]) -> str:

@@ -11,10 +11,11 @@ from flexvault.domain.azure_codes import BLOB_NOT_FOUND
 from flexvault.domain.breaker import LONGEST_PAUSE, EarlierPlan, PointKey, Trip, find_trips, read_earlier, read_known
 from flexvault.domain.errors import ConflictError, IntegrityError, NotFoundError
 from flexvault.domain.events import Rows, breaker_target
+from flexvault.domain.journal import Entry
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.retention import Verdict
 from flexvault.ports import Ports
-from flexvault.services.journal import Draft, append
+from flexvault.services.journal import Draft, append, read_entry
 
 ALREADY_TRIPPED = "BreakerIsTripped"
 
@@ -51,8 +52,46 @@ class BreakerState:
         )
 
 
+def breaker_of(ports: Ports, seq: int) -> BreakerState:
+    """Answer how the breaker stands by the journal: what retention goes by, for a row can be lost or forged.
+
+    Args:
+        ports: What may be reached.
+        seq: The newest entry of the vault's stream that tripped or released it; 0 without one.
+    """
+    if seq == 0:
+        return BreakerState()
+    entry = read_entry(ports, blob_names.VAULT_STREAM, seq)
+    try:
+        return _state_after(entry)
+    except MALFORMED:
+        text = f"journal entry {entry.stream} {seq} ({entry.type}) cannot be understood"
+        raise IntegrityError(text, code="EntryUnreadable", target=entry.stream) from None
+
+
+def _state_after(entry: Entry) -> BreakerState:
+    plan, plan_hash = str(entry.body["plan"]), str(entry.body["plan_hash"])
+    if entry.type == "BreakerTripped":
+        return BreakerState(
+            is_tripped=True,
+            plan=plan,
+            plan_hash=plan_hash,
+            tripped_at=entry.at,
+            trips=tuple(entry.body["trips"]),
+            journal_seq=entry.seq,
+        )
+    return BreakerState(
+        plan=plan,
+        plan_hash=plan_hash,
+        released_at=entry.at,
+        known_plan=str(entry.body["known_plan"]),
+        known_hash=str(entry.body["known_hash"]),
+        journal_seq=entry.seq,
+    )
+
+
 def read_breaker(ports: Ports) -> BreakerState:
-    """Answer how the breaker stands; one that never tripped has no row."""
+    """Answer how the breaker stands by its row, for people; one that never tripped has no row."""
     row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.BREAKER)
     return BreakerState() if row is None else BreakerState.from_values(row.values)
 

@@ -6,41 +6,46 @@ from typing import Any
 
 from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import ConflictError, IntegrityError, NotFoundError, PreconditionFailedError
+from flexvault.domain.journal import Entry
 from flexvault.domain.rows import Merge
 from flexvault.ports import BlobFacts, Ports
+from flexvault.services.deletion_proofs import PlanProofs
 from flexvault.services.journal import Draft, append, read_entry
 
 REFUSED_UNTIL, REFUSED_BECAUSE = "refused_until", "refused_because"
 
 
-def finish_deletion(ports: Ports, deletion: Mapping[str, Any], now: datetime) -> str:
-    """Finish what this or an earlier plan began: the tombstone in the journal decides, never the row alone.
+def finish_deletion(ports: Ports, proofs: PlanProofs, deletion: Mapping[str, Any], now: datetime) -> str:
+    """Finish what this or an earlier plan began: its tombstone in the journal and that plan decide, not the row alone.
 
     Answers why it cannot be finished, or nothing: also where that was said before and nothing has changed since.
     """
-    instance, point_id, seq = str(deletion["instance"]), str(deletion["pointId"]), int(deletion["tombstoneSeq"])
+    instance, point_id = str(deletion["instance"]), str(deletion["pointId"])
     row = ports.rows.find(row_keys.POINTS, instance, point_id)
     if row is not None and _is_refused_still(row.values, now):
         return ""
     try:
-        tombstone = read_entry(ports, instance, seq)
-        is_its_own = tombstone.type == "Tombstoned" and tombstone.body["point_id"] == point_id
-    except (NotFoundError, IntegrityError, KeyError):
-        is_its_own = False
-    if not is_its_own:
-        return f"recovery point {point_id} has no tombstone at number {seq} of its stream, as its row says"
-    try:
+        tombstone = _read_tombstone(ports, instance, point_id, int(deletion["tombstoneSeq"]))
+        proofs.require_planned(instance, point_id, tombstone.body)
         refusal = _delete_versions(ports, instance, point_id, now)
     except (ConflictError, IntegrityError, PreconditionFailedError) as error:
-        return f"recovery point {point_id}: {error.message}"
-    if refusal is None:
+        return error.message if point_id in error.message else f"recovery point {point_id}: {error.message}"
+    if refusal is None or not _remember(ports, instance, point_id, *refusal):
         return ""
-    because, until = refusal
-    if not _remember(ports, instance, point_id, because, until):
-        return ""
-    facts = {"instance": instance, "point_id": point_id, "because": because}
-    ports.telemetry.emit("DeletionRefused", facts)
+    because, _ = refusal
+    ports.telemetry.emit("DeletionRefused", {"instance": instance, "point_id": point_id, "because": because})
     return f"recovery point {point_id} is being deleted, but {because}; it is finished as soon as storage allows it"
+
+
+def _read_tombstone(ports: Ports, instance: str, point_id: str, seq: int) -> Entry:
+    try:
+        entry = read_entry(ports, instance, seq)
+        if entry.type == "Tombstoned" and entry.body["point_id"] == point_id:
+            return entry
+    except (NotFoundError, IntegrityError, KeyError):
+        pass  # not that either
+    text = f"recovery point {point_id} has no tombstone at number {seq} of its stream, as its row says"
+    raise IntegrityError(text, code="NoTombstone", target=point_id)
 
 
 def _is_refused_still(values: Mapping[str, Any], now: datetime) -> bool:

@@ -14,8 +14,8 @@ from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.journal import find_row, read_entry
+from flexvault.services.manifests import read_own_manifest
 from flexvault.services.progress import warning
-from flexvault.services.vault_files import list_manifests, read_own_manifest
 
 UNTIL = "nothing of this server expires until somebody acknowledges it: POST /api/vault/backupInstances"
 
@@ -75,14 +75,14 @@ def find_previous(ports: Ports, manifest: Manifest) -> Manifest | None:
 def _each_good(ports: Ports, manifest: Manifest) -> Iterator[Manifest]:
     """Answer the good points of a chain before one, newest first: ids begin with their time."""
     rows = {point.point_id: point for point in catalog.list_all_points(ports, manifest.instance)}
-    names = (point_id for _, point_id in list_manifests(ports, f"{manifest.instance}/"))
-    for point_id in sorted((name for name in names if name < manifest.point_id), reverse=True):
+    earlier = (found for found in find_manifests(ports, f"{manifest.instance}/") if found.point_id < manifest.point_id)
+    for place in sorted(earlier, key=lambda found: found.point_id, reverse=True):
+        point_id = place.point_id
         row = rows.get(point_id)
         if row is not None and (row.chain != manifest.chain or row.state != "sealed"):
             continue
         try:
-            path = blob_names.manifest_path(manifest.instance, point_id)
-            data = ports.vault_reader.read(blob_names.MANIFESTS, path)
+            data = read_stored(ports, place)
             found = read_own_manifest(data, manifest.instance, point_id)
         except (IntegrityError, NotFoundError):
             continue  # its own trouble: restores and retention name it

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flexvault.domain import names, row_keys
+from flexvault.domain.app_role import AppRole
 from flexvault.domain.errors import RowChangedError, TransientError, VaultError
 from flexvault.domain.job import MAX_TAKEOVERS_WITHOUT_PROGRESS, Failure, JobStatus, Step, closes_as, patience
 from flexvault.domain.open_job import OpenJob
@@ -28,11 +29,15 @@ class Reconciled:
 
 
 def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
-    """Bring what stopped to a truthful end, whatever the task hub says."""
+    """Bring what stopped to a truthful end, whatever the task hub says.
+
+    Of two apps each looks after its own jobs: the other's hub cannot be asked, and the other's identities are not here.
+    """
     now = vault.ports.clock.storage_now()
     taken_over: list[str] = []
     closed: list[str] = []
-    for opened in list(catalog.list_open_jobs(vault.ports)):
+    role = vault.settings.role
+    for opened in [found for found in catalog.list_open_jobs(vault.ports) if role.runs(found.operation)]:
         try:
             successor = _renew(vault, orchestrations, opened, now)
         except VaultError as error:
@@ -43,9 +48,11 @@ def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
             has_ended = successor.state.get("closing_error", {}).get("code") == "NoProgress"
             (closed if has_ended else taken_over).append(opened.job_id)
     start_due(vault, orchestrations, now)
+    if role is AppRole.JANITOR:
+        return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=0)
     removed = remove_landing_containers(vault, now)
-    check_guards(vault, now)
     remove_roles(vault, now)
+    check_guards(vault, now)
     verify_rights(vault, now)
     return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=removed)
 

@@ -19,7 +19,7 @@ from flexvault.domain.rows import Row
 from flexvault.domain.stored_plan import PlanParts, PlanWarning, UnfinishedDeletion, build_plan
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.breaker import find_earlier_plans, find_trips_now, read_breaker, trip_breaker
+from flexvault.services.breaker import breaker_of, find_earlier_plans, find_trips_now, trip_breaker
 from flexvault.services.immutability import STORAGE_HOLD, Guarded, read_guards
 from flexvault.services.journal import append, project, read_entry
 from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
@@ -92,7 +92,9 @@ def store_plan(vault: Vault, as_of: datetime, renew: Callable[[], object] = do_n
         verdicts=verdicts,
         trips=(
             *_find_journal_trips(standings.warnings),
-            *_find_trips(vault.ports, verdicts, as_of, earlier.untripped, inventory.regraded),
+            *_find_trips(
+                vault.ports, standings, verdicts, as_of, earlier=earlier.untripped, regraded=inventory.regraded
+            ),
         ),
         unfinished=tuple(dict.fromkeys([*find_unfinished(vault.ports), *inventory.tombstoned])),
         unsealed=tuple(find_unsealed(vault, as_of, known=inventory.files, renew=renew)),
@@ -126,12 +128,14 @@ def _find_journal_trips(warnings: Iterable[PlanWarning]) -> Iterator[Trip]:
 
 def _find_trips(
     ports: Ports,
+    standings: Standings,
     verdicts: Sequence[Verdict],
     as_of: datetime,
+    *,
     earlier: EarlierPlan | None,
     regraded: Collection[PointKey],
 ) -> tuple[Trip, ...]:
-    state = read_breaker(ports)
+    state = breaker_of(ports, standings.breaker_seq)
     trips = find_trips_now(ports, state, verdicts, as_of, earlier=earlier, regraded=regraded)
     if state.is_tripped and not trips:
         text = f"the breaker was tripped by the plan '{state.plan}' and was not released since"

@@ -81,6 +81,11 @@ class Standings:
         """Answer what the vault's stream says of an instance; nothing when it knows none of that key."""
         return cast("VaultStanding", self._stream(blob_names.VAULT_STREAM).standing).find(instance)
 
+    @property
+    def breaker_seq(self) -> int:
+        """Answer the newest entry of the vault's stream that tripped or released the breaker; 0 without one."""
+        return cast("VaultStanding", self._stream(blob_names.VAULT_STREAM).standing).breaker_seq
+
     def instance(self, instance: str) -> InstanceStanding:
         """Answer what an instance's own stream says."""
         return cast("InstanceStanding", self._stream(instance).standing)
@@ -143,6 +148,9 @@ class Standings:
             entry = Entry.from_bytes(data)
             if (entry.stream, entry.seq) != (stream.name, seq):
                 stream.problem = f"journal entry {stream.name} {seq} says that it is {entry.stream} {entry.seq}"
+                return
+            if entry.previous_hash != stream.entry_hash:
+                stream.problem = f"journal entry {stream.name} {seq} does not follow the one that lies before it"
                 return
             stream.standing.apply(entry)
         except IntegrityError as error:

@@ -33,9 +33,13 @@ def start_by_key(vault: Vault, orchestrations: Orchestrations, open_key: str, no
 def start(vault: Vault, orchestrations: Orchestrations, opened: OpenJob, now: datetime) -> None:
     """Remember the start, then start: a start that is lost is repeated by a later tick.
 
+    A job that another app runs is left to that app's next tick, whoever claimed it.
+
     Raises:
         TransientError: code TaskHubUnusable, after an event of that name was sent.
     """
+    if not vault.settings.role.runs(opened.operation):
+        return
     changed = opened.changed(last_started_at=now)
     change = Replace(key=opened.key, values=changed.to_values(), etag=opened.etag)
     try:

@@ -64,7 +64,7 @@ def point_of(path: str) -> str:
 
 
 def _named_files(ports: Ports, point: str) -> frozenset[str] | None:
-    """Answer what the manifest of a point names: no file without one, nothing at all when it cannot be read.
+    """Answer what the manifest of a point names: no file without one, nothing at all when it cannot be believed.
 
     A refusal is raised, never an answer.
     """

@@ -41,6 +41,14 @@ param instanceMemoryMB int
 @maxValue(1000)
 param maximumInstanceCount int
 
+@description('Instances of the durable group that are always on.')
+@minValue(0)
+@maxValue(5)
+param alwaysReadyInstances int
+
+@description('Whether the site answers the public internet. The code can be published in both cases.')
+param openDoor bool
+
 resource hostIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: hostIdentityName
 }
@@ -94,12 +102,14 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
       scaleAndConcurrency: {
         // Orchestrations and activities scale as one group; without an instance that is always on, a job's next step
         // waits for a cold start.
-        alwaysReady: [
-          {
-            name: 'durable'
-            instanceCount: 1
-          }
-        ]
+        alwaysReady: alwaysReadyInstances == 0
+          ? []
+          : [
+              {
+                name: 'durable'
+                instanceCount: alwaysReadyInstances
+              }
+            ]
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
         triggers: {
@@ -113,7 +123,10 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
     siteConfig: {
       ftpsState: 'Disabled'
       http20Enabled: true
+      ipSecurityRestrictionsDefaultAction: openDoor ? 'Allow' : 'Deny'
       minTlsVersion: '1.2'
+      scmIpSecurityRestrictionsDefaultAction: 'Allow'
+      scmIpSecurityRestrictionsUseMain: false
     }
   }
 }

@@ -1,5 +1,5 @@
-// The function app's own storage account: deployment package, host locks, task hub, tables. Never landing, never vault.
-// Whoever may write here can replace the app's code and feed its task hub.
+// A function app's own storage account: deployment package, host locks, task hub, tables. Never landing, never vault.
+// Whoever may write here can replace the app's code and feed its task hub: one account for each app, never shared.
 
 import { roleIds } from 'role-ids.bicep'
 
@@ -17,6 +17,9 @@ param tags object
 @description('Name of the host identity, in the same resource group.')
 param hostIdentityName string
 
+@description('Names of host identities of other apps that share the tables of this account.')
+param tableIdentityNames string[]
+
 // Azure Functions needs Blob Data Owner for its locks; queue and table serve Durable Functions and the app's tables.
 var hostRoles = [
   roleIds.storageBlobDataOwner
@@ -27,6 +30,10 @@ var hostRoles = [
 resource hostIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: hostIdentityName
 }
+
+resource tableIdentities 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = [
+  for identityName in tableIdentityNames: { name: identityName }
+]
 
 resource account 'Microsoft.Storage/storageAccounts@2026-04-01' = {
   name: name
@@ -64,6 +71,21 @@ resource hostAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
       principalId: hostIdentity.properties.principalId
       principalType: 'ServicePrincipal'
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleId)
+    }
+  }
+]
+
+resource tableAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (identityName, i) in tableIdentityNames: {
+    scope: account
+    name: guid(account.id, tableIdentities[i].id, roleIds.storageTableDataContributor)
+    properties: {
+      principalId: tableIdentities[i].properties.principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        roleIds.storageTableDataContributor
+      )
     }
   }
 ]

@@ -16,12 +16,12 @@ param location string
 @description('Tags for every resource.')
 param tags object
 
-@description('Name of the host identity, in the same resource group: it sends the telemetry.')
-param hostIdentityName string
+@description('Names of the host identities, in the same resource group: they send the telemetry.')
+param hostIdentityNames string[]
 
-resource hostIdentity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
-  name: hostIdentityName
-}
+resource hostIdentities 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = [
+  for identityName in hostIdentityNames: { name: identityName }
+]
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2026-03-01' = {
   name: workspaceName
@@ -49,15 +49,17 @@ resource component 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: component
-  name: guid(component.id, hostIdentity.id, roleIds.monitoringMetricsPublisher)
-  properties: {
-    principalId: hostIdentity.properties.principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId(
-      'Microsoft.Authorization/roleDefinitions',
-      roleIds.monitoringMetricsPublisher
-    )
+resource publishers 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (identityName, i) in hostIdentityNames: {
+    scope: component
+    name: guid(component.id, hostIdentities[i].id, roleIds.monitoringMetricsPublisher)
+    properties: {
+      principalId: hostIdentities[i].properties.principalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        roleIds.monitoringMetricsPublisher
+      )
+    }
   }
-}
+]

@@ -50,21 +50,27 @@ var roles = [
   }
   {
     name: 'writer'
-    description: 'Read and write blobs, sign read-only user delegation SAS. No delete, no containers, no immutability.'
+    description: 'Read blobs, sign read-only user delegation SAS. What it writes is the recorder role.'
     actions: [delegateKeys]
-    dataActions: [readBlobs, writeBlobs, addBlobs]
+    dataActions: [readBlobs]
   }
   {
     name: 'retention'
-    description: 'Read blobs, delete blobs and versions that no policy or hold protects.'
+    description: 'Read blobs. What it deletes is the cleaner role, what it writes the recorder role.'
     actions: []
-    dataActions: [readBlobs, deleteBlobs, deleteVersions]
+    dataActions: [readBlobs]
   }
   {
     name: 'recorder'
-    description: 'Write blobs: for the retention identity, on the containers journal and plans alone.'
+    description: 'Write blobs: on single containers alone. No delete, no containers, no immutability.'
     actions: []
     dataActions: [writeBlobs, addBlobs]
+  }
+  {
+    name: 'cleaner'
+    description: 'Delete blobs and versions that no policy or hold protects: on points and manifests alone.'
+    actions: []
+    dataActions: [deleteBlobs, deleteVersions]
   }
 ]
 var vaultGrants = [
@@ -88,13 +94,6 @@ resource landing 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
 
 resource vault 'Microsoft.Storage/storageAccounts@2026-04-01' existing = {
   name: vaultAccountName
-
-  resource blobService 'blobServices' existing = {
-    name: 'default'
-
-    resource journal 'containers' existing = { name: 'journal' }
-    resource plans 'containers' existing = { name: 'plans' }
-  }
 }
 
 resource definitions 'Microsoft.Authorization/roleDefinitions@2022-04-01' = [
@@ -143,22 +142,75 @@ resource vaultAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 ]
 
-resource journalAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: vault::blobService::journal
-  name: guid(vault::blobService::journal.id, retentionPrincipalId, 'recorder')
-  properties: {
-    principalId: retentionPrincipalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: definitions[3].id
+// The writer makes points, and nobody deletes in journal and plans. Only retention writes plans: so a stored plan is a
+// proof that the app behind the HTTP door cannot make.
+module points 'container-roles.bicep' = {
+  params: {
+    accountName: vaultAccountName
+    containerName: 'points'
+    grants: [
+      {
+        principalId: writerPrincipalId
+        roleName: 'recorder'
+        roleDefinitionId: definitions[3].id
+      }
+      {
+        principalId: retentionPrincipalId
+        roleName: 'cleaner'
+        roleDefinitionId: definitions[4].id
+      }
+    ]
   }
 }
 
-resource plansAssignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: vault::blobService::plans
-  name: guid(vault::blobService::plans.id, retentionPrincipalId, 'recorder')
-  properties: {
-    principalId: retentionPrincipalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: definitions[3].id
+module manifests 'container-roles.bicep' = {
+  params: {
+    accountName: vaultAccountName
+    containerName: 'manifests'
+    grants: [
+      {
+        principalId: writerPrincipalId
+        roleName: 'recorder'
+        roleDefinitionId: definitions[3].id
+      }
+      {
+        principalId: retentionPrincipalId
+        roleName: 'cleaner'
+        roleDefinitionId: definitions[4].id
+      }
+    ]
+  }
+}
+
+module journal 'container-roles.bicep' = {
+  params: {
+    accountName: vaultAccountName
+    containerName: 'journal'
+    grants: [
+      {
+        principalId: writerPrincipalId
+        roleName: 'recorder'
+        roleDefinitionId: definitions[3].id
+      }
+      {
+        principalId: retentionPrincipalId
+        roleName: 'recorder'
+        roleDefinitionId: definitions[3].id
+      }
+    ]
+  }
+}
+
+module plans 'container-roles.bicep' = {
+  params: {
+    accountName: vaultAccountName
+    containerName: 'plans'
+    grants: [
+      {
+        principalId: retentionPrincipalId
+        roleName: 'recorder'
+        roleDefinitionId: definitions[3].id
+      }
+    ]
   }
 }

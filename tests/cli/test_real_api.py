@@ -229,6 +229,15 @@ def test_the_command_that_revokes_keys_can_be_copied_and_pasted(flexvault: Flexv
         assert printed[-1].endswith('--output tsv)"')
 
 
+def test_isolation_is_told_with_reasons_and_remedies(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("vault", "isolation") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "isolated no" in printed
+    assert "IdentitiesDistinct: the identities that this app holds are distinct: control control" in printed
+    assert "SourceSubscriptions: not isolated: protected in the vault's own subscription" in printed
+    assert "do: deploy two apps" in printed
+
+
 def test_protection_is_stopped_and_resumed_and_the_pause_is_told(flexvault: Flexvault, capsys: Captured) -> None:
     for words, state in (
         (["stop", "pg-orders"], "ProtectionStopped"),

@@ -197,3 +197,20 @@ def test_people_are_told_the_first_commands_and_where_a_restore_may_go(own_cloud
     assert f"port 7071 is taken by another program, so the API listens on {port}" in describe(
         endpoints, own_cloud.folder, 7071
     )
+
+
+def test_a_split_cloud_runs_two_apps_and_keeps_both_alive(tmp_path: Path) -> None:
+    with LaunchedCloud(tmp_path, app=APPS / "tiny", further_options=["--split"]) as cloud:
+        endpoints = cloud.endpoints
+        janitor = endpoints["pids"].get("janitor")
+        front = settings_of(endpoints)
+        assert (front["FLEXVAULT_ROLE"], front.get("FLEXVAULT_RETENTION_CLIENT_ID", "")) == ("front", "")
+        assert front["IDENTITY_HEADER"] != endpoints["identity"]["header"]
+        assert janitor is not None
+        assert "two apps" in describe(endpoints, cloud.folder)
+
+        os.kill(janitor, signal.SIGKILL)
+
+        wait_until(lambda: cloud.endpoints["pids"].get("janitor") not in {janitor, None}, within_seconds=30)
+        assert cloud.endpoints["pids"]["host"] == endpoints["pids"]["host"]
+        assert (cloud.folder / "janitor").is_dir()

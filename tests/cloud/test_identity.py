@@ -10,12 +10,14 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ManagedIdentityCredential
 
+from local_cloud.apps import APP_IDENTITIES
 from local_cloud.identity import CONFIGURATION_PATH, KEY_SET_PATH, TOKEN_PATH, IdentityService
 from local_cloud.landscape import TENANT_ID, object_id_of
 from local_cloud.ports import Ports
-from local_cloud.tokens import AUDIENCE, SigningKey, TokenIssuer
+from local_cloud.tokens import AUDIENCE, IDENTITIES, SigningKey, TokenIssuer
 
 HEADER = "the-header"
+FRONT_HEADER = "another-header"
 RESOURCE = "https://management.azure.com"
 
 
@@ -25,7 +27,9 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenIssuer]:
     ports = Ports(folder / "ports.json")
     port = ports.take("identity")
     issuer = TokenIssuer.load(folder / "keys", f"http://127.0.0.1:{port}")
-    service = IdentityService(port=port, issuer=issuer, header=HEADER)
+    service = IdentityService(
+        port=port, issuer=issuer, callers={HEADER: IDENTITIES, FRONT_HEADER: APP_IDENTITIES["front"]}
+    )
     yield issuer
     service.close()
     ports.close()
@@ -74,6 +78,22 @@ def test_an_unknown_client_id_is_refused_in_words_that_reach_the_caller() -> Non
         credential.get_token(f"{RESOURCE}/.default")
 
     assert "No User Assigned or Delegated Managed Identity found" in str(caught.value)
+
+
+@pytest.mark.usefixtures("in_app_service")
+def test_an_app_gets_no_token_of_an_identity_that_was_not_assigned_to_it(
+    issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDENTITY_HEADER", FRONT_HEADER)
+    for client_id in ("retention", "host-janitor", "host"):
+        with (
+            ManagedIdentityCredential(client_id=client_id) as credential,
+            pytest.raises(ClientAuthenticationError, match="No User Assigned or Delegated Managed Identity found"),
+        ):
+            credential.get_token(f"{RESOURCE}/.default")
+    with ManagedIdentityCredential() as credential:
+        token = credential.get_token(f"{RESOURCE}/.default").token
+    assert claims_of(token, issuer, RESOURCE)["oid"] == object_id_of("host-front")
 
 
 GOOD_QUERY = {"resource": RESOURCE, "api-version": "2019-08-01", "client_id": "writer"}

@@ -20,7 +20,7 @@ class User:
 
     def __init__(self, vault: VaultHost, person: str = "contributor") -> None:
         """Take the person's token; requests of other tokens may be sent, too."""
-        self._vault = vault
+        self.vault = vault
         endpoints = vault.endpoints
         self.vault_id = endpoints["vaultResourceId"]
         self.servers = {name: server["resourceId"] for name, server in endpoints["servers"].items()}
@@ -35,7 +35,7 @@ class User:
 
     def reconnect(self) -> None:
         """Go on with a host that was started again, at another port."""
-        self._api = str(self._vault.endpoints["api"])
+        self._api = str(self.vault.endpoints["api"])
 
     def send(
         self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None

@@ -227,10 +227,11 @@ class _Template:
         return [(node, scope)]
 
     def rounds(self, node: Node, scope: Scope) -> list[Scope]:
-        name, items = text_of(node.named_children[0]), self.value(node.named_children[1], scope)
+        names, items = text_of(node.named_children[0]).strip("()"), self.value(node.named_children[1], scope)
+        name, _, index = (part.strip() for part in names.partition(","))
         if isinstance(items, list):
-            return [{**scope, name: item} for item in items]
-        return [{**scope, name: Unknown(name)}]
+            return [{**scope, name: item, **({index: i} if index else {})} for i, item in enumerate(items)]
+        return [{**scope, name: Unknown(name), **({index: Unknown(index)} if index else {})}]
 
     def object(self, node: Node, scope: Scope) -> dict[str, Value]:
         if node.type != "object":

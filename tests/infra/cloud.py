@@ -10,6 +10,7 @@ INFRA = Path(__file__).parents[2] / "infra"
 FILES = {str(path.relative_to(INFRA)): path.read_text() for path in INFRA.rglob("*.bicep")}
 
 CONTROL, WRITER, RETENTION = (f"44444444-4444-4444-4444-44444444000{digit}" for digit in "cef")
+VAULT_TENANT = "55555555-5555-4555-8555-555555555555"
 PRINCIPALS: dict[str, Value] = {
     "controlPrincipalId": CONTROL,
     "writerPrincipalId": WRITER,
@@ -21,6 +22,7 @@ CONTAINER = f"{SERVICE}/containers"
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 DEFINITION = "Microsoft.Authorization/roleDefinitions"
 SITE = "Microsoft.Web/sites"
+DELEGATION = "Microsoft.ManagedServices/registrationDefinitions"
 
 
 class Cloud:
@@ -32,6 +34,14 @@ class Cloud:
     @cached_property
     def app(self) -> list[Resource]:
         return expand(self.files, "main.bicep", {}).resources
+
+    @cached_property
+    def split(self) -> list[Resource]:
+        return expand(self.files, "main.bicep", {"splitApps": True}).resources
+
+    @cached_property
+    def lighthouse(self) -> list[Resource]:
+        return expand(self.files, "lighthouse.bicep", {"vaultTenantId": VAULT_TENANT, "principalId": CONTROL}).resources
 
     @cached_property
     def first_pass(self) -> list[Resource]:
@@ -46,7 +56,8 @@ class Cloud:
 
     @property
     def everything(self) -> list[Resource]:
-        return [*self.app, *self.vault, *self.source("static"), *self.source("delegated")]
+        sources = [*self.source("static"), *self.source("delegated"), *self.lighthouse]
+        return [*self.app, *self.split, *self.vault, *sources]
 
     def all(self, kind: str, *, file: str = "") -> list[Resource]:
         """List the resources of one type that are deployed, of one template or of all."""

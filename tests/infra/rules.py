@@ -1,39 +1,9 @@
-"""The security rules of the templates: what is checked, why, and one change of the templates that must be caught."""
+"""The security rules of the templates; those on rights are in `access_rules.py`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from tests.infra.access_rules import ACCESS_RULES
 from tests.infra.bicep import Resource
-from tests.infra.cloud import ACCOUNT, ASSIGNMENT, CONTAINER, SERVICE, SITE, Cloud, unlike
-from tests.infra.grants import (
-    CONDITION,
-    find_half_accepted,
-    find_wrong_host_grants,
-    find_wrong_rights,
-    find_wrong_source_grants,
-    find_wrong_vault_grants,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One rule.
-
-    Attributes:
-        name: Its id in the tests' output: the rule as a phrase.
-        why: What goes wrong without it.
-        find: Names every resource that breaks it.
-        file: Template that the mutation changes.
-        old: Text that the mutation replaces, once.
-        new: The replacement, which must break the rule.
-    """
-
-    name: str
-    why: str
-    find: Callable[[Cloud], list[str]]
-    file: str
-    old: str
-    new: str
+from tests.infra.cloud import ACCOUNT, CONTAINER, SERVICE, SITE, Cloud, unlike
+from tests.infra.rule import make_rule
 
 
 def _vault(cloud: Cloud, kind: str) -> list[Resource]:
@@ -82,70 +52,66 @@ def _find_wrong_platform(cloud: Cloud) -> list[str]:
     )
 
 
-def _rule(name: str, why: str, find: Callable[[Cloud], list[str]], file: str, change: tuple[str, str]) -> Rule:
-    return Rule(name=name, why=why, find=find, file=file, old=change[0], new=change[1])
-
-
 APP, HOST = "modules/function-app.bicep", "modules/host-storage.bicep"
-VAULT, LANDING, ROLES = "modules/vault-account.bicep", "modules/landing-account.bicep", "modules/vault-roles.bicep"
+VAULT, LANDING = "modules/vault-account.bicep", "modules/landing-account.bicep"
 RULES = [
-    _rule(
+    make_rule(
         "no account has shared keys",
         "an account key opens everything and names nobody",
         lambda c: unlike(c.all(ACCOUNT), "properties.allowSharedKeyAccess", False, least=3),
         VAULT,
         ("allowSharedKeyAccess: false", "allowSharedKeyAccess: true"),
     ),
-    _rule(
+    make_rule(
         "no blob is public",
         "a dump is the whole database",
         lambda c: unlike(c.all(ACCOUNT), "properties.allowBlobPublicAccess", False, least=3),
         LANDING,
         ("allowBlobPublicAccess: false", "allowBlobPublicAccess: true"),
     ),
-    _rule(
+    make_rule(
         "no container is public",
         "a dump is the whole database",
         lambda c: unlike(c.all(CONTAINER), "properties.publicAccess", "None", least=5),
         HOST,
         ("publicAccess: 'None'", "publicAccess: 'Blob'"),
     ),
-    _rule(
+    make_rule(
         "accounts speak TLS 1.2 or newer",
         "dumps travel encrypted",
         lambda c: unlike(c.all(ACCOUNT), "properties.minimumTlsVersion", "TLS1_2", "TLS1_3", least=3),
         HOST,
         ("minimumTlsVersion: 'TLS1_2'", "minimumTlsVersion: 'TLS1_0'"),
     ),
-    _rule(
+    make_rule(
         "accounts speak https only",
         "a SAS sent in the clear is a SAS given away",
         lambda c: unlike(c.all(ACCOUNT), "properties.supportsHttpsTrafficOnly", True, least=3),
         LANDING,
         ("supportsHttpsTrafficOnly: true", "supportsHttpsTrafficOnly: false"),
     ),
-    _rule(
+    make_rule(
         "no account replicates to another tenant",
         "object replication would copy dumps out",
         lambda c: unlike(c.all(ACCOUNT), "properties.allowCrossTenantReplication", False, least=3),
         VAULT,
         ("allowCrossTenantReplication: false", "allowCrossTenantReplication: true"),
     ),
-    _rule(
+    make_rule(
         "the vault keeps versions",
         "an overwrite must leave what was there",
         lambda c: unlike(_vault(c, SERVICE), "properties.isVersioningEnabled", True),
         VAULT,
         ("isVersioningEnabled: true", "isVersioningEnabled: false"),
     ),
-    _rule(
+    make_rule(
         "the vault can hold immutable versions",
         "it can be enabled only when the account is created",
         lambda c: unlike(_vault(c, ACCOUNT), "properties.immutableStorageWithVersioning.enabled", True),
         VAULT,
         ("immutableStorageWithVersioning: { enabled: true }", "immutableStorageWithVersioning: { enabled: false }"),
     ),
-    _rule(
+    make_rule(
         "the vault has no default immutability policy",
         "it would bind unsealed files and plans, too",
         lambda c: unlike(_vault(c, ACCOUNT), "properties.immutableStorageWithVersioning.immutabilityPolicy", None),
@@ -155,131 +121,50 @@ RULES = [
             "immutableStorageWithVersioning: {\n      enabled: true\n      immutabilityPolicy: { state: 'Unlocked' }\n    }",
         ),
     ),
-    _rule(
+    make_rule(
         "the vault soft-deletes for at least a week",
         "a stolen right to delete must be mendable",
         _find_short_soft_delete,
         VAULT,
         ("allowPermanentDelete: false", "allowPermanentDelete: true"),
     ),
-    _rule(
+    make_rule(
         "the vault takes copies of its own tenant only",
         "nobody pulls foreign data in",
         lambda c: unlike(_vault(c, ACCOUNT), "properties.allowedCopyScope", "AAD"),
         VAULT,
         ("allowedCopyScope: 'AAD'", "allowedCopyScope: 'All'"),
     ),
-    _rule(
+    make_rule(
         "the vault encrypts twice",
         "it can be enabled only when the account is created",
         lambda c: unlike(_vault(c, ACCOUNT), "properties.encryption.requireInfrastructureEncryption", True),
         VAULT,
         ("requireInfrastructureEncryption: true", "requireInfrastructureEncryption: false"),
     ),
-    _rule(
+    make_rule(
         "the vault has exactly its four containers",
         "the app may not create any",
         _find_wrong_containers,
         VAULT,
         ("'plans', 'journal']", "'plans']"),
     ),
-    _rule(
+    make_rule(
         "landing keeps no versions",
         "promoted files must vanish from it",
         lambda c: unlike(_landing(c, SERVICE), "properties.isVersioningEnabled", False),
         LANDING,
         ("isVersioningEnabled: false", "isVersioningEnabled: true"),
     ),
-    _rule(
+    make_rule(
         "landing logs a long SAS and never blocks it",
         "a backup must not fail on a policy",
         lambda c: unlike(_landing(c, ACCOUNT), "properties.sasPolicy.expirationAction", "Log"),
         LANDING,
         ("expirationAction: 'Log'", "expirationAction: 'Block'"),
     ),
-    _rule(
-        "control may protect, and neither write nor delete",
-        "whoever commands the vault must not be able to change what it holds",
-        find_wrong_rights("control"),
-        ROLES,
-        ("dataActions: [readBlobs, setImmutability]", "dataActions: [readBlobs, writeBlobs, setImmutability]"),
-    ),
-    _rule(
-        "writer may neither delete nor touch protection",
-        "whoever stands behind the HTTP door must not be able to remove a backup",
-        find_wrong_rights("writer"),
-        ROLES,
-        (
-            "dataActions: [readBlobs, writeBlobs, addBlobs]",
-            "dataActions: [readBlobs, writeBlobs, addBlobs, deleteBlobs]",
-        ),
-    ),
-    _rule(
-        "retention may not write, nor lift protection",
-        "whoever deletes must not be able to make anything deletable",
-        find_wrong_rights("retention"),
-        ROLES,
-        (
-            "dataActions: [readBlobs, deleteBlobs, deleteVersions]",
-            "dataActions: [readBlobs, writeBlobs, deleteBlobs, deleteVersions]",
-        ),
-    ),
-    _rule(
-        "recorder writes, nothing else",
-        "it is lent to the identity that deletes",
-        find_wrong_rights("recorder"),
-        ROLES,
-        (
-            "    actions: []\n    dataActions: [writeBlobs, addBlobs]",
-            "    actions: [delegateKeys]\n    dataActions: [writeBlobs, addBlobs]",
-        ),
-    ),
-    _rule(
-        "retention writes journal and plans only, never points",
-        "a right at the account would reach the recovery points",
-        find_wrong_vault_grants,
-        ROLES,
-        ("  scope: vault::blobService::journal\n", "  scope: vault\n"),
-    ),
-    _rule(
-        "the host has rights on its own account and telemetry only",
-        "whoever owns the app's code must not own the backups",
-        find_wrong_host_grants,
-        HOST,
-        ("  roleIds.storageBlobDataOwner\n", "  roleIds.storageBlobDataOwner\n  roleIds.storageBlobDataContributor\n"),
-    ),
-    _rule(
-        "every principal is a service principal",
-        "without it a new identity is looked for among users and refused",
-        lambda c: unlike(c.all(ASSIGNMENT), "properties.principalType", "ServicePrincipal", least=12),
-        ROLES,
-        ("principalType: 'ServicePrincipal'", "principalType: 'User'"),
-    ),
-    _rule(
-        "all identities are given, or none",
-        "half of them would be a vault that cannot write, or cannot delete",
-        find_half_accepted,
-        "vault.bicep",
-        ("fail('Give the object ids of all three identities, or of none.')", "false"),
-    ),
-    _rule(
-        "on a source the vault reads and starts backups",
-        "the source is somebody else's production",
-        find_wrong_source_grants,
-        "source-roles.bicep",
-        ("[roleIds.longTermRetentionBackup, roleIds.reader]", "[roleIds.longTermRetentionBackup]"),
-    ),
-    _rule(
-        "delegated granting is bound to two roles and itself",
-        "the right to assign roles is the right to everything",
-        lambda c: (
-            unlike(c.source("delegated"), "properties.condition", CONDITION)
-            + unlike(c.source("delegated"), "properties.conditionVersion", "2.0")
-        ),
-        "source-roles.bicep",
-        ("roleAssignments/delete\\'})) OR (@Resource", "roleAssignments/delete\\'})) OR (@Request"),
-    ),
-    _rule(
+    *ACCESS_RULES,
+    make_rule(
         "the app speaks https only",
         "a bearer token in the clear is a token given away",
         lambda c: (
@@ -289,7 +174,7 @@ RULES = [
         APP,
         ("httpsOnly: true", "httpsOnly: false"),
     ),
-    _rule(
+    make_rule(
         "nobody publishes with a password",
         "it would be a second door to the code",
         lambda c: (
@@ -299,28 +184,28 @@ RULES = [
         APP,
         ("  name: 'scm'\n  properties: { allow: false }", "  name: 'scm'\n  properties: { allow: true }"),
     ),
-    _rule(
+    make_rule(
         "the settings hold no secret",
         "settings are read by everybody who may see the app",
         _find_secrets,
         APP,
         ("'managedidentity'", "'DefaultEndpointsProtocol=https;AccountKey=x'"),
     ),
-    _rule(
+    make_rule(
         "there is no Easy Auth",
         "one door: the app validates tokens itself",
         _find_other_doors,
         APP,
         ("  name: 'appsettings'", "  name: 'authsettingsV2'"),
     ),
-    _rule(
+    make_rule(
         "the app runs Python 3.13 on Flex Consumption",
         "durable 2.x needs it",
         _find_wrong_platform,
         APP,
         ("version: '3.13'", "version: '3.12'"),
     ),
-    _rule(
+    make_rule(
         "telemetry comes from identities only",
         "nobody forges an event with a key",
         lambda c: (

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.infra.cloud import FILES, Cloud
-from tests.infra.rules import RULES, Rule
+from tests.infra.rule import Rule
+from tests.infra.rules import RULES
 
 
 def by_name(rule: Rule) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from durabletask.internal import orchestrator_service_pb2 as pb
 
+from flexvault.domain.app_role import AppRole
 from flexvault.domain.job import STEPS, Step
 from flexvault.messages import ACTIVITIES, ORCHESTRATORS, RECONCILE, RECONCILE_JOBS
 from orchestrators.back_up_server import back_up_server
@@ -26,7 +27,7 @@ from tests.orchestrators.replaying import BEGIN, HISTORIES, load, play, replay
 
 COMPLETED = pb.ORCHESTRATION_STATUS_COMPLETED
 FAILED = pb.ORCHESTRATION_STATUS_FAILED
-ALL: tuple[Callable[..., Any], ...] = importlib.import_module("orchestrators").ORCHESTRATORS
+ALL: tuple[Callable[..., Any], ...] = importlib.import_module("orchestrators").ORCHESTRATORS[AppRole.ALL]
 BY_NAME = {orchestrator.__name__: orchestrator for orchestrator in ALL}
 FILES = sorted(HISTORIES.glob("*.json"))
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from durabletask import task
 
+from flexvault.domain.app_role import AppRole
 from flexvault.domain.errors import VaultError
 from flexvault.messages import RECONCILE_JOBS, StepRequest
 from flexvault.ports import Clock
@@ -21,7 +22,7 @@ from flexvault.services.effects import run
 from flexvault.services.reconcile import reconcile
 from flexvault.services.vault import Vault
 
-_ORCHESTRATORS: tuple[Callable[..., Any], ...] = importlib.import_module("orchestrators").ORCHESTRATORS
+_ORCHESTRATORS: tuple[Callable[..., Any], ...] = importlib.import_module("orchestrators").ORCHESTRATORS[AppRole.ALL]
 _BY_NAME: Mapping[str, Callable[..., Generator[Any, Any, Any]]] = {found.__name__: found for found in _ORCHESTRATORS}
 
 

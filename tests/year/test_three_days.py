@@ -20,6 +20,7 @@ from flexvault.api.app import Api, handle
 from flexvault.api.wire import Request
 from flexvault.bootstrap import build_vault
 from flexvault.domain import blob_names
+from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.domain.job import JobStatus
 from flexvault.messages import POLL_BACKUP, VERIFY_ROLES
@@ -226,9 +227,9 @@ PLAUSIBLE = ("NOW", "CLOCK", "TIME", "DATE", "AS_OF", "SIMULATED_NOW", "TEST_CLO
 def test_no_setting_moves_the_clock(around: VaultAccounts, monkeypatch: pytest.MonkeyPatch):
     environment = dict(around.settings)
     for word in PLAUSIBLE:
-        for name in (word, f"FLEXVAULT_{word}"):
-            environment[name] = "2020-01-01T00:00:00Z"
-            monkeypatch.setenv(name, environment[name])
+        environment[word] = "2020-01-01T00:00:00Z"
+        monkeypatch.setenv(word, environment[word])
+        monkeypatch.setenv(f"FLEXVAULT_{word}", environment[word])
     vault = build_vault(Settings.from_environ(environment))
     with ExitStack() as stack:
         stack.callback(close_all, vault)
@@ -236,3 +237,10 @@ def test_no_setting_moves_the_clock(around: VaultAccounts, monkeypatch: pytest.M
         assert abs(vault.ports.clock.storage_now() - now()) < timedelta(minutes=1)
         assert abs(vault.ports.clock.host_now() - now()) < timedelta(minutes=1)
     assert Settings.from_environ(environment) == Settings.from_environ(around.settings)
+
+
+def test_a_setting_that_would_move_the_clock_is_unknown(around: VaultAccounts):
+    wanted = {f"FLEXVAULT_{word}": "2020-01-01T00:00:00Z" for word in PLAUSIBLE}
+    with pytest.raises(InvalidInputError) as refused:
+        Settings.from_environ({**around.settings, **wanted})
+    assert {mistake.target for mistake in refused.value.details} == set(wanted)

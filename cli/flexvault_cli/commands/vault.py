@@ -22,3 +22,8 @@ def revoke_keys(api: VaultApi, options: argparse.Namespace) -> None:
         return
     show_rows(dig_list(answer, "jobs"), views.KILLED, as_json=False, empty="no job uses a SAS of this account now")
     show_lines(["", "nothing is revoked yet; the owner of the account runs:", str(answer["command"])])
+
+
+def show_isolation(api: VaultApi, options: argparse.Namespace) -> None:
+    """Show what keeps the vault apart from its sources, and what does not."""
+    show_one(api.get("/vault/isolation"), views.ISOLATION, as_json=options.as_json)

@@ -1,6 +1,7 @@
 """Clients of Azure Resource Manager, one per subscription, as the control identity."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ class Arm:
         credential: The control identity.
         scope: What the token is asked for.
         control_principal_id: Object id of the identity; "" reads it from its token.
+        elsewhere: Credentials of subscriptions in other tenants, by the subscription's id in lower case.
     """
 
     def __init__(
@@ -65,11 +67,13 @@ class Arm:
         *,
         scope: str = PUBLIC_SCOPE,
         control_principal_id: str = "",
+        elsewhere: Mapping[str, TokenCredential] | None = None,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._credential = credential
         self._scope = scope
-        self._principal_id = control_principal_id
+        self._elsewhere = dict(elsewhere or {})
+        self._principal_ids = {"": control_principal_id} if control_principal_id else {}
         self._lock = threading.Lock()
         self._postgres: dict[str, PostgreSQLManagementClient] = {}
         self._authorization: dict[str, AuthorizationManagementClient] = {}
@@ -92,7 +96,8 @@ class Arm:
                 # Here, not above: the first answer of a starting app would wait for it.
                 from azure.mgmt.postgresqlflexibleservers import PostgreSQLManagementClient  # noqa: PLC0415
 
-                client = PostgreSQLManagementClient(self._credential, subscription_id, **self._options())
+                credential = self._credential_of(subscription_id)
+                client = PostgreSQLManagementClient(credential, subscription_id, **self._options())
                 self._postgres[subscription_id] = client
             return self._postgres[subscription_id]
 
@@ -102,8 +107,9 @@ class Arm:
             if subscription_id not in self._authorization:
                 from azure.mgmt.authorization import AuthorizationManagementClient  # noqa: PLC0415 - as above
 
+                credential = self._credential_of(subscription_id)
                 client = AuthorizationManagementClient(
-                    credential=self._credential, subscription_id=subscription_id, **self._options()
+                    credential=credential, subscription_id=subscription_id, **self._options()
                 )
                 self._authorization[subscription_id] = client
             return self._authorization[subscription_id]
@@ -123,18 +129,23 @@ class Arm:
         except AzureError as error:
             raise classify(error, f"resource '{resource_id}'", target=resource_id) from None
 
-    def control_principal_id(self) -> str:
-        """Answer the object id of the control identity."""
-        if not self._principal_id:
-            self._principal_id = principal_id(self._credential, self._scope)
-        return self._principal_id
+    def control_principal_id(self, resource_id: str = "") -> str:
+        """Answer the object id by which the tenant of a resource knows the control identity; its own without one."""
+        subscription = resource_id.split("/")[2].lower() if resource_id else ""
+        known_as = subscription if subscription in self._elsewhere else ""
+        if known_as not in self._principal_ids:
+            self._principal_ids[known_as] = principal_id(self._credential_of(known_as), self._scope)
+        return self._principal_ids[known_as]
 
-    def find_principal_id(self) -> str:
+    def find_principal_id(self, resource_id: str = "") -> str:
         """Answer the object id for a hint; a hint must not fail, so without a token it says what is missing."""
         try:
-            return self.control_principal_id()
+            return self.control_principal_id(resource_id)
         except VaultError:
             return "<object id of the control identity>"
+
+    def _credential_of(self, subscription_id: str) -> TokenCredential:
+        return self._elsewhere.get(subscription_id.lower(), self._credential)
 
     def _options(self) -> dict[str, Any]:
         return {

@@ -101,7 +101,7 @@ class AzureLtr:
         return place, self._arm.postgres(place.subscription_id).backups_long_term_retention
 
     def _classify(self, error: AzureError, server_id: str) -> VaultError:
-        hint = grant_commands(server_id, self._arm.find_principal_id())
+        hint = grant_commands(server_id, self._arm.find_principal_id(server_id))
         return classify(error, f"backups of server '{server_id}'", hint=hint, target=server_id)
 
     def _classify_start(self, error: AzureError, server_id: str, backup_name: str) -> VaultError:

@@ -69,7 +69,7 @@ class AzureRoles:
 
     def grant_commands(self, server_id: str) -> str:
         """Answer the commands that grant both roles."""
-        return source_roles.grant_commands(server_id, self._arm.find_principal_id())
+        return source_roles.grant_commands(server_id, self._arm.find_principal_id(server_id))
 
     def _remove(self, server_id: str, name: str) -> None:
         client: Any = self._arm.authorization(ServerId.parse(server_id).subscription_id)
@@ -84,12 +84,12 @@ class AzureRoles:
             raise classify(error, subject, hint=hint, target=server_id) from None
 
     def _name(self, server_id: str, role_id: str) -> str:
-        return names.role_assignment_name(server_id, role_id, self._arm.control_principal_id())
+        return names.role_assignment_name(server_id, role_id, self._arm.control_principal_id(server_id))
 
     def _assign(self, server_id: str, role_id: str) -> str:
         """Assign a role; answers the name, or nothing where another assignment gives the same."""
         place = ServerId.parse(server_id)
-        principal_id = self._arm.control_principal_id()
+        principal_id = self._arm.control_principal_id(server_id)
         assignment = self._name(server_id, role_id)
         # Here, not above: the first answer of a starting app would wait for it.
         from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters  # noqa: PLC0415

@@ -27,7 +27,7 @@ class AzureServers:
         try:
             found: Any = client.servers.get(place.resource_group, place.name)
         except AzureError as error:
-            hint = grant_commands(server_id, self._arm.find_principal_id())
+            hint = grant_commands(server_id, self._arm.find_principal_id(server_id))
             raise classify(error, f"server '{server_id}'", hint=hint, target=server_id) from None
         return _server(server_id, found)
 

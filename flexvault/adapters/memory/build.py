@@ -15,7 +15,7 @@ from flexvault.adapters.memory.faults import Faults
 from flexvault.adapters.memory.host import MemoryOrchestrations, MemoryTelemetry
 from flexvault.adapters.memory.ltr import MemoryLtr
 from flexvault.adapters.memory.rows import MemoryRows
-from flexvault.adapters.memory.servers import MemoryRoles, MemoryServers
+from flexvault.adapters.memory.servers import MemoryRoles, MemoryServers, MemoryTenancy
 from flexvault.adapters.memory.storage import MemoryStorage
 from flexvault.ports import Ports
 
@@ -31,6 +31,7 @@ class MemoryPorts:
     storage: MemoryStorage
     servers: MemoryServers
     roles: MemoryRoles
+    tenancy: MemoryTenancy
     ltr: MemoryLtr
     restore_target: MemoryRestoreTarget
     telemetry: MemoryTelemetry
@@ -44,6 +45,7 @@ def memory_ports(clock: SimulatedClock | None = None) -> MemoryPorts:
     storage = MemoryStorage(clock)
     servers = MemoryServers(faults)
     roles = MemoryRoles(clock, faults)
+    tenancy = MemoryTenancy()
     ltr = MemoryLtr(clock, faults, storage, servers, roles)
     rows = MemoryRows(faults)
     restore_target = MemoryRestoreTarget(storage, faults)
@@ -54,6 +56,7 @@ def memory_ports(clock: SimulatedClock | None = None) -> MemoryPorts:
         servers=servers,
         ltr=ltr,
         roles=roles,
+        tenancy=tenancy,
         landing=MemoryLanding(storage, faults),
         vault_reader=MemoryVaultReader(storage, faults),
         vault_writer=MemoryVaultWriter(storage, faults),
@@ -70,6 +73,7 @@ def memory_ports(clock: SimulatedClock | None = None) -> MemoryPorts:
         storage=storage,
         servers=servers,
         roles=roles,
+        tenancy=tenancy,
         ltr=ltr,
         restore_target=restore_target,
         telemetry=telemetry,

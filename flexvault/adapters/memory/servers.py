@@ -9,8 +9,9 @@ from flexvault.adapters.memory.clock import SimulatedClock
 from flexvault.adapters.memory.faults import Faults
 from flexvault.domain import names, source_roles
 from flexvault.domain.errors import NotAuthorizedError, NotFoundError
-from flexvault.ports import Server
+from flexvault.ports import Identity, Server
 
+VAULT_TENANT = "00000000-0000-4000-8000-000000000001"
 CONTROL_PRINCIPAL = "00000000-0000-4000-8000-0000000000c0"
 
 
@@ -44,6 +45,29 @@ class MemoryServers:
         """Delete a server."""
         with self._lock:
             del self._servers[server_id.lower()]
+
+
+class MemoryTenancy:
+    """Three identities of one tenant, and the tenants of subscriptions that a test names."""
+
+    def __init__(self) -> None:
+        self.identities = [
+            Identity(name=name, client_id=name, object_id=f"oid-{name}", tenant_id=VAULT_TENANT)
+            for name in ("control", "writer", "retention")
+        ]
+        self.tenants: dict[str, str] = {}
+
+    def describe_identities(self) -> Sequence[Identity]:
+        """Answer the identities."""
+        return list(self.identities)
+
+    def find_tenant(self, subscription_id: str) -> str:
+        """Answer a subscription's tenant."""
+        try:
+            return self.tenants[subscription_id.lower()]
+        except KeyError:
+            message = f"subscription '{subscription_id}' is not shown"
+            raise NotAuthorizedError(message, target=subscription_id) from None
 
 
 class MemoryRoles:

@@ -10,6 +10,7 @@ from flexvault.domain.open_job import OpenJob
 from flexvault.domain.rows import Replace
 from flexvault.ports import Orchestrations
 from flexvault.services import catalog
+from flexvault.services.roots import write_due_root
 from flexvault.services.starting import start_by_key, start_due
 from flexvault.services.vault import Vault
 
@@ -40,6 +41,7 @@ def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
             has_ended = successor.state.get("closing_error", {}).get("code") == "NoProgress"
             (closed if has_ended else taken_over).append(opened.job_id)
     start_due(vault, orchestrations, now)
+    write_due_root(vault, now)
     removed = remove_landing_containers(vault, now)
     return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=removed)
 

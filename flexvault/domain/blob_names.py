@@ -11,6 +11,7 @@ ROOTS_PREFIX = f"{ROOTS}/"
 _INSTANCE_KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _ENTRY_PATH = re.compile(r"[^/]+/(\d{12})\.json", re.ASCII)
 _ROOT_PATH = re.compile(r"roots/(\d{4}-\d\d-\d\d)\.jsonl", re.ASCII)
+_MANIFEST_PATH = re.compile(r"[0-9a-f]{32}/([0-9a-f]{32})(\.[^/]+)?\.json", re.ASCII)
 _FILE_PATH = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}/a\d+/c\d+/.")
 
 
@@ -32,6 +33,14 @@ def point_prefix(instance: str, point: str) -> str:
 def manifest_path(instance: str, point: str) -> str:
     """Place a manifest in container `manifests`."""
     return f"{instance}/{point}.json"
+
+
+def manifest_point(path: str) -> str | None:
+    """Read the point that a manifest's path names; "" for a later fact beside a manifest, nothing for anything else."""
+    found = _MANIFEST_PATH.fullmatch(path)
+    if found is None:
+        return None
+    return "" if found[2] else found[1]
 
 
 def plan_path(as_of: datetime, plan_hash: str) -> str:

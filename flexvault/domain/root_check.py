@@ -1,6 +1,6 @@
 """Check a root: against the root before, against itself, and against what is stored."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,7 +10,7 @@ from flexvault.domain.journal import Entry
 from flexvault.domain.root import NOTHING, Covered, Root, RootLine
 from flexvault.domain.verification import Finding, journal_subject
 
-type StoredHash = Callable[[str, int], str | None]
+type StoredHashes = Mapping[tuple[str, int], str | None]
 """(stream, number) -> SHA-256 of the entry that is stored there; nothing when there is none."""
 
 
@@ -40,7 +40,7 @@ def read_root(day: date, data: bytes) -> tuple[Root | None, list[Finding]]:
     return root, []
 
 
-def find_wrong_root(root: Root, before: Before | None, stored: StoredHash, only: str = "") -> Iterator[Finding]:
+def find_wrong_root(root: Root, before: Before | None, stored: StoredHashes, only: str = "") -> Iterator[Finding]:
     """Check a root that could be read.
 
     Args:
@@ -63,7 +63,7 @@ def find_wrong_root(root: Root, before: Before | None, stored: StoredHash, only:
             yield _differs(root.day, f"stream '{stream}': {problem}")
     for line in root.lines:
         if only in {"", line.stream}:
-            yield from _find_wrong_entry(root.day, line, stored(line.stream, line.seq))
+            yield from _find_wrong_entry(root.day, line, stored.get((line.stream, line.seq)))
 
 
 def _covered_before(before: Before | None, stream: str) -> Covered:

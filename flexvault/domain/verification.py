@@ -56,13 +56,14 @@ ACTIONS: Mapping[str, str] = {
     "ManifestNotJournalled": "the next retention plan journals it, if its job died after the seal; else the last "
     "entries of its stream are gone: compare with the jobs of that day",
     "ManifestOfDeletedPoint": "the next retention plan deletes it; if it comes back, find out who writes it",
+    "FileWrittenOver": "a restore reads the version that was sealed; find out who wrote the later one, then delete it",
     "FileMissing": f"the recovery point cannot be restored whole: {_BRING_BACK}",
     "FileDiffers": f"do not restore from it: {_BRING_BACK}",
     "BlockListDiffers": f"the file was written again: {_BRING_BACK}",
     "BlockDiffers": f"do not restore from it: {_BRING_BACK}",
 }
 """What to do about each kind of finding."""
-_WARNINGS = frozenset({"BlobUnknown", "ManifestNotJournalled", "ManifestOfDeletedPoint"})
+_WARNINGS = frozenset({"BlobUnknown", "FileWrittenOver", "ManifestNotJournalled", "ManifestOfDeletedPoint"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,10 @@ class Chain:
         if found and not self.first_break:
             self.first_break = found[0].subject
         yield from found
+
+    def skip(self, seq: int) -> None:
+        """Go past an entry that is there and cannot be read now: nothing is said of it, nor of the link to it."""
+        self.last = seq
 
     def _find_gap(self, seq: int) -> Iterator[Finding]:
         first, last = self.last + 1, seq - 1

@@ -104,4 +104,5 @@ RETENTION_PREVIEW: Shape = Strict(backupInstance=None, policy=None, until=None)
 DECISION: Shape = Strict(reason=None)
 
 HOLD: Shape = Strict(reason=None, recoveryPointId=None)
+VERIFY: Shape = Strict(deep=None, instance=None, continueFrom=None)
 REEVALUATE: Shape = Strict(previewHash=None)

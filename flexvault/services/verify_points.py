@@ -1,6 +1,6 @@
 """Verify recovery points: each manifest against the entry that sealed it, each file against its manifest."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import batched
@@ -52,20 +52,24 @@ class PointReader:
         self._page = page
         self._stream = stream
         self._manifests: dict[str, StoredName] = {}
+        self._files: dict[str, StoredName] = {}
         self._unknown: list[Finding] = []
 
     @property
     def _chain(self) -> Chain:
         return self._stream.chain
 
-    def list_manifests(self) -> None:
-        """List the manifests: before the stream is read, so that each one's entry is in it."""
+    def list_stored(self) -> None:
+        """List manifests and files: before the stream is read, so that each manifest's entry is in it."""
         for found in list_names(self._reader, blob_names.MANIFESTS, f"{self._chain.stream}/"):
             point_id = blob_names.manifest_point(found.first.name)
             if point_id:
                 self._manifests[point_id] = found
             elif point_id is None:
                 self._unknown.append(unknown(f"{blob_names.MANIFESTS}/{found.first.name}"))
+
+        files = list_names(self._reader, blob_names.POINTS, f"{self._chain.stream}/") if self._manifests else []
+        self._files = {found.first.name: found for found in files}
 
     def check_all(self, begin: Position) -> Position | None:
         """Check the points from a place on; answers the place for the next page, or nothing at the end."""
@@ -144,25 +148,20 @@ class PointReader:
         yield from self._find_wrong_files(manifest, checked)
 
     def _find_wrong_files(self, manifest: Manifest, checked: _Checked) -> Iterator[Finding]:
-        prefix = blob_names.point_prefix(manifest.instance, manifest.point_id)
-        by_name = {found.first.name: found for found in list_names(self._reader, blob_names.POINTS, prefix)}
         for file in manifest.files:
-            wrong = list(self._find_wrong_file(manifest, file, by_name))
+            stored = self._files.get(file.path)
+            wrong = list(self._find_wrong_file(manifest, file, stored))
             if not wrong:
                 checked.files.append(file)
                 checked.blocks += len(file.crc64)
-            stored = by_name.get(file.path)
             if stored is not None and (stored.later or not stored.is_current):
                 text = "other versions lie over the one that was sealed, or its name was deleted"
                 yield Finding(code="FileWrittenOver", subject=file_subject(file), message=text)
             yield from wrong
 
-    def _find_wrong_file(
-        self, manifest: Manifest, file: ManifestFile, by_name: Mapping[str, StoredName]
-    ) -> Iterator[Finding]:
-        stored = by_name.get(file.path)
+    def _find_wrong_file(self, manifest: Manifest, file: ManifestFile, stored: StoredName | None) -> Iterator[Finding]:
         blob = stored.first if stored else None
-        if blob is not None and file.version_id and blob.version_id != file.version_id:
+        if blob is None or (file.version_id and blob.version_id != file.version_id):  # or it came after the list
             blob = self._reader.find(blob_names.POINTS, file.path, version_id=file.version_id)
         gone = Finding(
             code="FileMissing",

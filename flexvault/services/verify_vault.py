@@ -72,7 +72,7 @@ def _list_streams(reader: VaultReader, page: Page) -> list[str]:
 def _verify_stream(reader: VaultReader, pool: Executor, page: Page, stream: str, begin: Position) -> Position | None:
     read = StreamReader(reader, pool, page, stream)
     points = PointReader(reader, pool, page, read)
-    points.list_manifests()
+    points.list_stored()
     read.read()
     page.hashes[stream] = read.chain.hashes
     place = points.check_all(begin)

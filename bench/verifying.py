@@ -24,7 +24,7 @@ FOLDER = ROOT / ".local" / "bench-verify"
 CLOUD = FOLDER / "cloud"
 SERVERS, DAYS = 10, 100
 AIM_SECONDS = 30
-MIB = 1024**2
+BLOCK_MIB = 64
 CALL_SECONDS = 100
 
 
@@ -42,10 +42,10 @@ def measure_verifying() -> None:
         _measure_in_cloud(blobs)
     finally:
         own.release()
-    data = os.urandom(64 * MIB)
+    data = os.urandom(BLOCK_MIB * 1024**2)
     started = time.process_time()
     crc64.checksum(data)
-    print(f"  checksum of a block  {64 / (time.process_time() - started):6.0f} MiB a second of the processor")
+    print(f"  checksum of a block  {BLOCK_MIB / (time.process_time() - started):6.0f} MiB a second of the processor")
 
 
 def _measure_in_memory(blobs: Sequence[StoredBlob]) -> None:
@@ -79,10 +79,6 @@ def _fill(endpoints: Endpoints, blobs: Sequence[StoredBlob]) -> None:
     with BlobServiceClient(
         vault["blobEndpoint"], credential=credential, connection_verify=endpoints["storage"]["ca"]
     ) as service:
-        # What the app has written already says that nothing was there before.
-        roots = service.get_container_client(blob_names.JOURNAL)
-        for root in roots.list_blob_names(name_starts_with=blob_names.ROOTS_PREFIX):
-            roots.delete_blob(root)
 
         def write(blob: StoredBlob) -> None:
             client: Any = service.get_blob_client(blob.container, blob.path)
@@ -94,6 +90,12 @@ def _fill(endpoints: Endpoints, blobs: Sequence[StoredBlob]) -> None:
 
         with ThreadPoolExecutor(max_workers=8) as pool:
             list(pool.map(write, blobs))
+        # The app wrote its own root meanwhile, of a vault that was half filled; it writes none twice.
+        journal = service.get_container_client(blob_names.JOURNAL)
+        own = {blob.path for blob in blobs}
+        for root in list(journal.list_blob_names(name_starts_with=blob_names.ROOTS_PREFIX)):
+            if root not in own:
+                journal.delete_blob(root)
 
 
 def _verify(endpoints: Endpoints, *, is_deep: bool) -> list[dict[str, Any]]:

@@ -11,15 +11,19 @@ def main() -> int:
     """Measure, print, and answer 0: timings are shown, never asserted."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="measure and print; nothing is asserted")
     parser.add_argument(
-        "part", nargs="?", choices=("all", "planning", "backups"), default="all", help="what to measure"
+        "part", nargs="?", choices=("all", "planning", "backups", "verify"), default="all", help="what to measure"
     )
     part = parser.parse_args().part
-    if part in {"all", "backups"}:
+    if part in {"all", "backups", "verify"}:
         # Here, not above: the pure part needs no SDK and no cloud.
         from bench.backups import measure_backups  # noqa: PLC0415
+        from bench.verifying import measure_verifying  # noqa: PLC0415
 
         try:
-            measure_backups()
+            if part != "verify":
+                measure_backups()
+            if part != "backups":
+                measure_verifying()
         except (FolderInUseError, ChildrenAliveError) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1

@@ -295,6 +295,18 @@ class VaultReader(Protocol):
         """Answer every version with its policy and hold, also behind a base name that was deleted."""
         ...
 
+    def list_folders(self, container: str) -> Iterable[str]:
+        """Answer, in order, what stands before the first slash in the names of current blobs, each once."""
+        ...
+
+    def list_blocks(self, container: str, path: str, *, version_id: str = "") -> Sequence[int]:
+        """Answer the sizes in bytes of a blob's committed blocks, in order; none for a blob that was written whole.
+
+        Raises:
+            NotFoundError: code BlobNotFound.
+        """
+        ...
+
 
 class VaultWriter(Protocol):
     """Writes of the vault account: create-only (writer identity)."""

@@ -8,7 +8,19 @@ from typing import Any, Protocol
 
 from flexvault_cli import __version__
 from flexvault_cli.api import VaultApi
-from flexvault_cli.commands import approvals, breaker, holds, instances, jobs, points, policies, previews, runs, vault
+from flexvault_cli.commands import (
+    approvals,
+    breaker,
+    holds,
+    instances,
+    jobs,
+    points,
+    policies,
+    previews,
+    runs,
+    vault,
+    verification,
+)
 from flexvault_cli.connection import VARIABLES
 
 type Command = Callable[[VaultApi, argparse.Namespace], None]
@@ -89,6 +101,9 @@ def _fill_vault(actions: Actions) -> None:
     revoked.add_argument("--account", choices=("landing", "vault"), default="landing", help="whose SAS (landing)")
     revoked.add_argument("--reason", required=True, metavar="TEXT", help="why, for the journal")
     _add(actions, "isolation", vault.show_isolation)
+    verified = _add(actions, "verify", verification.verify_vault)
+    verified.add_argument("--deep", action="store_true", help="read every block, too, and compute its checksum")
+    verified.add_argument("--instance", metavar="NAME", help=f"only this one: {INSTANCE_HELP}")
 
 
 def _fill_policy(actions: Actions) -> None:

@@ -84,6 +84,17 @@ def instance_etag(instance: Instance) -> str:
     return names.content_etag({"properties": instance.properties})
 
 
+def find_by_name_or_id(call: Call, name: str) -> Instance:
+    """Find an instance that a body names: by its name or its ARM id.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    prefix = call.ids.instance("").lower()
+    plain = name[len(prefix) :].rstrip("/") if name.lower().startswith(prefix) else name
+    return catalog.get_instance(call.vault.ports, call.ids.instance(plain))
+
+
 @contextmanager
 def body_references() -> Generator[None]:
     """Answer 400 when something that the body names does not exist: 404 would say that of the path.

@@ -6,14 +6,12 @@ from typing import Any
 
 from flexvault.api import shapes
 from flexvault.api.call import Answer, Call
-from flexvault.api.instances import body_references
+from flexvault.api.instances import body_references, find_by_name_or_id
 from flexvault.api.simulations import read_moment, read_policy_properties
 from flexvault.api.times import plain_time
-from flexvault.domain.instance import Instance
 from flexvault.domain.mistakes import Mistakes
 from flexvault.domain.retention import Reason, describe_reason
 from flexvault.domain.retention_texts import explain, explain_end
-from flexvault.services import catalog
 from flexvault.services.preview_retention import PreviewedPoint, preview_instance
 
 
@@ -26,7 +24,8 @@ def preview_retention(call: Call) -> Answer:
     given = "policy" in body
     properties = read_policy_properties(mistakes, body["policy"]) if given else None
     mistakes.finish("preview")
-    instance = _find(call, name)
+    with body_references():
+        instance = find_by_name_or_id(call, name)
     as_of = call.vault.ports.clock.storage_now()
     found = preview_instance(call.vault, instance, as_of, properties)
     under = {
@@ -42,14 +41,6 @@ def preview_retention(call: Call) -> Answer:
     shown = {"backupInstance": instance.name, "asOf": plain_time(as_of), **_show(found.present, until)}
     shown["heldBack"] = list(found.held_back)
     return Answer(body={**shown, "underPolicy": under})
-
-
-def _find(call: Call, name: str) -> Instance:
-    """Find an instance by its name or its ARM id."""
-    prefix = call.ids.instance("").lower()
-    plain = name[len(prefix) :].rstrip("/") if name.lower().startswith(prefix) else name
-    with body_references():
-        return catalog.get_instance(call.vault.ports, call.ids.instance(plain))
 
 
 def _show(points: Sequence[PreviewedPoint], until: datetime | None) -> dict[str, Any]:

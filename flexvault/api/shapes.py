@@ -106,6 +106,7 @@ RETENTION_PREVIEW: Shape = Strict(backupInstance=None, policy=None, until=None)
 DECISION: Shape = Strict(reason=None)
 
 HOLD: Shape = Strict(reason=None, recoveryPointId=None)
+VERIFY: Shape = Strict(deep=None, instance=None, continueFrom=None)
 REEVALUATE: Shape = Strict(previewHash=None)
 
 VAULT: Shape = {"properties": {"securitySettings": {"immutabilitySettings": {"state": None}}}}

@@ -35,6 +35,7 @@ from flexvault.api.roles import Role
 from flexvault.api.schedules import get_schedule
 from flexvault.api.simulations import simulate_policy
 from flexvault.api.vaults import get_alive, get_poisoning_guard, get_vault, patch_vault, put_poisoning_guard
+from flexvault.api.verification import verify
 
 SUB = f"/subscriptions/{{subscription}}/providers/{PROVIDER}"
 RG = f"/subscriptions/{{subscription}}/resourceGroups/{{group}}/providers/{PROVIDER}"
@@ -89,6 +90,7 @@ OPERATIONS: tuple[ApiOperation, ...] = (
     _row("POST", APPROVALS + "/{approval}/approve", "approvals/approve/action", APPROVER, approve, 200),
     _row("POST", APPROVALS + "/{approval}/reject", "approvals/reject/action", APPROVER, reject, 200),
     _row("POST", "/vault/retentionPreview", "vault/retentionPreview/action", READER, preview_retention, 200),
+    _row("POST", "/vault/verify", "vault/verify/action", READER, verify, 200),
     _row("GET", "/vault/breaker", "vault/breaker/read", READER, get_breaker, 200),
     _row("POST", "/vault/breaker/release", "vault/breaker/release/action", CONTRIBUTOR, release, 200),
     _row("POST", "/vault/emergency/revokeKeys", "vault/revokeKeys/action", CONTRIBUTOR, revoke_keys, 200),

@@ -6,6 +6,12 @@ from datetime import UTC, date, datetime
 POINTS, MANIFESTS, PLANS, JOURNAL = "points", "manifests", "plans", "journal"
 CONTAINERS = (POINTS, MANIFESTS, PLANS, JOURNAL)
 VAULT_STREAM = "vault"
+ROOTS = "roots"
+ROOTS_PREFIX = f"{ROOTS}/"
+_INSTANCE_KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_ENTRY_PATH = re.compile(r"[^/]+/(\d{12})\.json", re.ASCII)
+_ROOT_PATH = re.compile(r"roots/(\d{4}-\d\d-\d\d)\.jsonl", re.ASCII)
+_MANIFEST_PATH = re.compile(r"[0-9a-f]{32}/([0-9a-f]{32})(\.[^/]+)?\.json", re.ASCII)
 _FILE_PATH = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}/a\d+/c\d+/.")
 
 
@@ -27,6 +33,14 @@ def point_prefix(instance: str, point: str) -> str:
 def manifest_path(instance: str, point: str) -> str:
     """Place a manifest in container `manifests`."""
     return f"{instance}/{point}.json"
+
+
+def manifest_point(path: str) -> str | None:
+    """Read the point that a manifest's path names; "" for a later fact beside a manifest, nothing for anything else."""
+    found = _MANIFEST_PATH.fullmatch(path)
+    if found is None:
+        return None
+    return "" if found[2] else found[1]
 
 
 def plan_path(as_of: datetime, plan_hash: str) -> str:
@@ -51,4 +65,24 @@ def journal_path(stream: str, seq: int) -> str:
 
 def root_path(day: date) -> str:
     """Place a day's root in container `journal`."""
-    return f"roots/{day.isoformat()}.jsonl"
+    return f"{ROOTS_PREFIX}{day.isoformat()}.jsonl"
+
+
+def root_day(path: str) -> date | None:
+    """Read the day that a root's path names; nothing when it is none of a root."""
+    found = _ROOT_PATH.fullmatch(path)
+    try:
+        return date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None
+
+
+def is_stream(name: str) -> bool:
+    """Say whether the vault derives such a name for a stream: its own, or an instance's key."""
+    return name == VAULT_STREAM or _INSTANCE_KEY.fullmatch(name) is not None
+
+
+def entry_seq(path: str) -> int | None:
+    """Read the number that a journal entry's path names; nothing when it is none of an entry."""
+    found = _ENTRY_PATH.fullmatch(path)
+    return int(found[1]) if found else None

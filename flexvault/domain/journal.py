@@ -15,6 +15,9 @@ from flexvault.domain import names
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.json_values import MALFORMED
 
+VERSION = 2
+VERSION_WITH_OWN_HASH = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -32,33 +35,37 @@ class Entry:
     body: Mapping[str, Any]
     actor: Mapping[str, str] = field(default_factory=dict[str, str])
     """Who asked: `oid`, `name`, `from`, `correlation_id`; empty for the vault itself."""
+    version: int = VERSION
+    """Of the form: from 2 on an entry carries the hash of its own content."""
 
     def to_bytes(self) -> bytes:
         """Write the entry in the form that is hashed."""
-        return names.canonical_json(
-            {
-                "version": 1,
-                "stream": self.stream,
-                "seq": self.seq,
-                "previousHash": self.previous_hash,
-                "eventId": self.event_id,
-                "type": self.type,
-                "at": self.at.isoformat(),
-                "actor": dict(self.actor),
-                "body": dict(self.body),
-            }
-        )
+        content = {
+            "version": self.version,
+            "stream": self.stream,
+            "seq": self.seq,
+            "previousHash": self.previous_hash,
+            "eventId": self.event_id,
+            "type": self.type,
+            "at": self.at.isoformat(),
+            "actor": dict(self.actor),
+            "body": dict(self.body),
+        }
+        if self.version >= VERSION_WITH_OWN_HASH:
+            # A stream's last entry has no successor yet that could say what it was.
+            content["contentHash"] = names.sha256_hex(names.canonical_json(content))
+        return names.canonical_json(content)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Entry":
         """Read a stored entry.
 
         Raises:
-            IntegrityError: code EntryUnreadable.
+            IntegrityError: code EntryUnreadable: these bytes are none, or not the ones that were written.
         """
         try:
             entry = json.loads(data)
-            return cls(
+            read = cls(
                 stream=entry["stream"],
                 seq=entry["seq"],
                 previous_hash=entry["previousHash"],
@@ -67,10 +74,23 @@ class Entry:
                 at=datetime.fromisoformat(entry["at"]),
                 actor=entry.get("actor", {}),
                 body=entry["body"],
+                version=entry["version"],
             )
+            has_own_hash = read.version >= VERSION_WITH_OWN_HASH
         except MALFORMED:
-            raise IntegrityError(
-                "what lies in the journal is no entry",
-                code="EntryUnreadable",
-                hint="treat the vault account as tampered with, or run the version that wrote it",
-            ) from None
+            raise _unreadable("what lies in the journal is no entry") from None
+        if has_own_hash and not read.is_written_as(data):
+            raise _unreadable("what lies in the journal is not what was written there")
+        return read
+
+    def is_written_as(self, data: bytes) -> bool:
+        """Say whether these bytes are the form that is hashed."""
+        try:
+            return self.to_bytes() == data
+        except MALFORMED:
+            return False
+
+
+def _unreadable(message: str) -> IntegrityError:
+    hint = "treat the vault account as tampered with, or run the version that wrote it"
+    return IntegrityError(message, code="EntryUnreadable", hint=hint)

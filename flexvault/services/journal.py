@@ -6,15 +6,18 @@ event that is not done there is not in the stream up to n, and entry n + 1 can b
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from flexvault.domain import blob_names, names, row_values
+from flexvault.domain import blob_names, names, row_keys, row_values
 from flexvault.domain.approval_events import approval_target
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, RowChangedError, TransientError
 from flexvault.domain.events import EVENT_TYPES, EventType, Rows, Target, head_target, head_values
 from flexvault.domain.journal import Entry
+from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.rows import Delete, Insert, Replace, Row
+from flexvault.domain.verification import Head
 from flexvault.ports import Ports
 
 MAX_TRIES = 40
@@ -168,3 +171,12 @@ def _move_head(ports: Ports, entry: Entry) -> None:
 def find_row(ports: Ports, target: Target) -> Row | None:
     """Find the row of a target."""
     return ports.rows.find(target.table, target.partition, target.key)
+
+
+def list_heads(ports: Ports) -> dict[str, Head]:
+    """Answer what the tables say of every stream's end; a row that cannot be read says nothing."""
+    found: dict[str, Head] = {}
+    for row in ports.rows.query(row_keys.CONFIG, row_keys.HEADS_PARTITION, start="0", end="~"):
+        with suppress(*MALFORMED):
+            found[row.key] = Head(seq=int(str(row.values["seq"])), hash=str(row.values["hash"]))
+    return found

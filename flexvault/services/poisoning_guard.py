@@ -14,7 +14,7 @@ from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.journal import find_row, read_entry
-from flexvault.services.manifests import read_own_manifest
+from flexvault.services.manifests import find_manifests, read_own_manifest, read_stored
 from flexvault.services.progress import warning
 
 UNTIL = "nothing of this server expires until somebody acknowledges it: POST /api/vault/backupInstances"

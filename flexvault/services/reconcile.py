@@ -13,6 +13,7 @@ from flexvault.ports import Orchestrations
 from flexvault.services import catalog
 from flexvault.services.remove_roles import remove_roles
 from flexvault.services.rights import verify_rights
+from flexvault.services.roots import write_due_root
 from flexvault.services.starting import start_by_key, start_due
 from flexvault.services.strengthen import check_guards
 from flexvault.services.vault import Vault
@@ -50,6 +51,7 @@ def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
     start_due(vault, orchestrations, now)
     if role is AppRole.JANITOR:
         return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=0)
+    write_due_root(vault, now)
     removed = remove_landing_containers(vault, now)
     remove_roles(vault, now)
     check_guards(vault, now)

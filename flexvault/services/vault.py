@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import date
 
 from flexvault.ports import Ports
 from flexvault.settings import Settings
@@ -12,6 +13,8 @@ class Vault:
 
     def __init__(self, *, settings: Settings, ports: Ports | Callable[[], Ports]) -> None:
         self.settings = settings
+        self.rooted_day: date | None = None
+        """The last day whose root this process has seen; only to ask storage less often."""
         self._ports = ports
         self._lock = threading.Lock()
 

@@ -414,7 +414,7 @@ def test_only_alive_is_open() -> None:
     assert [operation.template for operation in OPERATIONS if operation.role is None] == ["/vault/alive"]
 
 
-COMPUTES_ONLY = {"/vault/simulatePolicy", "/vault/retentionPreview"}
+COMPUTES_ONLY = {"/vault/simulatePolicy", "/vault/retentionPreview", "/vault/verify"}
 """What is asked with a body and changes nothing."""
 
 

@@ -294,3 +294,29 @@ def test_an_instance_must_be_named_without_doubt(
     assert flexvault(*words.split()) == 1
     assert told in capsys.readouterr().err
     assert vault.sent("POST") == []
+
+
+def test_a_verification_of_many_pages_is_told_as_one(vault: FakeVault, flexvault: Flexvault, capsys: Captured):
+    wrong = {"code": "FileMissing", "severity": "Error", "subject": "points/a", "message": "gone"}
+    pages = [
+        {"continueFrom": "stream/vault", "findings": [wrong], "checked": {"files": 2}, "verdict": "Broken"},
+        {"continueFrom": None, "findings": [wrong], "checked": {"files": 3}, "verdict": "Broken", "notChecked": []},
+    ]
+    asked: list[object] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        return httpx.Response(200, json=pages[len(asked) - 1])
+
+    for _ in pages:
+        vault.answer_once("POST", "vault/verify", answer)
+    assert flexvault("vault", "verify", "--deep", "--output", "json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert asked == [{"deep": True}, {"deep": True, "continueFrom": "stream/vault"}]
+    assert (told["findings"], told["checked"], told["verdict"]) == ([wrong], {"files": 5}, "Broken")
+
+
+def test_an_answer_without_a_verdict_proves_nothing(vault: FakeVault, flexvault: Flexvault, capsys: Captured):
+    vault.answer_once("POST", "vault/verify", lambda _: httpx.Response(200, json={"findings": []}))
+    assert flexvault("vault", "verify") == 1
+    assert "verdict: NotProven" in capsys.readouterr().out

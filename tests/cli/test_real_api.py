@@ -9,8 +9,11 @@ import httpx
 import pytest
 from flexvault_cli.main import run
 
+from flexvault.adapters.memory.storage import VAULT
 from flexvault.api.app import handle
 from flexvault.api.wire import Request
+from flexvault.domain.errors import ConflictError
+from flexvault.services.reconcile import reconcile
 from tests.api.doors import INSTANCE, ORIGIN, VAULT_ID, Door, policy_body
 
 type Captured = pytest.CaptureFixture[str]
@@ -270,3 +273,40 @@ def test_an_instance_is_deleted_by_two_people(flexvault: Flexvault, capsys: Capt
     capsys.readouterr()
     assert flexvault("instance", "list") == 0
     assert capsys.readouterr().out == "nothing found\n"
+
+
+def test_an_untouched_vault_is_verified(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
+    reconcile(door.world.vault, door.world.memory.orchestrations)
+    assert flexvault("vault", "verify", "--deep", person="reader") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "nothing is wrong"
+    assert "1 recovery points, 4 files, 4 blocks" in lines[1]
+    assert lines[1].endswith(" read")
+    assert lines[2] == "verdict: Intact"
+    assert lines[3].startswith("evidence: newest root 2026-01-04, SHA-256 ")
+    assert flexvault("vault", "verify", "--instance", "pg-orders", "--output", "json", person="reader") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], len(told["evidence"]["streams"])) == ("Intact", 1)
+
+
+def test_a_vault_that_was_tampered_with_ends_the_command_with_1(
+    flexvault: Flexvault, door: Door, capsys: Captured
+) -> None:
+    storage = door.world.memory.storage
+    path = storage.list_blobs(VAULT, "manifests")[0].name
+    storage.put(VAULT, "manifests", path, b"{}")
+    assert flexvault("vault", "verify", person="reader") == 1
+    told = capsys.readouterr()
+    assert "ManifestDiffers" in told.out
+    assert "verdict: Broken" in told.out
+    assert told.err.splitlines()[0] == "error: VaultBroken: 1 thing(s) are not as they were recorded"
+    assert told.err.splitlines()[1].startswith(f"recommended: look at manifests/{path}: do not restore from it: ")
+
+
+def test_what_could_not_be_read_is_no_proof(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
+    door.world.memory.faults.fail_next("vault_reader.list_blocks", ConflictError("archived", code="BlobArchived"))
+    assert flexvault("vault", "verify", person="reader") == 1
+    told = capsys.readouterr()
+    assert "verdict: NotProven" in told.out
+    assert "BlobArchived: archived" in told.out
+    assert told.err.startswith("error: NotAllChecked: ")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from flexvault.domain import blob_names
+from flexvault.domain import blob_names, crc64
 from flexvault.domain.errors import AlreadyExistsError, InvalidInputError, NotFoundError
 from flexvault.ports import BlockRange, VaultCleaner, VaultWriter
 from tests.contract.conftest import Blobs
@@ -203,6 +203,49 @@ def test_a_promoted_file_equals_what_landed(blobs: Blobs) -> None:
     assert all(len(base64.b64decode(checksum)) == 8 for checksum in checksums)
     listed = next(iter(blobs.reader.list_blobs(blob_names.POINTS, blobs.prefix)))
     assert (listed.etag, listed.metadata) == (found.etag, found.metadata)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 100, 1024, 5000, 70_001])
+def test_the_checksum_of_a_block_is_its_crc64(blobs: Blobs, size: int) -> None:
+    data = (DUMP * 8)[:size]
+    container = blobs.landing_with(dump=data)
+
+    answered = blobs.writer.stage_block(f"{blobs.prefix}/file", 0, block(container, "dump", 0, size))
+
+    assert answered == crc64.checksum(data)
+
+
+def test_the_blocks_of_a_promoted_file_are_listed_in_order(blobs: Blobs) -> None:
+    path = f"{blobs.prefix}/file"
+    promote(blobs, DUMP[:101], path, {})
+
+    assert list(blobs.reader.list_blocks(blob_names.POINTS, path)) == [50, 51]
+
+
+def test_a_blob_that_was_written_whole_has_no_blocks_and_neither_has_an_empty_file(blobs: Blobs) -> None:
+    blobs.writer.create(blob_names.MANIFESTS, f"{blobs.prefix}/1.json", b"whole")
+    blobs.writer.commit(f"{blobs.prefix}/empty", 0, {})
+
+    assert list(blobs.reader.list_blocks(blob_names.MANIFESTS, f"{blobs.prefix}/1.json")) == []
+    assert list(blobs.reader.list_blocks(blob_names.POINTS, f"{blobs.prefix}/empty")) == []
+
+
+def test_the_blocks_of_a_missing_blob_are_an_error_and_not_none(blobs: Blobs) -> None:
+    with pytest.raises(NotFoundError) as raised:
+        blobs.reader.list_blocks(blob_names.POINTS, MISSING)
+
+    assert raised.value.code == "BlobNotFound"
+
+
+def test_folders_are_listed_once_each_and_in_order_and_whole_blobs_are_none(blobs: Blobs) -> None:
+    for name in (f"{blobs.prefix}b/1", f"{blobs.prefix}a/1", f"{blobs.prefix}a/2/3", f"{blobs.prefix}c"):
+        blobs.writer.create(blob_names.PLANS, name, b"x")
+
+    listed = [found for found in blobs.reader.list_folders(blob_names.PLANS) if found.startswith(blobs.prefix)]
+
+    assert listed == [f"{blobs.prefix}a", f"{blobs.prefix}b"]
+    with pytest.raises(NotFoundError):
+        list(blobs.reader.list_folders("nowhere"))
 
 
 def test_equal_blocks_have_equal_checksums_and_others_have_not(blobs: Blobs) -> None:

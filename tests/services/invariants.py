@@ -22,7 +22,8 @@ def entries(world: World, stream: str) -> list[Entry]:
 
 def streams(world: World) -> set[str]:
     """Every stream that has entries."""
-    return {blob.name.partition("/")[0] for blob in world.memory.storage.list_blobs(VAULT, blob_names.JOURNAL)}
+    found = {blob.name.partition("/")[0] for blob in world.memory.storage.list_blobs(VAULT, blob_names.JOURNAL)}
+    return found - {blob_names.ROOTS}
 
 
 def require_whole_journal(world: World) -> None:

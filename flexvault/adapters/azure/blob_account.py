@@ -8,7 +8,7 @@ from typing import Any
 from azure.core import MatchConditions
 from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError
-from azure.storage.blob import BlobBlock, BlobClient, BlobProperties, BlobServiceClient, ImmutabilityPolicy
+from azure.storage.blob import BlobBlock, BlobClient, BlobPrefix, BlobProperties, BlobServiceClient, ImmutabilityPolicy
 
 from flexvault.adapters.azure.blob_errors import classify, classify_copy, classify_create, is_missing_blob
 from flexvault.adapters.azure.pipeline import COPY_READ_TIMEOUT_SECONDS, blob_options, error_code_of
@@ -53,6 +53,23 @@ class BlobAccount:
             yield from map(facts, blobs)
         except AzureError as error:
             raise classify(error, f"container '{container}'", hint=self._hint) from None
+
+    def list_folders(self, container: str) -> Iterator[str]:
+        """Answer what stands before the first slash in names, once each, in order; whole blobs are left out."""
+        try:
+            for found in self.service.get_container_client(container).walk_blobs(delimiter="/"):
+                if isinstance(found, BlobPrefix):
+                    yield str(found.name).removesuffix("/")
+        except AzureError as error:
+            raise classify(error, f"container '{container}'", hint=self._hint) from None
+
+    def list_blocks(self, container: str, name: str, version_id: str = "") -> list[int]:
+        """Answer the sizes of the committed blocks (Get Block List), in order."""
+        try:
+            committed, _ = self._blob(container, name, version_id).get_block_list("committed")
+        except AzureError as error:
+            raise classify(error, _blob(container, name), hint=self._hint) from None
+        return [int(block.size) for block in committed]
 
     def read(self, container: str, name: str, offset: int, length: int | None, version_id: str = "") -> bytes:
         """Read a range; past the end there are no bytes."""

@@ -1,6 +1,6 @@
 """The vault account, reached as control, as writer and as retention."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from azure.core.credentials import TokenCredential
@@ -43,6 +43,14 @@ class AzureVaultReader:
     def list_versions(self, container: str, prefix: str) -> Iterable[BlobFacts]:
         """Answer every version, also behind a base name that was deleted."""
         return self._account.list_blobs(container, prefix, versions=True)
+
+    def list_folders(self, container: str) -> Iterable[str]:
+        """Answer what stands before the first slash in the names of current blobs."""
+        return self._account.list_folders(container)
+
+    def list_blocks(self, container: str, path: str, *, version_id: str = "") -> Sequence[int]:
+        """Answer the sizes of a blob's committed blocks."""
+        return self._account.list_blocks(container, path, version_id)
 
 
 class AzureVaultWriter:

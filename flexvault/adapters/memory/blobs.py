@@ -83,6 +83,17 @@ class MemoryVaultReader:
         with self._faults.around("vault_reader.list_versions"):
             return self._storage.list_versions(VAULT, container, prefix)
 
+    def list_folders(self, container: str) -> Iterable[str]:
+        """Answer what stands before the first slash in names."""
+        with self._faults.around("vault_reader.list_folders"):
+            found = self._storage.list_blobs(VAULT, container)
+            return sorted({blob.name.partition("/")[0] for blob in found if "/" in blob.name})
+
+    def list_blocks(self, container: str, path: str, *, version_id: str = "") -> Sequence[int]:
+        """Answer the sizes of a blob's committed blocks."""
+        with self._faults.around("vault_reader.list_blocks"):
+            return self._storage.list_blocks(VAULT, container, path, version_id)
+
 
 class MemoryVaultWriter:
     """Create-only writes of the vault account."""

@@ -1,7 +1,5 @@
 """Storage accounts in dictionaries: containers, blobs, versions, blocks and their rules."""
 
-import base64
-import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,6 +9,7 @@ from typing import Any
 from flexvault.adapters.memory.clock import SimulatedClock
 from flexvault.domain import blob_names
 from flexvault.domain.azure_codes import BLOB_NOT_FOUND
+from flexvault.domain.crc64 import checksum
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotFoundError
 from flexvault.ports import BlobFacts, WriteGrant
 
@@ -21,6 +20,8 @@ LANDING, VAULT, RESTORE = "landing", "vault", "restore"
 class _Version:
     facts: BlobFacts
     data: bytes
+    blocks: tuple[int, ...] = ()
+    """Sizes of the blocks that it was committed of; none when it was written whole."""
 
 
 @dataclass(slots=True)
@@ -44,11 +45,6 @@ class IssuedGrant:
     permissions: str
     starts_at: datetime
     expires_at: datetime
-
-
-def checksum(data: bytes) -> str:
-    """Answer 64 bits that stand for a block's CRC64, in base64; the same for equal bytes everywhere."""
-    return base64.b64encode(hashlib.blake2b(data, digest_size=8).digest()).decode()
 
 
 class MemoryStorage:
@@ -164,8 +160,11 @@ class MemoryStorage:
             missing = [index for index in range(block_count) if index not in blob.blocks]
             if missing:
                 raise InvalidInputError(f"blob '{name}' lacks blocks {missing[:3]}", inner_code="InvalidBlockList")
-            data = b"".join(blob.blocks[index] for index in range(block_count))
-            return self.put(account, container, name, data, metadata, only_if_missing=not etag, etag=etag)
+            blocks = [blob.blocks[index] for index in range(block_count)]
+            facts = self.put(account, container, name, b"".join(blocks), metadata, only_if_missing=not etag, etag=etag)
+            if blob.current is not None:
+                blob.current.blocks = tuple(map(len, blocks))
+            return facts
 
     def delete(self, account: str, container: str, name: str, version_id: str = "") -> None:
         """Delete the base name, then the version; what is missing is fine.
@@ -197,6 +196,14 @@ class MemoryStorage:
                 if name.startswith(prefix)
                 for version in blob.versions
             ]
+
+    def list_blocks(self, account: str, container: str, name: str, version_id: str = "") -> tuple[int, ...]:
+        """Answer the sizes of the blocks that a blob was committed of."""
+        with self._lock:
+            version = self._find(account, container, name, version_id)
+            if version is None:
+                raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code=BLOB_NOT_FOUND)
+            return version.blocks
 
     def protect(self, container: str, name: str, version_id: str, until: datetime, mode: str) -> None:
         """Set the policy of a version in the vault account; whole seconds, as in a header.

@@ -1,0 +1,180 @@
+"""Write the daily root: what the journal's streams said at the end of a day, create-only, once.
+
+Whatever a root holds cannot be taken out of the journal any more without the root telling. A day without one (an
+outage) is covered by the next one. The streams are found in the vault account, never in a row.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from flexvault.domain import blob_names, names
+from flexvault.domain.errors import AlreadyExistsError, IntegrityError, VaultError
+from flexvault.domain.journal import Entry
+from flexvault.domain.root import NOTHING, Covered, Root, RootLine
+from flexvault.ports import Ports, VaultReader
+from flexvault.services.stored_names import read_if_there
+from flexvault.services.vault import Vault
+
+PARALLEL_STREAMS = 16
+LARGEST_ROOT_BYTES = 64 * 1024**2
+"""What a root does not take any more is taken up by the next one: a backlog costs days, not memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gathered:
+    """One stream since the root before."""
+
+    stream: str
+    covered: Covered
+    lines: Sequence[RootLine] = ()
+    problem: str = ""
+    """Why it was not read to its end."""
+
+
+def write_due_root(vault: Vault, now: datetime) -> bool:
+    """Write the root of the day before, unless there is one; answers whether this call wrote it.
+
+    A failure is told and tried again at the next tick: it must not keep reconcile from its other work.
+    """
+    day = (now - timedelta(days=1)).date()
+    if vault.rooted_day == day:
+        return False
+    try:
+        is_new = _write_root(vault.ports, day)
+    except VaultError as error:
+        vault.ports.telemetry.emit("RootNotWritten", {"day": day.isoformat(), "code": error.code})
+        return False
+    vault.rooted_day = day
+    return is_new
+
+
+def list_root_days(reader: VaultReader) -> list[date]:
+    """Answer the days that have a root, the earliest first."""
+    blobs = reader.list_blobs(blob_names.JOURNAL, blob_names.ROOTS_PREFIX)
+    return sorted(day for blob in blobs if (day := blob_names.root_day(blob.name)) is not None)
+
+
+def seal_root(ports: Ports, path: str) -> None:
+    """Protect a root that was just written, or that is there without this process having seen it.
+
+    Called again after a crash between both, so it must be fine to do twice. The policy on the root's version is set
+    here once the vault account has immutability.
+    """
+    _ = ports, path
+
+
+def _write_root(ports: Ports, day: date) -> bool:
+    path = blob_names.root_path(day)
+    days = list_root_days(ports.vault_reader)
+    if days and days[-1] >= day:
+        if day in days:
+            seal_root(ports, path)
+        return False
+    root, problems = _build(ports.vault_reader, day, days[-1] if days else None)
+    data = root.to_bytes()
+    try:
+        ports.vault_writer.create(blob_names.JOURNAL, path, data)
+    except AlreadyExistsError:
+        seal_root(ports, path)  # another reconcile was faster; what came since is the next root's
+        return False
+    seal_root(ports, path)
+    # Its hash leaves the vault account here: whoever rewrites journal and roots together cannot rewrite that.
+    facts = {"day": day.isoformat(), "sha256": names.sha256_hex(data), "entries": len(root.lines)}
+    ports.telemetry.emit("RootWritten", facts)
+    for stream, problem in problems:
+        ports.telemetry.emit("RootIncomplete", {"day": day.isoformat(), "stream": stream, "problem": problem})
+    return True
+
+
+def _build(reader: VaultReader, day: date, previous_day: date | None) -> tuple[Root, list[tuple[str, str]]]:
+    before: Root | None = None
+    previous_hash = ""
+    problems: list[tuple[str, str]] = []
+    if previous_day is not None:
+        data = reader.read(blob_names.JOURNAL, blob_names.root_path(previous_day))
+        previous_hash = names.sha256_hex(data)
+        try:
+            before = Root.from_bytes(data)
+        except IntegrityError as error:  # then this one holds every entry anew, as far as it has room
+            problems.append((blob_names.root_path(previous_day), error.message))
+    covered: Mapping[str, Covered] = {} if before is None else before.streams
+    stored = filter(blob_names.is_stream, reader.list_folders(blob_names.JOURNAL))
+    streams = sorted({*stored, *covered})
+    room = _Room(LARGEST_ROOT_BYTES)
+
+    def gather(stream: str) -> _Gathered:
+        return _gather(reader, stream, covered.get(stream, NOTHING), room)
+
+    with ThreadPoolExecutor(max_workers=PARALLEL_STREAMS) as pool:
+        gathered = list(pool.map(gather, streams))
+    root = Root(
+        day=day,
+        previous_day=previous_day,
+        previous_hash=previous_hash,
+        streams={found.stream: found.covered for found in gathered},
+        lines=[line for found in gathered for line in found.lines],
+    )
+    return root, [*problems, *((found.stream, found.problem) for found in gathered if found.problem)]
+
+
+class _Room:
+    """How much more fits into a root."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Take room for an entry, if there is still some."""
+        with self._lock:
+            if self._left <= 0:
+                return False
+            self._left -= size
+            return True
+
+
+def _gather(reader: VaultReader, stream: str, before: Covered, room: _Room) -> _Gathered:
+    """Read what came into a stream since the root before, as far as it is one chain with it.
+
+    Where it is not, the root keeps what the one before said: it never goes back behind what is proven.
+    """
+    lines: list[RootLine] = []
+    covered = replace(before, first=before.last + 1)
+    problem = ""
+    if before.last:
+        stored = _find_entry(reader, stream, before.last)
+        if stored is None or names.sha256_hex(stored) != before.hash:
+            return _Gathered(stream=stream, covered=covered, problem=f"entry {before.last} is not the root's")
+    for seq, data in _read_from(reader, stream, before.last + 1):
+        if problem := _find_break(stream, seq, data, covered.hash):
+            break
+        if not room.take(len(data)):
+            problem = f"the root has no more room: entry {seq} and later ones are for the next one"
+            break
+        covered = replace(covered, last=seq, hash=names.sha256_hex(data))
+        lines.append(RootLine(stream=stream, seq=seq, hash=covered.hash, data=data))
+    return _Gathered(stream=stream, covered=covered, lines=lines, problem=problem)
+
+
+def _find_break(stream: str, seq: int, data: bytes, previous_hash: str) -> str:
+    try:
+        entry = Entry.from_bytes(data)
+    except IntegrityError as error:
+        return f"entry {seq}: {error.message}"
+    is_its_own = (entry.stream, entry.seq) == (stream, seq) and entry.is_written_as(data)
+    if not is_its_own or entry.previous_hash != previous_hash:
+        return f"entry {seq} does not follow the one before it"
+    return ""
+
+
+def _read_from(reader: VaultReader, stream: str, seq: int) -> Iterator[tuple[int, bytes]]:
+    while (data := _find_entry(reader, stream, seq)) is not None:
+        yield seq, data
+        seq += 1
+
+
+def _find_entry(reader: VaultReader, stream: str, seq: int) -> bytes | None:
+    return read_if_there(reader, blob_names.JOURNAL, blob_names.journal_path(stream, seq))

@@ -1,0 +1,79 @@
+"""A vault after normal life, and the hands of somebody who may write to its storage account."""
+
+from datetime import timedelta
+
+from flexvault.adapters.memory.storage import VAULT
+from flexvault.domain import blob_names
+from flexvault.services import catalog
+from flexvault.services.apply_retention import begin_retention
+from flexvault.services.holds import HoldOrder, place_hold
+from flexvault.services.reconcile import reconcile
+from flexvault.services.requests import RestoreOrder, restore_point
+from flexvault.services.scheduling import tick
+from flexvault.services.verify_page import Order, Report
+from flexvault.services.verify_vault import verify_vault
+from tests.builders import ACTOR, INSTANCE_ID, World, run_jobs
+from tests.services.running import FIRST_SLOT, protected
+
+DAY = timedelta(days=1)
+
+
+def live(days: int, *, versions: bool = False) -> World:
+    """A vault that is backed up daily, cleaned up and reconciled, with a restore and a hold on its second day."""
+    world = protected(versions=versions)
+    for day in range(days):
+        world.clock.advance_to(FIRST_SLOT + day * DAY)
+        tick(world.vault, world.memory.orchestrations)
+        run_jobs(world)
+        reconcile(world.vault, world.memory.orchestrations)
+        if day == 1:
+            point = newest_point(world)
+            order = RestoreOrder(
+                instance_id=INSTANCE_ID, point_id=point, container_url="https://restore.example/mine", file_prefix="r"
+            )
+            restore_point(world.vault, order, "restore-1", actor=ACTOR)
+            run_jobs(world)
+            hold = HoldOrder(name="case-7", reason="a court's order", recovery_point_id=point)
+            place_hold(world.vault, world.instance(), hold, ACTOR)
+        begin_retention(world.vault, world.memory.orchestrations)
+        run_jobs(world)
+    return world
+
+
+def newest_point(world: World) -> str:
+    points = catalog.list_all_points(world.vault.ports, world.instance().key)
+    return max(points, key=lambda point: point.recovery_point_time).point_id
+
+
+def verify(world: World, order: Order | None = None) -> Report:
+    return verify_vault(world.vault.ports.vault_reader, order or Order())
+
+
+def blobs(world: World, container: str, prefix: str = "") -> list[str]:
+    """Names of what a container of the vault account holds."""
+    return [blob.name for blob in world.memory.storage.list_blobs(VAULT, container, prefix)]
+
+
+def read(world: World, container: str, path: str) -> bytes:
+    return world.memory.storage.read(VAULT, container, path)
+
+
+def write_over(world: World, container: str, path: str, data: bytes) -> None:
+    """Put other bytes under a name, as no identity of the vault can."""
+    world.memory.storage.put(VAULT, container, path, data)
+
+
+def remove(world: World, container: str, path: str) -> None:
+    world.memory.storage.delete(VAULT, container, path)
+
+
+def last_entry(world: World, stream: str) -> str:
+    return blobs(world, blob_names.JOURNAL, f"{stream}/")[-1]
+
+
+def codes(report: Report) -> list[str]:
+    return sorted({finding.code for finding in report.findings})
+
+
+def subjects(report: Report, code: str) -> list[str]:
+    return [finding.subject for finding in report.findings if finding.code == code]

@@ -1,14 +1,12 @@
 """How isolated the vault is."""
 
 from flexvault.api.call import Answer, Call
-from flexvault.api.views import show_vault
 from flexvault.services.isolation import examine_isolation
 
 
 def get_isolation(call: Call) -> Answer:
     """Show what keeps the vault apart from its sources, and what does not."""
-    immutability = show_vault(call.ids)["properties"]["securitySettings"]["immutabilitySettings"]["state"]
-    found = examine_isolation(call.vault, immutability)
+    found = examine_isolation(call.vault)
     return Answer(
         body={
             "isIsolated": found.is_isolated,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flexvault.domain.app_role import AppRole
 from flexvault.domain.errors import VaultError
+from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import Identity, Ports
 from flexvault.services import catalog
 from flexvault.services.scheduling import subscription_of
@@ -12,7 +13,6 @@ from flexvault.services.vault import Vault
 
 NAMED = 5
 """Subscriptions or instances that a message names."""
-LOCKED = "Locked"
 IMMUTABILITY = "Immutability"
 
 
@@ -41,12 +41,11 @@ class Isolation:
         return all(found.is_ok for found in self.findings if found.code != IMMUTABILITY)
 
 
-def examine_isolation(vault: Vault, immutability: str) -> Isolation:
+def examine_isolation(vault: Vault) -> Isolation:
     """Look at the identities, the apps, the sources' subscriptions and tenants, and the immutability.
 
     Args:
         vault: The vault.
-        immutability: The vault's state of immutability: Disabled, Unlocked or Locked.
     """
     identities = tuple(vault.ports.tenancy.describe_identities())
     sources = _Sources(vault, identities)
@@ -56,7 +55,7 @@ def examine_isolation(vault: Vault, immutability: str) -> Isolation:
         sources.judge_own_tenant(),
         sources.judge_subscriptions(),
         sources.judge_tenants(),
-        _judge_immutability(immutability),
+        _judge_immutability(catalog.read_vault_settings(vault.ports).immutability),
     )
     return Isolation(role=vault.settings.role, identities=identities, findings=findings)
 
@@ -102,15 +101,15 @@ def _judge_roles(role: AppRole) -> Finding:
     )
 
 
-def _judge_immutability(state: str) -> Finding:
+def _judge_immutability(state: Immutability) -> Finding:
     texts = {
-        "Disabled": "immutability is disabled: nothing but roles keeps recovery points from being deleted",
-        "Unlocked": "immutability is unlocked: whoever may set a policy may also remove it",
-        LOCKED: "immutability is locked: no identity shortens or removes the policy of a version",
+        Immutability.DISABLED: "immutability is disabled: nothing but roles keeps recovery points from being deleted",
+        Immutability.UNLOCKED: "immutability is unlocked: whoever may set a policy may also remove it",
+        Immutability.LOCKED: "immutability is locked: no identity shortens or removes the policy of a version",
     }
-    message = texts.get(state, f"the state of immutability is '{state}'")
-    remedy = "" if state == LOCKED else "enable immutability, try it, then lock it; a lock is for good"
-    return Finding(code=IMMUTABILITY, is_ok=state == LOCKED, message=message, remedy=remedy)
+    message = texts[state]
+    remedy = "" if state is Immutability.LOCKED else "enable immutability, try it, then lock it; a lock is for good"
+    return Finding(code=IMMUTABILITY, is_ok=state is Immutability.LOCKED, message=message, remedy=remedy)
 
 
 class _Sources:

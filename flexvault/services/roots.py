@@ -8,17 +8,21 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from flexvault.domain import blob_names, names
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, VaultError
 from flexvault.domain.journal import Entry
 from flexvault.domain.root import NOTHING, Covered, Root, RootLine
-from flexvault.ports import Ports, VaultReader
+from flexvault.ports import BlobFacts, Ports, VaultReader
+from flexvault.services import catalog
+from flexvault.services.immutability import Version, is_weaker, protect
 from flexvault.services.stored_names import read_if_there
 from flexvault.services.vault import Vault
 
 PARALLEL_STREAMS = 16
+ROOT_KEPT_FOR = timedelta(days=3_653)
+"""As long as the longest policy keeps a recovery point: ten years."""
 LARGEST_ROOT_BYTES = 64 * 1024**2
 """What a root does not take any more is taken up by the next one: a backlog costs days, not memory."""
 
@@ -57,13 +61,28 @@ def list_root_days(reader: VaultReader) -> list[date]:
     return sorted(day for blob in blobs if (day := blob_names.root_day(blob.name)) is not None)
 
 
-def seal_root(ports: Ports, path: str) -> None:
-    """Protect a root that was just written, or that is there without this process having seen it.
+def protect_roots(ports: Ports, prefix: str = blob_names.ROOTS_PREFIX) -> int:
+    """Give the first version of each root below a prefix its immutability policy; answers how many lacked it.
 
-    Called again after a crash between both, so it must be fine to do twice. The policy on the root's version is set
-    here once the vault account has immutability.
+    Called again after a crash between both: fine to do twice.
+
+    Raises:
+        IntegrityError: code ImmutabilityNotSet.
     """
-    _ = ports, path
+    mode = catalog.read_vault_settings(ports).immutability
+    first: dict[str, BlobFacts] = {}
+    for blob in ports.vault_reader.list_versions(blob_names.JOURNAL, prefix):
+        if blob.name not in first or blob.version_id < first[blob.name].version_id:
+            first[blob.name] = blob
+    weak = 0
+    for path, blob in first.items():
+        day = blob_names.root_day(path)
+        if day is None:
+            continue
+        until = datetime.combine(day, time.min, UTC) + ROOT_KEPT_FOR
+        version = Version(container=blob_names.JOURNAL, path=path, version_id=blob.version_id)
+        weak += is_weaker(blob, until, mode) and protect(ports, version, until, mode)
+    return weak
 
 
 def _write_root(ports: Ports, day: date) -> bool:
@@ -71,16 +90,16 @@ def _write_root(ports: Ports, day: date) -> bool:
     days = list_root_days(ports.vault_reader)
     if days and days[-1] >= day:
         if day in days:
-            seal_root(ports, path)
+            protect_roots(ports, path)
         return False
     root, problems = _build(ports.vault_reader, day, days[-1] if days else None)
     data = root.to_bytes()
     try:
         ports.vault_writer.create(blob_names.JOURNAL, path, data)
     except AlreadyExistsError:
-        seal_root(ports, path)  # another reconcile was faster; what came since is the next root's
+        protect_roots(ports, path)  # another reconcile was faster; what came since is the next root's
         return False
-    seal_root(ports, path)
+    protect_roots(ports, path)
     # Its hash leaves the vault account here: whoever rewrites journal and roots together cannot rewrite that.
     facts = {"day": day.isoformat(), "sha256": names.sha256_hex(data), "entries": len(root.lines)}
     ports.telemetry.emit("RootWritten", facts)

@@ -5,7 +5,7 @@ or a person left behind.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -29,6 +29,7 @@ from flexvault.services.immutability import (
 from flexvault.services.journal import find_row
 from flexvault.services.manifests import find_manifest
 from flexvault.services.regrades import show_effective
+from flexvault.services.roots import protect_roots
 from flexvault.services.storage_holds import hold_in_storage
 from flexvault.services.vault import Vault
 
@@ -92,7 +93,8 @@ def check_guards(vault: Vault, now: datetime) -> None:
     day = now.date().isoformat()
     if row is not None and row.values.get("day") == day:
         return
-    checked = [_check_instance(vault.ports, key) for key in catalog.list_instance_keys(vault.ports)]
+    checked = [_check_roots(vault.ports)]
+    checked += [_check_instance(vault.ports, key) for key in catalog.list_instance_keys(vault.ports)]
     if not all(checked):
         return
     change = put(CHECKED, row, {"day": day})
@@ -102,12 +104,22 @@ def check_guards(vault: Vault, now: datetime) -> None:
         return  # another run was through at the same time
 
 
+def _check_roots(ports: Ports) -> bool:
+    return _check(ports, {"container": blob_names.JOURNAL}, lambda: protect_roots(ports))
+
+
 def _check_instance(ports: Ports, instance: str) -> bool:
-    facts = {"flexvault.instance": instance}
+    def mend() -> int:
+        return strengthen(ports, instance) + sum(
+            hold_in_storage(ports, instance, standing) for standing in list_holds(ports, instance)
+        )
+
+    return _check(ports, {"flexvault.instance": instance}, mend)
+
+
+def _check(ports: Ports, facts: Mapping[str, str], mend: Callable[[], int]) -> bool:
     try:
-        mended = strengthen(ports, instance)
-        for standing in list_holds(ports, instance):
-            mended += hold_in_storage(ports, instance, standing)
+        mended = mend()
     except VaultError as error:
         ports.telemetry.emit("ImmutabilityNotChecked", {**facts, "code": error.code, "message": error.message})
         return False

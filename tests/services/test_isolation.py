@@ -7,9 +7,10 @@ import pytest
 
 from flexvault.adapters.memory.servers import VAULT_TENANT
 from flexvault.domain.app_role import AppRole
+from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import Identity, Server
 from flexvault.services.isolation import Finding, Isolation, examine_isolation
-from tests.builders import SERVER_ID, SUBSCRIPTION, World, protect, world
+from tests.builders import SERVER_ID, SUBSCRIPTION, World, protect, set_immutability, world
 
 OTHER_SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"
 OTHER_TENANT = "00000000-0000-4000-8000-000000000002"
@@ -24,8 +25,9 @@ def elsewhere(**changes: Any) -> World:
     return vault
 
 
-def examine(world: World, immutability: str = "Locked") -> Isolation:
-    return examine_isolation(world.vault, immutability)
+def examine(world: World, immutability: Immutability = Immutability.LOCKED) -> Isolation:
+    set_immutability(world, immutability)
+    return examine_isolation(world.vault)
 
 
 def finding(found: Isolation, code: str) -> Finding:
@@ -130,7 +132,7 @@ def test_an_unknown_tenant_is_reported():
 def test_only_a_lock_is_fine_and_it_does_not_decide_about_isolation(state: str, is_ok: bool):
     vault = elsewhere(role=AppRole.FRONT)
     vault.memory.tenancy.tenants[OTHER_SUBSCRIPTION] = OTHER_TENANT
-    found = examine(vault, state)
+    found = examine(vault, Immutability(state))
     assert finding(found, "Immutability").is_ok is is_ok
     assert found.is_isolated
 

@@ -59,6 +59,10 @@ _TABLE = (
     Advice(applies=_hints("list the vault's backup jobs"), text="flexvault job list"),
     Advice(applies=_hints("GET /api/vault/approvals"), text="flexvault approval list --state Pending"),
     Advice(applies=_hints("GET /api/vault/breaker"), text="flexvault breaker show"),
+    Advice(
+        applies=_hints("/poisoning"),
+        text="flexvault instance poisoning INSTANCE, then flexvault instance acknowledge INSTANCE --reason TEXT",
+    ),
     Advice(applies=_hints("resumeProtection"), text="flexvault instance resume INSTANCE"),
     Advice(applies=_hints("resumeBackups"), text="flexvault instance resume INSTANCE"),
     Advice(applies=_hints("list the instance's holds"), text="flexvault hold list INSTANCE"),

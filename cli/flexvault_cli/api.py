@@ -58,6 +58,10 @@ class VaultApi:
         self._follow(response)
         return self.get(path)
 
+    def patch(self, path: str, body: Json) -> Json:
+        """Change members of a resource and answer it."""
+        return self._send("PATCH", self._url(path), body).json()
+
     def delete(self, path: str, on_accepted: Callable[[], None] | None = None) -> bool:
         """Delete a resource, wait until it is gone and say whether it was there.
 

@@ -1,4 +1,4 @@
-"""What the tables show of approvals, the breaker and legal holds."""
+"""What the tables show of approvals, the breaker, legal holds and the poisoning guard."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -66,6 +66,10 @@ def _trips(breaker: Json) -> list[str]:
     return [_describe_trip(reason) for reason in dig_list(breaker, "reasons")]
 
 
+def _suspected(poisoning: Json) -> list[str]:
+    return [f"{one.get('recoveryPoint')}: {one.get('text')}" for one in dig_list(poisoning, "suspected")]
+
+
 def _describe_trip(reason: Json) -> str:
     instance = reason.get("backupInstance")
     where = f" (instance {instance})" if instance else ""
@@ -109,3 +113,14 @@ HOLDS: Columns = {
     "changed": moment("changedAt"),
 }
 HOLDS_DROPPED = ("changed", "changed by", "placed by", "placed")
+GUARD: Columns = {"poisoning guard": member("state")}
+POISONING: Columns = {
+    "state": member("state"),
+    "expiry": member("expiry"),
+    "count": member("count"),
+    "suspected": _suspected,
+    "guard": member("guard"),
+    "acknowledged": moment("acknowledgedAt"),
+    "acknowledged by": _person("acknowledgedBy"),
+    "because": member("acknowledgedReason"),
+}

@@ -200,6 +200,8 @@ INSTANCES_DROPPED = ("server", "policy")
 INSTANCE: Columns = {
     **INSTANCES,
     "server id": _property("dataSourceInfo.resourceID"),
+    "expiry": member("poisoning.expiry"),
+    "suspected": lambda instance: [one.get("text") for one in dig_list(instance, "poisoning.suspected")],
     "error": _protection_error,
     "recommended": _protection_actions,
 }
@@ -212,7 +214,13 @@ POINTS: Columns = {
     "state": _property("recoveryPointState"),
 }
 POINTS_DROPPED = ("type", "state", "tag")
-POINT: Columns = {**POINTS, "policy": _property("policyName"), "size": _fact("sizeInBytes"), "holds": _fact("holds")}
+POINT: Columns = {
+    **POINTS,
+    "policy": _property("policyName"),
+    "size": _fact("sizeInBytes"),
+    "holds": _fact("holds"),
+    "suspected": _fact("poisoningSuspected"),
+}
 JOBS: Columns = {
     "id": _name,
     "operation": _property("operation"),

@@ -15,6 +15,7 @@ from flexvault_cli.commands import (
     instances,
     jobs,
     points,
+    poisoning,
     policies,
     previews,
     runs,
@@ -26,6 +27,7 @@ from flexvault_cli.connection import VARIABLES
 type Command = Callable[[VaultApi, argparse.Namespace], None]
 
 PEOPLE = ("reader", "operator", "contributor", "approver")
+IMMUTABILITY = ("Disabled", "Unlocked", "Locked")
 STATES = ("Pending", "Approved", "Rejected", "Expired", "Used", "Void")
 INSTANCE_HELP = "name of the backup instance, or of its server"
 DATE_HELP = "a date (its midnight in UTC), or a time such as 2026-01-01T02:00:00Z"
@@ -104,6 +106,11 @@ def _fill_vault(actions: Actions) -> None:
     verified = _add(actions, "verify", verification.verify_vault)
     verified.add_argument("--deep", action="store_true", help="read every block, too, and compute its checksum")
     verified.add_argument("--instance", metavar="NAME", help=f"only this one: {INSTANCE_HELP}")
+    changed = _add(actions, "set", vault.set_vault)
+    changed.add_argument("--immutability", required=True, type=str.capitalize, choices=IMMUTABILITY)
+    changed.add_argument("--yes", action="store_true", help="needed for Locked, which can never be taken back")
+    guard = _add(actions, "guard", vault.guard_vault)
+    guard.add_argument("state", nargs="?", choices=("on", "off"), help="how it shall be (shown without it)")
 
 
 def _fill_policy(actions: Actions) -> None:
@@ -146,6 +153,9 @@ def _fill_instance(actions: Actions) -> None:
     previewed = _add_for_instance(actions, "preview", previews.preview_instance)
     previewed.add_argument("--policy", metavar="FILE|NAME", help="compare with this policy: JSON, or the vault's own")
     previewed.add_argument("--until", type=_moment, metavar="DATE", help=DATE_HELP)
+    _add_for_instance(actions, "poisoning", poisoning.show_poisoning)
+    known = _add_for_instance(actions, "acknowledge", poisoning.acknowledge_poisoning)
+    known.add_argument("--reason", required=True, metavar="TEXT", help="why the data may be gone, for the journal")
     reevaluated = _add_for_instance(actions, "reevaluate", previews.reevaluate_instance)
     reevaluated.add_argument("--preview", required=True, metavar="HASH", help="what instance preview printed")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -14,10 +15,13 @@ from flexvault.api.views import show_instance
 from flexvault.domain import names, row_keys
 from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientError
 from flexvault.domain.instance import PAUSED, Instance, ProtectionState
-from flexvault.domain.job import Operation
+from flexvault.domain.job import Failure, Operation
+from flexvault.domain.poisoning import Poisoning
 from flexvault.domain.policy import DATASOURCE_TYPE
+from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.services import catalog, protection
 from flexvault.services.operations import record_operation
+from flexvault.services.poisoning_guard import read_poisoning
 
 ALREADY_PROTECTED = "UserErrorDppDatasourceAlreadyProtected"
 
@@ -29,8 +33,28 @@ def list_instances(call: Call) -> Answer:
 
 
 def get_instance(call: Call) -> Answer:
-    """Show one backup instance."""
-    return _answer(call, find_named(call))
+    """Show one backup instance; where expiry is paused, that stands where an error of its protection would."""
+    instance = find_named(call)
+    answer = _answer(call, instance)
+    poisoning = read_poisoning(call.vault.ports, instance.key)
+    if not poisoning.is_suspected or instance.error is not None or answer.body is None:
+        return answer
+    error = _paused(instance, poisoning)
+    status = {**answer.body["properties"]["protectionStatus"], "errorDetails": error}
+    properties = {**answer.body["properties"], "protectionErrorDetails": error, "protectionStatus": status}
+    return replace(answer, body={**answer.body, "properties": properties})
+
+
+def _paused(instance: Instance, poisoning: Poisoning) -> dict[str, Any]:
+    first = poisoning.suspects[0]
+    own = f"/api/vault/backupInstances/{instance.name}"
+    return Failure(
+        code=POISONING_SUSPECTED,
+        message=f"expiry is paused: recovery point {first.point_id} may be poisoned: {first.suspicion.describe()}",
+        recommended_action=f"look at it with GET {own}/poisoning, then POST {own}/acknowledgePoisoning with a reason, "
+        "and have a second person approve it",
+        is_user_error=False,
+    ).to_json()
 
 
 def put_instance(call: Call) -> Answer:

@@ -15,6 +15,7 @@ from flexvault.api.wire import Request
 from flexvault.domain.errors import ConflictError
 from flexvault.services.reconcile import reconcile
 from tests.api.doors import INSTANCE, ORIGIN, VAULT_ID, Door, policy_body
+from tests.api.test_poisoning import back_up
 
 type Captured = pytest.CaptureFixture[str]
 type Flexvault = Callable[..., int]
@@ -310,3 +311,57 @@ def test_what_could_not_be_read_is_no_proof(flexvault: Flexvault, door: Door, ca
     assert "verdict: NotProven" in told.out
     assert "BlobArchived: archived" in told.out
     assert told.err.startswith("error: NotAllChecked: ")
+
+
+def approve(flexvault: Flexvault, capsys: Captured) -> None:
+    """Approve what waits, as the second person."""
+    assert flexvault("approval", "approve", find_waiting(flexvault, capsys), person="approver") == 0
+    capsys.readouterr()
+
+
+def test_locking_asks_for_yes_and_sends_nothing_without_it(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("vault", "set", "--immutability", "locked") == 2
+    assert "can never be taken back" in capsys.readouterr().err
+    assert flexvault("vault", "show") == 0
+    assert "Unlocked" in capsys.readouterr().out
+    assert flexvault("vault", "set", "--immutability", "locked", "--yes") == 0
+    assert "Locked" in capsys.readouterr().out
+    assert flexvault("vault", "set", "--immutability", "unlocked") == 1
+    assert "UserErrorUnsupportedVaultImmutabilityStateChange" in capsys.readouterr().err
+
+
+def test_disabling_needs_a_second_person(flexvault: Flexvault, capsys: Captured) -> None:
+    words = ("vault", "set", "--immutability", "Disabled")
+    assert flexvault(*words) == 1
+    approve(flexvault, capsys)
+    assert flexvault(*words) == 0
+    assert "Disabled" in capsys.readouterr().out
+
+
+def test_the_guard_is_shown_and_turned_off_by_two(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("vault", "guard") == 0
+    assert "On" in capsys.readouterr().out
+    assert flexvault("vault", "guard", "off") == 1
+    approve(flexvault, capsys)
+    assert flexvault("vault", "guard", "off") == 0
+    assert "Off" in capsys.readouterr().out
+
+
+def test_a_suspected_backup_is_shown_and_acknowledged(
+    flexvault: Flexvault,
+    door: Door,
+    capsys: Captured,
+) -> None:
+    back_up(door, 60_000)
+    lost = back_up(door, 600)
+    assert flexvault("instance", "show", "pg-orders") == 0
+    assert "Paused" in capsys.readouterr().out
+    assert flexvault("instance", "poisoning", "pg-orders") == 0
+    assert f"{lost}: its size fell by" in capsys.readouterr().out
+    words = ("instance", "acknowledge", "pg-orders", "--reason", "archived")
+    assert flexvault(*words) == 1
+    approve(flexvault, capsys)
+    assert flexvault(*words) == 0
+    told = capsys.readouterr().out
+    assert "Running" in told
+    assert "archived" in told

@@ -24,7 +24,10 @@ def list_instances(api: VaultApi, options: argparse.Namespace) -> None:
 
 def show_instance(api: VaultApi, options: argparse.Namespace) -> None:
     """Show one backup instance."""
-    show_one(find_instance(api, options.instance), views.INSTANCE, as_json=options.as_json)
+    instance = find_instance(api, options.instance)
+    poisoning = api.find(f"{own_path(instance)}/poisoning")
+    shown = instance if poisoning is None else {**instance, "poisoning": poisoning}
+    show_one(shown, views.INSTANCE, as_json=options.as_json)
 
 
 def protect_server(api: VaultApi, options: argparse.Namespace) -> None:

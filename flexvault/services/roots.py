@@ -18,7 +18,7 @@ from flexvault.ports import Ports, VaultReader
 from flexvault.services.stored_names import read_if_there
 from flexvault.services.vault import Vault
 
-PARALLEL_STREAMS = 16
+PARALLEL_STREAMS = 8
 LARGEST_ROOT_BYTES = 64 * 1024**2
 """What a root does not take any more is taken up by the next one: a backlog costs days, not memory."""
 

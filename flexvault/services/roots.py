@@ -20,7 +20,7 @@ from flexvault.services.immutability import Version, is_weaker, protect
 from flexvault.services.stored_names import read_if_there
 from flexvault.services.vault import Vault
 
-PARALLEL_STREAMS = 16
+PARALLEL_STREAMS = 8
 ROOT_KEPT_FOR = timedelta(days=3_653)
 """As long as the longest policy keeps a recovery point: ten years."""
 LARGEST_ROOT_BYTES = 64 * 1024**2

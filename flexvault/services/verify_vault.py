@@ -13,7 +13,8 @@ from flexvault.services.verify_page import Order, Page, Position, Report
 from flexvault.services.verify_points import PointReader
 from flexvault.services.verify_streams import RootReader, StreamReader, unknown
 
-PARALLEL_READS = 16
+PARALLEL_READS = 8
+"""Below the ten connections that the SDK keeps for one account; more threads would shake hands again and again."""
 
 
 def verify_vault(reader: VaultReader, order: Order, is_spent: Callable[[], bool] = lambda: False) -> Report:

@@ -36,7 +36,8 @@ def leaves_nothing_behind(
             "instances": user.get("/backupInstances"),
             "jobs": user.jobs(),
             "rows": [[dict(row) for row in accounts.rows(table)] for table in ("config", "jobs", "points")],
-            "journal": accounts.names("vault", "journal"),
+            # A root is due once a day, whatever was asked.
+            "journal": [name for name in accounts.names("vault", "journal") if not name.startswith("roots/")],
             "landing": accounts.containers("landing"),
             "restored": accounts.names("restore", RESTORE_CONTAINER),
             "roles": owner.granted(vault.place.servers_group_id),

@@ -18,9 +18,9 @@ from tests.services.running import FIRST_SLOT, protected
 DAY = timedelta(days=1)
 
 
-def live(days: int, *, versions: bool = False) -> World:
+def live(days: int) -> World:
     """A vault that is backed up daily, cleaned up and reconciled, with a restore and a hold on its second day."""
-    world = protected(versions=versions)
+    world = protected()
     for day in range(days):
         world.clock.advance_to(FIRST_SLOT + day * DAY)
         tick(world.vault, world.memory.orchestrations)
@@ -59,12 +59,15 @@ def read(world: World, container: str, path: str) -> bytes:
 
 
 def write_over(world: World, container: str, path: str, data: bytes) -> None:
-    """Put other bytes under a name, as no identity of the vault can."""
-    world.memory.storage.put(VAULT, container, path, data)
+    """Put other bytes under a name, in place of what lies there, as no identity of the vault can."""
+    if world.memory.storage.find(VAULT, container, path) is None:
+        world.memory.storage.put(VAULT, container, path, data)
+    else:
+        world.memory.storage.spoil(VAULT, container, path, data)
 
 
 def remove(world: World, container: str, path: str) -> None:
-    world.memory.storage.delete(VAULT, container, path)
+    world.memory.storage.lose(VAULT, container, path)
 
 
 def last_entry(world: World, stream: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from flexvault.adapters.memory.storage import VAULT
 from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import PermanentError
 from flexvault.domain.job import JobStatus
+from flexvault.domain.journal import Entry
 from flexvault.domain.rows import Replace
 from flexvault.services import catalog
 from flexvault.services.breaker import read_breaker
@@ -180,8 +182,9 @@ def test_a_checkpoint_whose_entry_is_another_one_is_not_gone_on_from():
     plan_now(world)
     end = len(entries(world, key))
     path = blob_names.journal_path(key, end)
-    data = world.memory.storage.read(VAULT, blob_names.JOURNAL, path)
-    world.memory.storage.put(VAULT, blob_names.JOURNAL, path, data.replace(b"Case", b"Else"))
+    entry = Entry.from_bytes(world.memory.storage.read(VAULT, blob_names.JOURNAL, path))
+    forged = replace(entry, body={**entry.body, "hold": "Else"})
+    world.memory.storage.put(VAULT, blob_names.JOURNAL, path, forged.to_bytes())
     again = plan_now(world)
     assert again.of(key) == [end, *range(1, end + 2)]
     plan = stored_plans(world)[-1]

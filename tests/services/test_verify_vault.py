@@ -81,10 +81,9 @@ def back_up_once_more(world: World) -> None:
 # What is whole -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("versions", [False, True])
 @pytest.mark.parametrize("is_deep", [False, True])
-def test_a_vault_after_normal_life_is_intact(versions: bool, is_deep: bool) -> None:
-    lived = live(40, versions=versions)  # a month's retention: the first days are deleted, but for the held point
+def test_a_vault_after_normal_life_is_intact(is_deep: bool) -> None:
+    lived = live(40)  # a month's retention: the first days are deleted, but for the held point
 
     report = verify(lived, Order(is_deep=is_deep, heads=list_heads(lived.vault.ports)))
 
@@ -254,7 +253,7 @@ def test_a_seal_that_was_made_up_for_another_point_is_found() -> None:
 
 
 def test_a_write_over_a_version_is_found_and_what_was_sealed_is_still_read() -> None:
-    lived = live(2, versions=True)
+    lived = live(2)
     entry = path_of(lived, key(lived), 1)
     own = blob_names.manifest_path(key(lived), newest_point(lived))
     file = manifest(lived).files[0].path
@@ -269,7 +268,7 @@ def test_a_write_over_a_version_is_found_and_what_was_sealed_is_still_read() -> 
 
 
 def test_a_deleted_name_whose_version_is_left_is_found() -> None:
-    lived = live(2, versions=True)
+    lived = live(2)
     path = path_of(lived, key(lived), 1)
     remove(lived, JOURNAL, path)
 

@@ -129,6 +129,10 @@ class StoredPolicy:
         )
 
 
+TOMBSTONED = frozenset({"deleting", "deleted"})
+"""States of a recovery point whose tombstone is in the journal."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryPoint:
     """A recovery point as its row holds it."""

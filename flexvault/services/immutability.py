@@ -139,6 +139,11 @@ def point_of_version(version: Version) -> str:
     return blob_names.point_prefix(instance, file.partition(".")[0])
 
 
+def point_id_of(version: Version) -> str:
+    """Answer the id of the recovery point that a version belongs to."""
+    return point_of_version(version).split("/")[1]
+
+
 def carry_out(ports: Ports, work: Iterable[Callable[[], object]], what: str) -> None:
     """Do a request's work side by side, as much as fits.
 

@@ -10,7 +10,7 @@ from typing import Any
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.breaker import EarlierPlan, PointKey, Trip
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, PermanentError
-from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.instance import TOMBSTONED, RecoveryPoint
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.keeping_events import KEEPING_KINDS
 from flexvault.domain.manifest import Manifest
@@ -37,7 +37,6 @@ from flexvault.services.vault_files import (
 
 NO_ENTRY = "it has a manifest but no journal entry"
 ROW_UNREADABLE = "its row cannot be read"
-TOMBSTONED = frozenset({"deleting", "deleted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

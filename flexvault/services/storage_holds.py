@@ -7,9 +7,11 @@ cleared only where none is left, and set again where one was placed meanwhile.
 from collections.abc import Iterator
 from functools import partial
 
+from flexvault.domain import row_keys
 from flexvault.domain.hold import Hold
+from flexvault.domain.instance import TOMBSTONED
 from flexvault.ports import BlobFacts, Ports
-from flexvault.services.immutability import Version, carry_out, hold, list_versions, point_of_version
+from flexvault.services.immutability import Version, carry_out, hold, list_versions, point_id_of
 from flexvault.services.regrades import standing_holds
 
 
@@ -38,7 +40,7 @@ def let_go_in_storage(ports: Ports, instance: str, released: Hold) -> None:
 
 
 def _let_go(ports: Ports, instance: str, version: Version) -> None:
-    point_id = point_of_version(version).split("/")[1]
+    point_id = point_id_of(version)
     if standing_holds(ports, instance, point_id):
         return
     hold(ports, version, is_held=False)
@@ -47,5 +49,9 @@ def _let_go(ports: Ports, instance: str, version: Version) -> None:
 
 
 def _covered(ports: Ports, instance: str, covering: Hold) -> Iterator[tuple[Version, BlobFacts]]:
+    """Answer what a hold covers: not a point whose tombstone came before it, which only goes on being deleted."""
     # A manifest's name goes on with `.json`, so the prefix of a point has no final slash.
-    return list_versions(ports, f"{instance}/{covering.recovery_point_id}")
+    found = list_versions(ports, f"{instance}/{covering.recovery_point_id}")
+    rows = ports.rows.query(row_keys.POINTS, instance, start="0", end="g")
+    states = {row.key: row.values.get("state") for row in rows}
+    return ((version, blob) for version, blob in found if states.get(point_id_of(version)) not in TOMBSTONED)

@@ -66,6 +66,16 @@ def write_over(world: World, container: str, path: str, data: bytes) -> None:
         world.memory.storage.spoil(VAULT, container, path, data)
 
 
+def add_version(world: World, container: str, path: str, data: bytes) -> None:
+    """Write a further version under a name, as a stolen writer can."""
+    world.memory.storage.put(VAULT, container, path, data)
+
+
+def delete_name(world: World, container: str, path: str) -> None:
+    """Delete a base name, which leaves its versions."""
+    world.memory.storage.delete(VAULT, container, path)
+
+
 def remove(world: World, container: str, path: str) -> None:
     world.memory.storage.lose(VAULT, container, path)
 

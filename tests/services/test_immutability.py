@@ -174,9 +174,9 @@ def test_a_check_that_cannot_end_is_told_and_tried_again():
     world = with_points(1)
     unprotect(world)
     world.clock.advance(timedelta(days=1))
-    world.memory.faults.fail_next("vault_guard.protect", TransientError("503"))
+    world.memory.faults.fail_next("vault_guard.protect", TransientError("503"), times=3)  # the root, twice, and a file
     reconcile(world.vault, world.memory.orchestrations)
-    assert len(told(world, "ImmutabilityNotChecked")) == 1
+    assert len(told(world, "ImmutabilityNotChecked")) == 2
     reconcile(world.vault, world.memory.orchestrations)
     assert {blob.immutable_until for blob in versions(world)} == set(expiries(world))
 

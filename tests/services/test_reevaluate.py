@@ -207,7 +207,7 @@ def test_what_an_approved_re_evaluation_lets_expire_is_deleted_but_not_what_is_h
 
 
 def test_a_re_evaluation_back_is_no_surprise_to_the_breaker():
-    world = with_policy(LONG)
+    world = with_policy(LONG, immutability=Immutability.DISABLED)
     carry_out(world)
     let_pass(world, timedelta(days=40))
     put(world, policy_properties())

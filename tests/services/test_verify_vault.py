@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -32,8 +33,10 @@ from flexvault.services.verify_vault import verify_vault
 from tests.builders import World, run_jobs, world
 from tests.services.living import (
     DAY,
+    add_version,
     blobs,
     codes,
+    delete_name,
     last_entry,
     live,
     newest_point,
@@ -258,7 +261,7 @@ def test_a_write_over_a_version_is_found_and_what_was_sealed_is_still_read() -> 
     own = blob_names.manifest_path(key(lived), newest_point(lived))
     file = manifest(lived).files[0].path
     for container, path in ((JOURNAL, entry), (MANIFESTS, own), (POINTS, file)):
-        write_over(lived, container, path, b"encrypted")
+        add_version(lived, container, path, b"encrypted")
 
     report = verify(lived, Order(is_deep=True))
 
@@ -270,7 +273,7 @@ def test_a_write_over_a_version_is_found_and_what_was_sealed_is_still_read() -> 
 def test_a_deleted_name_whose_version_is_left_is_found() -> None:
     lived = live(2)
     path = path_of(lived, key(lived), 1)
-    remove(lived, JOURNAL, path)
+    delete_name(lived, JOURNAL, path)
 
     report = verify(lived)
 
@@ -362,35 +365,29 @@ def _remove_file(world: World) -> None:
     remove(world, POINTS, manifest(world).files[0].path)
 
 
-def _put_whole(world: World) -> None:
+def _harm(world: World, data: list[bytes] | None = None, **facts: Any) -> None:
+    """Make the first file of the newest point another one in place: other blocks, none at all, another owner."""
     path = manifest(world).files[0].path
-    facts = world.memory.storage.find(VAULT, POINTS, path)
-    assert facts is not None
-    world.memory.storage.put(VAULT, POINTS, path, read(world, POINTS, path), facts.metadata)
+    blocks = data or [read(world, POINTS, path)]
+    sizes = () if facts.pop("is_whole", False) else tuple(map(len, blocks))
+    world.memory.storage.spoil(VAULT, POINTS, path, b"".join(blocks), blocks=sizes, **facts)
 
 
-def _commit(world: World, data: list[bytes], owner: str = "") -> None:
-    found = manifest(world)
-    path, storage = found.files[0].path, world.memory.storage
-    facts = storage.find(VAULT, POINTS, path)
-    assert facts is not None
-    for index, block in enumerate(data):
-        storage.stage(VAULT, POINTS, path, index, block)
-    metadata = {OWNER: owner or names.blob_owner(found.job_id, found.attempt)}
-    storage.commit(VAULT, POINTS, path, len(data), metadata, etag=facts.etag)
+def _put_whole(world: World) -> None:
+    _harm(world, is_whole=True)
 
 
 def _other_blocks(world: World) -> None:
     data = read(world, POINTS, manifest(world).files[0].path)
-    _commit(world, [data[:1], data[1:]])
+    _harm(world, [data[:1], data[1:]])
 
 
 def _other_owner(world: World) -> None:
-    _commit(world, [read(world, POINTS, manifest(world).files[0].path)], owner="somebody")
+    _harm(world, metadata={OWNER: "somebody"})
 
 
 def _longer(world: World) -> None:
-    _commit(world, [read(world, POINTS, manifest(world).files[0].path) + b"x"])
+    _harm(world, [read(world, POINTS, manifest(world).files[0].path) + b"x"])
 
 
 @pytest.mark.parametrize(
@@ -420,11 +417,11 @@ def test_a_byte_that_was_changed_behind_the_same_blocks_is_found_by_reading_them
     changed = bytearray(stored)
     changed[place % len(changed)] ^= change
 
-    _commit(lived_vault, [bytes(changed)])
+    _harm(lived_vault, [bytes(changed)])
     try:
         quick, deep = verify(lived_vault), verify(lived_vault, Order(is_deep=True))
     finally:
-        _commit(lived_vault, [stored])
+        _harm(lived_vault, [stored])
 
     assert (quick.findings, subjects(deep, "BlockDiffers")) == ([], [f"points/{path}"])
 

@@ -228,14 +228,24 @@ class MemoryStorage:
         with self._lock:
             self._change(self._get_version(container, name, version_id), has_legal_hold=is_held)
 
-    def spoil(self, account: str, container: str, name: str, data: bytes) -> None:
-        """Change the bytes of the current version in place, as a failing disk would: no call of storage can."""
+    def spoil(
+        self,
+        account: str,
+        container: str,
+        name: str,
+        data: bytes,
+        *,
+        blocks: tuple[int, ...] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Change the current version in place, as a failing disk or a false storage would: no call can."""
         with self._lock:
             version = self._find(account, container, name, "")
             if version is None:
                 raise NotFoundError(f"blob '{name}' in container '{container}' does not exist", code=BLOB_NOT_FOUND)
             version.data = data
-            self._change(version, size_bytes=len(data))
+            version.blocks = version.blocks if blocks is None else blocks
+            self._change(version, size_bytes=len(data), metadata=metadata or version.facts.metadata)
 
     def unprotect(self, container: str) -> None:
         """Take every policy in a container of the vault account away, as whoever may set an Unlocked one can."""

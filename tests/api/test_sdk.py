@@ -21,9 +21,13 @@ from azure.mgmt.dataprotection.models import (
     BackupPolicy,
     BaseBackupPolicyResource,
     Datasource,
+    ImmutabilitySettings,
+    PatchBackupVaultInput,
+    PatchResourceRequestInput,
     PolicyInfo,
     RestoreFilesTargetInfo,
     ScheduleBasedTriggerContext,
+    SecuritySettings,
     TargetDetails,
     TriggerBackupRequest,
     ValidateForBackupRequest,
@@ -252,3 +256,15 @@ def test_a_running_backup_is_a_conflict(client: DataProtectionMgmtClient, door: 
         client.backup_instances.begin_adhoc_backup(*PLACE, "pg-orders", request, polling=False)
     assert caught.value.error is not None
     assert caught.value.error.code == "UserErrorMaxConcurrentOperationLimitReached"
+
+
+def test_the_vaults_immutability_is_locked_and_never_unlocked(client: DataProtectionMgmtClient) -> None:
+    def change(state: str) -> object:
+        security = SecuritySettings(immutability_settings=ImmutabilitySettings(state=state))
+        wanted = PatchResourceRequestInput(properties=PatchBackupVaultInput(security_settings=security))
+        vault = client.backup_vaults.begin_update(*PLACE, wanted).result()
+        return known(known(vault.properties.security_settings).immutability_settings).state
+
+    assert change("Locked") == "Locked"
+    with pytest.raises(HttpResponseError, match="can never be unlocked again"):
+        change("Unlocked")

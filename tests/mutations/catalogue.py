@@ -138,4 +138,32 @@ MUTATIONS: Sequence[Mutation] = (
         new="    if len(file.crc64) != len(expected):\n",
         tests=("tests/services/test_verify_vault.py",),
     ),
+    Mutation(
+        name="a backup that lost much pauses nothing",
+        path="flexvault/domain/retention.py",
+        old="    if point.suspects and point.regime is not Regime.DELETE:",
+        new="    if point.suspects and point.regime is Regime.DELETE:",
+        tests=("tests/services/test_poisoning.py",),
+    ),
+    Mutation(
+        name="what was suspected while a plan is executed is not asked before a tombstone",
+        path="flexvault/services/standings.py",
+        old="    if found.suspects and now.regime is not Regime.DELETE:\n",
+        new="    if found.suspects and not now:\n",
+        tests=("tests/services/test_poisoning.py",),
+    ),
+    Mutation(
+        name="a job on its own says that its restore outside was approved",
+        path="flexvault/services/restore_files.py",
+        old="            require_approved(run.vault, run.open.state, run.open.instance, why)\n",
+        new="            assert why\n",
+        tests=("tests/services/test_outside_restore.py",),
+    ),
+    Mutation(
+        name="extra members of a log record are not looked at",
+        path="flexvault/adapters/log_redaction.py",
+        old="        if name not in _STANDARD:\n",
+        new="        if name in _STANDARD and not name:\n",
+        tests=("tests/unit/test_log_redaction.py",),
+    ),
 )

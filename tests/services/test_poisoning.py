@@ -7,16 +7,14 @@ from datetime import timedelta
 import pytest
 
 from flexvault.adapters.memory.ltr import LtrScript
-from flexvault.domain.errors import ApprovalRequiredError, ConflictError, InvalidInputError
+from flexvault.domain.errors import ApprovalRequiredError
 from flexvault.domain.events import settings_target
 from flexvault.domain.job import JobStatus, Step
-from flexvault.domain.poisoning import MOST_SHOWN
+from flexvault.domain.open_job import OpenJob
 from flexvault.domain.poisoning_events import poisoning_target
-from flexvault.domain.rows import Delete, Insert
+from flexvault.domain.rows import Insert
 from flexvault.messages import StepRequest
 from flexvault.services import catalog
-from flexvault.services.acknowledge_poisoning import acknowledge_poisoning
-from flexvault.services.breaker import read_breaker
 from flexvault.services.effects import run
 from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.preview_retention import preview_instance
@@ -76,13 +74,6 @@ def poisoned(*, days: int = 3) -> World:
     return world
 
 
-def acknowledge(world: World, reason: str = "we archived last year's orders") -> None:
-    with pytest.raises(ApprovalRequiredError) as refused:
-        acknowledge_poisoning(world.vault, world.instance(), reason, ACTOR)
-    approve(world, refused.value.target)
-    assert not acknowledge_poisoning(world.vault, world.instance(), reason, ACTOR).is_suspected
-
-
 def suspected(world: World) -> list[str]:
     return [found.point_id for found in read_poisoning(world.vault.ports, world.instance().key).suspects]
 
@@ -98,13 +89,6 @@ def guard_off(world: World) -> None:
         set_poisoning_guard(world.vault, is_on=False, actor=ACTOR)
     approve(world, refused.value.target)
     set_poisoning_guard(world.vault, is_on=False, actor=ACTOR)
-
-
-def drop_row(world: World) -> None:
-    target = poisoning_target(world.instance().key)
-    row = world.memory.rows.find(target.table, target.partition, target.key)
-    assert row is not None
-    world.memory.rows.apply(target.table, target.partition, [Delete(key=row.key, etag=row.etag)])
 
 
 def test_a_backup_that_lost_most_is_kept_warned_of_told_and_pauses_expiry():
@@ -199,102 +183,6 @@ def test_a_backup_that_is_whole_again_does_not_end_the_pause():
     assert suspected(world) == [lost]
 
 
-def test_many_suspected_backups_never_outgrow_the_row():
-    world = protected()
-    back_up(world, 0, orders=BIG)
-    lost = [back_up(world, day, orders=SMALL) for day in range(1, MOST_SHOWN + 4)]
-    found = read_poisoning(world.vault.ports, world.instance().key)
-    assert suspected(world) == lost[-MOST_SHOWN:]
-    assert (found.count, found.first_point_id) == (len(lost), lost[0])
-    acknowledge(world)
-    back_up(world, MOST_SHOWN + 5, orders=SMALL)
-    assert suspected(world) == []
-
-
-def test_two_people_acknowledge_and_what_has_expired_goes_without_a_surprise():
-    world = poisoned(days=6)
-    store_plan(world.vault, world.clock.storage_now())
-    acknowledge(world)
-    world.clock.advance(timedelta(minutes=5))
-    clean_up(world)
-    assert states(world) == [*["deleted"] * 6, "sealed"]
-    assert not read_breaker(world.vault.ports).is_tripped
-    [entry] = [one for one in entries(world, world.instance().key) if one.type == "PoisoningAcknowledged"]
-    assert entry.actor["oid"] == ACTOR["oid"]
-    assert entry.body["reason"] == "we archived last year's orders"
-    assert entry.body["approval_id"]
-    require_rest(world)
-
-
-def test_after_an_acknowledgement_the_newest_point_is_what_counts():
-    world = protected()
-    back_up(world, 0, orders=BIG)
-    back_up(world, 1, orders=SMALL)
-    acknowledge(world)
-    back_up(world, 2, orders=SMALL)
-    assert suspected(world) == []
-    again = back_up(world, 3, orders=TINY)
-    assert suspected(world) == [again]
-
-
-def test_an_acknowledgement_does_not_cover_what_is_suspected_after_it_was_asked_for():
-    world = protected()
-    back_up(world, 0, orders=BIG)
-    back_up(world, 1, orders=SMALL)
-    with pytest.raises(ApprovalRequiredError) as refused:
-        acknowledge_poisoning(world.vault, world.instance(), "fine", ACTOR)
-    approve(world, refused.value.target)
-    back_up(world, 2, orders=TINY)
-    with pytest.raises(ApprovalRequiredError):
-        acknowledge_poisoning(world.vault, world.instance(), "fine", ACTOR)
-    assert len(suspected(world)) == 2
-
-
-def test_a_backup_that_is_suspected_while_it_is_acknowledged_makes_that_fail():
-    def asked() -> World:
-        world = protected()
-        back_up(world, 0, orders=BIG)
-        back_up(world, 1, orders=SMALL)
-        with pytest.raises(ApprovalRequiredError) as refused:
-            acknowledge_poisoning(world.vault, world.instance(), "fine", ACTOR)
-        approve(world, refused.value.target)
-        return world
-
-    world, counted = asked(), Interruption()
-    acknowledge_poisoning(interrupted(world.vault, counted), world.instance(), "fine", ACTOR)
-    world = asked()
-    written = counted.calls.index("vault_writer.create")
-    race = Interruption(at=written, act=quietly(lambda: back_up(world, 2, orders=TINY)))
-    with pytest.raises(ConflictError):
-        acknowledge_poisoning(interrupted(world.vault, race), world.instance(), "fine", ACTOR)
-    assert len(suspected(world)) == 2
-
-
-def test_nothing_suspected_is_acknowledged_by_nobody():
-    world = protected()
-    back_up(world, 0, orders=BIG)
-    assert not acknowledge_poisoning(world.vault, world.instance(), "why not", ACTOR).is_suspected
-    assert [entry.type for entry in entries(world, "vault")].count("ApprovalRequested") == 0
-
-
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 1_001])
-def test_an_acknowledgement_says_why(reason: str):
-    with pytest.raises(InvalidInputError):
-        acknowledge_poisoning(protected().vault, poisoned(days=1).instance(), reason, ACTOR)
-
-
-def test_rows_that_are_lost_do_not_end_the_pause_and_are_mended_when_somebody_acknowledges():
-    world = poisoned()
-    drop_row(world)
-    clean_up(world)
-    assert states(world) == ["sealed"] * 4
-    assert "RowsDiffer" in {name for name, _ in world.memory.telemetry.events}
-    acknowledge(world)
-    world.clock.advance(timedelta(minutes=5))
-    clean_up(world)
-    assert states(world) == ["deleted"] * 3 + ["sealed"]
-
-
 def test_a_row_that_says_so_does_not_pause_expiry_alone():
     world = protected()
     for day in range(3):
@@ -326,6 +214,32 @@ def test_a_seal_that_comes_while_a_plan_is_executed_stops_the_deletions():
     run_one(world, opened)
     assert deletions(world) == 0
     assert len(suspected(world)) == 1
+
+
+def test_a_seal_that_is_faster_than_a_tombstone_stops_it():
+    world, opened, _ = executing()
+    counted = Interruption()
+    run_one(replace(world, vault=interrupted(world.vault, counted)), opened)
+    world, opened, about_to_seal = executing()
+    # The tombstone's entry is the first thing that the retention identity creates.
+    race = Interruption(
+        at=counted.calls.index("vault_cleaner.create"), act=quietly(lambda: run(world.vault, about_to_seal))
+    )
+    run_one(replace(world, vault=interrupted(world.vault, race)), opened)
+    assert deletions(world) == 0
+    assert len(suspected(world)) == 1
+
+
+def executing() -> tuple[World, OpenJob, StepRequest]:
+    """A stored plan that is about to be executed, and a much smaller backup that is about to be sealed."""
+    world = protected()
+    for day in range(3):
+        back_up(world, day, orders=BIG)
+    let_pass(world, LATE)
+    lands(world, orders=SMALL)
+    tick(world.vault, world.memory.orchestrations)
+    about_to_seal = request_of(run_until(world, Step.SEALING))
+    return world, planned(world), about_to_seal
 
 
 def test_a_manifest_whose_entry_is_not_there_yet_pauses_expiry():
@@ -374,46 +288,12 @@ def test_whoever_dies_at_a_seal_loses_no_suspicion(*, after: bool):
         require_whole_journal(world)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_whoever_dies_at_an_acknowledgement_uses_its_approval_once(*, after: bool):
-    def asked() -> World:
-        world = poisoned(days=1)
-        with pytest.raises(ApprovalRequiredError) as refused:
-            acknowledge_poisoning(world.vault, world.instance(), "fine", ACTOR)
-        approve(world, refused.value.target)
-        return world
-
-    world, counted = asked(), Interruption()
-    acknowledge_poisoning(interrupted(world.vault, counted), world.instance(), "fine", ACTOR)
-    for call in range(len(counted.calls)):
-        world = asked()
-        with pytest.raises(CrashError):
-            acknowledge_poisoning(
-                interrupted(world.vault, crash_at(call, after=after)), world.instance(), "fine", ACTOR
-            )
-        assert not acknowledge_poisoning(world.vault, world.instance(), "fine", ACTOR).is_suspected
-        kinds = [entry.type for entry in entries(world, world.instance().key)]
-        assert kinds.count("PoisoningAcknowledged") == 1
-        assert [entry.type for entry in entries(world, "vault")].count("ApprovalRequested") == 1
-
-
 def test_with_the_guard_off_nothing_new_is_suspected():
     world = protected()
     guard_off(world)
     back_up(world, 0, orders=BIG)
     back_up(world, 1, orders=SMALL)
     assert suspected(world) == []
-
-
-def test_turning_the_guard_off_does_not_end_a_pause():
-    world = poisoned()
-    guard_off(world)
-    clean_up(world)
-    assert states(world) == ["sealed"] * 4
-    acknowledge(world)
-    world.clock.advance(timedelta(minutes=5))
-    clean_up(world)
-    assert states(world) == ["deleted"] * 3 + ["sealed"]
 
 
 def test_a_row_alone_does_not_turn_the_guard_off():

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 from uuid import NAMESPACE_OID, uuid5
 
-from local_cloud.tokens import IDENTITIES, TOKEN_LIFE_SECONDS, TokenIssuer
+from local_cloud.tokens import HOST, IDENTITIES, TOKEN_LIFE_SECONDS, TokenIssuer
 
 TOKEN_PATH = "/msi/token"
 KEY_SET_PATH = "/jwks"
@@ -90,7 +90,7 @@ class _Pages:
         for name in ("api-version", "resource"):
             if name not in query:
                 raise _RefusedError(HTTPStatus.BAD_REQUEST, f"the query parameter {name} is missing")
-        client_id = query.get("client_id", IDENTITIES[-1])
+        client_id = query.get("client_id", HOST)
         if client_id not in IDENTITIES:
             message = (
                 "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."

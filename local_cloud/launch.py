@@ -20,8 +20,10 @@ from local_cloud.identity import TOKEN_PATH
 from local_cloud.landscape import Landscape, numbered
 from local_cloud.processes import Child, Command
 from local_cloud.services import ROOT, host_command
-from local_cloud.storage import STORAGE_AUDIENCE, create_content, load_account_keys
-from local_cloud.tokens import TokenIssuer
+from local_cloud.storage import create_content, load_account_keys
+from local_cloud.storage_gateway import control
+from local_cloud.storage_gateway.rights import DEPLOYMENT
+from local_cloud.tokens import STORAGE_AUDIENCE, TokenIssuer
 
 READY_WITHIN_SECONDS = 60
 HOST_READY_WITHIN_SECONDS = 30
@@ -108,6 +110,16 @@ class LaunchedCloud:
         """Answer what the emulator remembers: every accepted backup and role assignment, in order."""
         return self._ask_emulator("GET", "/_emulator/log").json()
 
+    def change_storage(self, **settings: Any) -> None:
+        """Change settings of the storage gateway, for all vaults: `offsetSeconds`, `movesDate`, `baseNameDelete`.
+
+        `local_cloud/storage_gateway/control.py` says what each means.
+        """
+        endpoints = self.endpoints
+        context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
+        url = f"{_read_surroundings(endpoints).blob_url}{control.PATH}"
+        httpx.put(url, json=settings, verify=context, trust_env=False).raise_for_status()
+
     def new_vault(self, *, app: Path = ROOT, changed: Mapping[str, str] | None = None) -> "VaultHost":
         """Start one more vault: an own host, own accounts, own source servers in an own subscription.
 
@@ -133,7 +145,7 @@ class LaunchedCloud:
             NoVaultLeftError: all are taken.
         """
         place, around = self._take_place(), _read_surroundings(self.endpoints)
-        create_content(place, around, self.issuer.for_identity("host", STORAGE_AUDIENCE))
+        create_content(place, around, self.issuer.for_identity(DEPLOYMENT, STORAGE_AUDIENCE))
         return VaultAccounts(place=place, settings=build_settings(place, around, changed))
 
     def kill(self) -> None:
@@ -195,7 +207,7 @@ class VaultHost:
             settings=build_settings(place, self._around, changed),
             log=self.folder / "host.log",
         )
-        token = cloud.issuer.for_identity("host", STORAGE_AUDIENCE)
+        token = cloud.issuer.for_identity(DEPLOYMENT, STORAGE_AUDIENCE)
         create_content(place, self._around, token)
         self._host = self._start()
 

@@ -1,7 +1,7 @@
-"""Azurite as the app meets it: https, bearer tokens, one process for all accounts."""
+"""Storage as the app meets it: https and bearer tokens, the gateway before Azurite."""
 
 import pytest
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.data.tables import TableServiceClient
 from azure.identity import ManagedIdentityCredential
 from azure.storage.blob import BlobServiceClient
@@ -24,13 +24,18 @@ def as_the_app(cloud: LaunchedCloud, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_vault_account_has_its_containers_and_takes_an_identitys_token(cloud: LaunchedCloud) -> None:
     endpoint = cloud.endpoints["storage"]["vault"]["blobEndpoint"]
 
-    with ManagedIdentityCredential(client_id="writer") as credential, BlobServiceClient(endpoint, credential) as client:
+    with (
+        ManagedIdentityCredential(client_id="control") as credential,
+        BlobServiceClient(endpoint, credential) as client,
+    ):
         names = {container.name for container in client.list_containers()}
+    with ManagedIdentityCredential(client_id="writer") as credential, BlobServiceClient(endpoint, credential) as client:
         blob = client.get_blob_client("points", "proof")
         blob.upload_blob(b"content", overwrite=True)
+        content = blob.download_blob().readall()
 
-        assert names == {"points", "manifests", "plans", "journal"}
-        assert blob.download_blob().readall() == b"content"
+    assert names == {"points", "manifests", "plans", "journal"}
+    assert content == b"content"
 
 
 @pytest.mark.usefixtures("as_the_app")
@@ -56,10 +61,23 @@ def test_a_key_opens_only_its_own_account(cloud: LaunchedCloud) -> None:
     storage = cloud.endpoints["storage"]
 
     with (
-        BlobServiceClient(storage["vault"]["blobEndpoint"], storage["landing"]["key"]) as client,
+        BlobServiceClient(storage["restore"]["blobEndpoint"], storage["landing"]["key"]) as client,
         pytest.raises(ClientAuthenticationError),
     ):
         list(client.list_containers())
+
+
+@pytest.mark.usefixtures("as_the_app")
+def test_no_key_opens_the_vault_account(cloud: LaunchedCloud) -> None:
+    vault = cloud.endpoints["storage"]["vault"]
+
+    with (
+        BlobServiceClient(vault["blobEndpoint"], vault["key"]) as client,
+        pytest.raises(HttpResponseError) as caught,
+    ):
+        list(client.list_containers())
+
+    assert caught.value.error_code == "KeyBasedAuthenticationNotPermitted"
 
 
 @pytest.mark.usefixtures("as_the_app")

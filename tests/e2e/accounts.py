@@ -1,11 +1,16 @@
-"""What lies in a vault's storage accounts, read and changed with the account keys: by nobody that the vault knows."""
+"""What lies in a vault's storage accounts, read and changed by nobody that the vault knows.
+
+That is with the account keys, and in the vault account, which accepts none, as its owner.
+"""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
-from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.credentials import AccessToken, AzureNamedKeyCredential
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 
@@ -13,11 +18,21 @@ from local_cloud.endpoints import BlobAccount
 from local_cloud.launch import VaultHost
 
 
+@dataclass(frozen=True)
+class StaticToken:
+    """A credential that has one token."""
+
+    token: str
+
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+        return AccessToken(self.token, int(time.time()) + 3600)
+
+
 class Accounts:
     """The landing, vault, restore and app accounts of one vault."""
 
     def __init__(self, vault: VaultHost) -> None:
-        """Connect with the account keys."""
+        """Connect with the account keys, and to the vault account as its owner."""
         self._open = ExitStack()
         storage = vault.endpoints["storage"]
         trust = storage["ca"]
@@ -34,10 +49,12 @@ class Accounts:
             name: self._open.enter_context(_service(account, trust))
             for name, account in (
                 ("landing", storage["landing"]),
-                ("vault", storage["vault"]),
                 ("restore", storage["restore"]),
             )
         }
+        owner = StaticToken(vault.endpoints["owners"]["vault-owner"])
+        endpoint = storage["vault"]["blobEndpoint"]
+        self._blobs["vault"] = self._open.enter_context(BlobServiceClient(endpoint, owner, connection_verify=trust))
 
     def close(self) -> None:
         """Close the connections."""

@@ -21,7 +21,7 @@ from local_cloud.landscape import Landscape, numbered
 from local_cloud.processes import Child, Command
 from local_cloud.services import ROOT, host_command
 from local_cloud.storage import create_content, load_account_keys
-from local_cloud.storage_gateway import control
+from local_cloud.storage_gateway.config import SETTINGS_PATH
 from local_cloud.storage_gateway.rights import DEPLOYMENT
 from local_cloud.tokens import STORAGE_AUDIENCE, TokenIssuer
 
@@ -117,7 +117,7 @@ class LaunchedCloud:
         """
         endpoints = self.endpoints
         context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
-        url = f"{_read_surroundings(endpoints).blob_url}{control.PATH}"
+        url = f"{_read_surroundings(endpoints).blob_url}{SETTINGS_PATH}"
         httpx.put(url, json=settings, verify=context, trust_env=False).raise_for_status()
 
     def new_vault(self, *, app: Path = ROOT, changed: Mapping[str, str] | None = None) -> "VaultHost":

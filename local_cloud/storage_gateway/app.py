@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from local_cloud.storage_gateway import control
 from local_cloud.storage_gateway.answer import Answer
 from local_cloud.storage_gateway.call import Call, split_path
+from local_cloud.storage_gateway.config import SETTINGS_PATH
 from local_cloud.storage_gateway.dispatch import dispatch
 from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.problems import StorageError
@@ -51,7 +52,7 @@ class GatewayApp:
 
     async def _respond(self, request: Request, request_id: str) -> Answer:
         try:
-            if request.url.path == control.PATH:
+            if request.url.path == SETTINGS_PATH:
                 return control.control(self._gateway, request.method, await request.body())
             return await dispatch(self._gateway, self._read(request))
         except StorageError as error:

@@ -10,6 +10,10 @@ from typing import Any, Self
 from local_cloud.storage_gateway.rights import Kind
 
 
+SETTINGS_PATH = "/_gateway/settings"
+"""Where the local cloud and its tests change what may change while the gateway runs."""
+
+
 class BaseNameDelete(StrEnum):
     """What Delete Blob on the base name does while the current version is protected.
 

@@ -10,9 +10,6 @@ from local_cloud.storage_gateway.config import BaseNameDelete
 from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.problems import StorageError
 
-PATH = "/_gateway/settings"
-
-
 def control(gateway: Gateway, method: str, body: bytes) -> Answer:
     """Answer the settings, after a PUT has changed those that its JSON object names.
 

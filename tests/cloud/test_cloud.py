@@ -137,7 +137,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> KilledCloud:
 
 
 def test_killing_the_cloud_ends_everything_it_started(killed: KilledCloud) -> None:
-    assert len(killed.pids) == len(["cloud", "host", "azurite", "emulator", "pg-orders", "pg-billing"])
+    assert len(killed.pids) == len(["cloud", "host", "azurite", "gateway", "emulator", "pg-orders", "pg-billing"])
     assert not [pid for pid in killed.pids if is_running(pid)]
 
 

@@ -64,8 +64,8 @@ class Azurite:
 
 
 @contextmanager
-def run_azurite(folder: Path) -> Generator[Azurite]:
-    """Run an Azurite with the vault's containers and tables, and the gateway before it."""
+def run_azurite(folder: Path, *, again: bool = False) -> Generator[Azurite]:
+    """Run an Azurite with the vault's containers and tables, and the gateway before it; or those that ran before."""
     certificates = ensure_certificates(folder / "tls", now())
     issuer = TokenIssuer.load(folder / "keys", f"http://127.0.0.1:{free_port()}")
     keys = load_account_keys(folder / "accounts.json", MAIN.accounts)
@@ -87,7 +87,8 @@ def run_azurite(folder: Path) -> Generator[Azurite]:
             azurite = Azurite(
                 ports=ports, certificates=certificates, issuer=issuer, gateway_url=server.url, gateway=server.gateway
             )
-            create_content(azurite)
+            if not again:
+                create_content(azurite)
             yield azurite
     finally:
         child.stop()

@@ -19,7 +19,7 @@ def gateway_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurit
 @pytest.fixture(scope="session")
 def shared_world(gateway_storage: Azurite) -> Iterator[World]:
     world = World(azurite=gateway_storage)
-    with world.open:
+    with world.open, world.session:
         yield world
 
 

@@ -1,13 +1,15 @@
 """User delegation keys and signatures: reads of the vault account, copies out of it and into it, and revocation."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import generate_blob_sas, generate_container_sas
 
+from local_cloud.certificates import now
 from local_cloud.landscape import MAIN
 from local_cloud.storage_gateway.config import revoked_keys_file
 from tests.gateway.world import World, refused
@@ -16,13 +18,12 @@ HOUR = timedelta(hours=1)
 
 
 def delegation_key(world: World, who: str = "writer", account: str = MAIN.vault, life: timedelta = HOUR) -> Any:
-    now = datetime.now(UTC)
-    return world.service(who, account).get_user_delegation_key(now - timedelta(minutes=15), now + life)
+    return world.service(who, account).get_user_delegation_key(now() - timedelta(minutes=15), now() + life)
 
 
 def sign(world: World, name: str, permission: str = "r", **options: Any) -> str:
     """Sign a blob, or a version of it, as flexvault does, and answer its URL."""
-    options.setdefault("expiry", datetime.now(UTC) + HOUR)
+    options.setdefault("expiry", now() + HOUR)
     options.setdefault("user_delegation_key", delegation_key(world))
     version = options.get("version_id")
     token = generate_blob_sas(MAIN.vault, "points", name, permission=permission, protocol="https", **options)
@@ -50,7 +51,7 @@ def landed(world: World, name: str) -> str:
 
 def landing_url(world: World, container: str, permission: str = "r") -> str:
     key = delegation_key(world, account=MAIN.landing)
-    expiry = datetime.now(UTC) + HOUR
+    expiry = now() + HOUR
     token = generate_blob_sas(
         MAIN.landing, container, "dump", user_delegation_key=key, permission=permission, expiry=expiry
     )
@@ -74,8 +75,8 @@ def test_a_read_signature_reads_its_version_and_no_other(world: World, name: str
 
 def test_a_signature_that_was_changed_or_has_ended_opens_nothing(world: World, name: str) -> None:
     world.write(name)
-    ended = sign(world, name, expiry=datetime.now(UTC) - timedelta(minutes=1))
-    early = sign(world, name, start=datetime.now(UTC) + timedelta(minutes=1))
+    ended = sign(world, name, expiry=now() - timedelta(minutes=1))
+    early = sign(world, name, start=now() + timedelta(minutes=1))
     changed = sign(world, name).replace("sp=r", "sp=rw")
 
     for url in (ended, early, changed):
@@ -103,7 +104,7 @@ def test_a_container_signature_lists_and_reads_its_container_alone(world: World,
         "points",
         user_delegation_key=delegation_key(world),
         permission="rl",
-        expiry=datetime.now(UTC) + HOUR,
+        expiry=now() + HOUR,
     )
     url = world.azurite.blob_endpoint(MAIN.vault)
 
@@ -115,9 +116,7 @@ def test_a_container_signature_lists_and_reads_its_container_alone(world: World,
 def test_an_account_key_signs_nothing_in_the_vault_account(world: World, name: str) -> None:
     world.write(name)
     key = world.gateway.config.accounts[MAIN.vault].key
-    token = generate_blob_sas(
-        MAIN.vault, "points", name, account_key=key, permission="r", expiry=datetime.now(UTC) + HOUR
-    )
+    token = generate_blob_sas(MAIN.vault, "points", name, account_key=key, permission="r", expiry=now() + HOUR)
 
     assert code(ask(world, "GET", f"{world.blob(name).url}?{token}")) == (403, "KeyBasedAuthenticationNotPermitted")
 
@@ -168,13 +167,13 @@ def test_a_source_in_the_vault_needs_a_signature_that_reads(world: World, name: 
     bad = {
         "none": good.partition("?")[0] if target == MAIN.restore else None,
         "does not read": sign(world, name, "w", version_id=version),
-        "ended": sign(world, name, version_id=version, expiry=datetime.now(UTC) - timedelta(minutes=1)),
+        "ended": sign(world, name, version_id=version, expiry=now() - timedelta(minutes=1)),
         "another version's": good.replace(version, world.blob(name).get_blob_properties().version_id),
         "changed": good.replace("sig=", "sig=A"),
     }
 
     for url in filter(None, bad.values()):
-        with pytest.raises(Exception) as caught:
+        with pytest.raises(HttpResponseError) as caught:
             blob.stage_block_from_url("1", url, 0, 3)
         assert caught.value.error_code == "CannotVerifyCopySource"
         assert caught.value.status_code in (401, 403)
@@ -194,16 +193,16 @@ def test_revoking_keys_ends_every_signature_made_before(world: World, name: str,
     in_vault, in_landing = sign(world, name), landing_url(world, landed)
     target = world.blob(world.new_name(), "writer")
     try:
-        revoke(world, MAIN.vault, datetime.now(UTC))
+        revoke(world, MAIN.vault, now())
         assert code(ask(world, "GET", in_vault)) == (403, "AuthenticationFailed")
         assert ask(world, "GET", in_landing).content == b"landed bytes"
 
-        revoke(world, MAIN.landing, datetime.now(UTC))
+        revoke(world, MAIN.landing, now())
         assert code(ask(world, "GET", in_landing)) == (403, "AuthenticationFailed")
         assert ask(world, "GET", in_vault).content == b"content"
-        with pytest.raises(Exception) as caught:
+        with pytest.raises(HttpResponseError) as caught:
             target.stage_block_from_url("1", in_landing, 0, 6)
         assert (caught.value.status_code, caught.value.error_code) == (403, "CannotVerifyCopySource")
     finally:
-        revoke(world, "none", datetime.now(UTC))
+        revoke(world, "none", now())
     assert ask(world, "GET", in_landing).content == b"landed bytes"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -12,6 +12,7 @@ import requests
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient, ImmutabilityPolicy
 
+from local_cloud.certificates import now
 from local_cloud.landscape import MAIN
 from local_cloud.tokens import STORAGE_AUDIENCE
 from tests.contract.surroundings import Azurite
@@ -26,6 +27,7 @@ class World:
 
     azurite: Azurite
     open: ExitStack = field(default_factory=ExitStack)
+    session: requests.Session = field(default_factory=requests.Session)
     _services: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
@@ -80,12 +82,12 @@ class World:
             headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2026-10-06", **headers}
         url = f"{self.azurite.gateway_url}{path}"
         trust = str(self.azurite.certificates.authority)
-        return requests.request(method, url, headers=headers, verify=trust, timeout=30, **options)
+        return self.session.request(method, url, headers=headers, verify=trust, timeout=30, **options)
 
 
 def in_days(days: float) -> datetime:
     """A moment from now on, in whole seconds."""
-    return datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    return now().replace(microsecond=0) + timedelta(days=days)
 
 
 @contextmanager

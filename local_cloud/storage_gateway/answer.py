@@ -1,7 +1,6 @@
 """Answers of the gateway, and the relaying of Azurite's."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -24,15 +23,14 @@ class Answer:
     relayed: httpcore.Response | None = None
     """The body is this one's, once it is sent."""
 
-    async def parts(self) -> AsyncIterator[bytes]:
+    async def parts(self) -> AsyncGenerator[bytes]:
         """Answer the body, part by part."""
         if self.relayed is None:
             yield self.body
             return
         try:
-            async with aclosing(self.relayed.aiter_stream()) as stream:
-                async for part in stream:
-                    yield part
+            async for part in self.relayed.aiter_stream():
+                yield part
         finally:
             await self.relayed.aclose()
 

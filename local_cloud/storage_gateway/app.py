@@ -3,6 +3,7 @@
 import itertools
 import logging
 import uuid
+from contextlib import aclosing
 from http import HTTPStatus
 
 import httpcore
@@ -93,9 +94,10 @@ class GatewayApp:
         encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": int(answer.status), "headers": encoded})
         try:
-            async for part in answer.parts():
-                if has_body and part:
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
+            async with aclosing(answer.parts()) as parts:
+                async for part in parts:
+                    if has_body and part:
+                        await send({"type": "http.response.body", "body": part, "more_body": True})
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
             # The status is sent already; an answer that ends early tells the client that it is not whole.
             _LOG.warning("Azurite broke off an answer")

@@ -9,7 +9,6 @@ from typing import Any, Self
 
 from local_cloud.storage_gateway.rights import Kind
 
-
 SETTINGS_PATH = "/_gateway/settings"
 """Where the local cloud and its tests change what may change while the gateway runs."""
 

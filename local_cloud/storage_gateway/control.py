@@ -10,6 +10,7 @@ from local_cloud.storage_gateway.config import BaseNameDelete
 from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.problems import StorageError
 
+
 def control(gateway: Gateway, method: str, body: bytes) -> Answer:
     """Answer the settings, after a PUT has changed those that its JSON object names.
 

@@ -6,11 +6,8 @@ source only host and port change, and Azurite checks the signature.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
-
-from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
 from local_cloud.storage_gateway import conditions
 from local_cloud.storage_gateway.access import Caller
@@ -21,6 +18,7 @@ from local_cloud.storage_gateway.ledger import Ledger, Version
 from local_cloud.storage_gateway.problems import StorageError
 from local_cloud.storage_gateway.rights import READ_BLOBS, Kind, may
 from local_cloud.storage_gateway.shared_access import SharedAccess
+from local_cloud.storage_gateway.signing import sign_read
 
 HEADER = "x-ms-copy-source"
 _OWN_NAMES = {"127.0.0.1", "localhost"}
@@ -121,14 +119,5 @@ class CopySources:
         return version
 
     def _sign(self, key: BlobKey, account_key: str, version: Version) -> str:
-        now = self._clock.now()
-        token: str = generate_blob_sas(
-            key.account,
-            key.container,
-            version.path,
-            account_key=account_key,
-            permission=BlobSasPermissions(read=True),
-            start=now - timedelta(minutes=15),
-            expiry=now + timedelta(hours=1),
-        )
+        token = sign_read(key._replace(name=version.path), account_key, self._clock.now())
         return f"{self._config.azurite_url}/{key.account}/{quote(key.container)}/{quote(version.path)}?{token}"

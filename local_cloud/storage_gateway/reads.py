@@ -12,17 +12,11 @@ from local_cloud.storage_gateway.call import BlobKey, Call
 from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.ledger import Ledger, Version
 from local_cloud.storage_gateway.problems import StorageError, blob_not_found
+from local_cloud.storage_gateway.signing import OVERRIDES
 from local_cloud.storage_gateway.wire import http_date_of
 
 DEFAULT_TIER = "Hot"
 _RANGE = ("range", "x-ms-range", "x-ms-range-get-content-md5", "x-ms-range-get-content-crc64")
-_OVERRIDE = {
-    "rscc": "Cache-Control",
-    "rscd": "Content-Disposition",
-    "rsce": "Content-Encoding",
-    "rscl": "Content-Language",
-    "rsct": "Content-Type",
-}
 
 
 def find(ledger: Ledger, call: Call) -> Version:
@@ -133,7 +127,7 @@ def describe(version: Version, caller: Caller) -> dict[str, str]:
     headers |= {"x-ms-is-current-version": "true"} if version.is_current else {}
     headers |= {} if version.tier else {"x-ms-access-tier-inferred": "true"}
     overridden: Mapping[str, str] = caller.signature.content_headers if caller.signature else {}
-    return headers | {_OVERRIDE[name]: value for name, value in overridden.items()}
+    return headers | {OVERRIDES[name]: value for name, value in overridden.items()}
 
 
 def _metadata(version: Version) -> dict[str, str]:

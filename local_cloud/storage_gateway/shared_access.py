@@ -12,24 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
-
-from azure.storage.blob import UserDelegationKey, generate_blob_sas, generate_container_sas
 
 from local_cloud.files import write_atomically
 from local_cloud.storage_gateway.call import BlobKey
 from local_cloud.storage_gateway.config import revoked_keys_file
 from local_cloud.storage_gateway.problems import key_not_permitted, not_authenticated
+from local_cloud.storage_gateway.signing import NOT_SUPPORTED, OVERRIDES, VERSION, sign_delegated
 
 _REQUIRED = ("sv", "sp", "se", "sr", "sktid", "skt", "ske", "sks", "skv")
-_OVERRIDES = {
-    "rscc": "cache_control",
-    "rscd": "content_disposition",
-    "rsce": "content_encoding",
-    "rscl": "content_language",
-    "rsct": "content_type",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,43 +84,24 @@ class SharedAccess:
             if now >= _moment(query[ends]):
                 raise not_authenticated(f"Signature not valid in the specified time frame: {ends} has passed.")
         self.require_not_revoked(key.account, query)
-        signed = parse_qs(self._sign(key, query))
-        if signed["sv"] != [query["sv"]]:
-            raise not_authenticated(f"Only signatures of version {signed['sv'][0]} can be verified here.")
-        if not hmac.compare_digest(signed["sig"][0], query["sig"]):
+        self._require_known(query)
+        if not hmac.compare_digest(sign_delegated(key, query, self.make_key(key.account, query)), query["sig"]):
             raise not_authenticated("Signature did not match.")
         return Signature(
             signer=query["skoid"],
             permissions=query["sp"],
             resource=query["sr"],
-            content_headers={name: query[name] for name in _OVERRIDES if name in query},
+            content_headers={name: query[name] for name in OVERRIDES if name in query},
         )
 
-    def _sign(self, key: BlobKey, query: Mapping[str, str]) -> str:
-        """Sign again what the query says it signs."""
-        delegation = UserDelegationKey()
-        delegation.signed_oid, delegation.signed_tid = query["skoid"], query["sktid"]
-        delegation.signed_start, delegation.signed_expiry = query["skt"], query["ske"]
-        delegation.signed_service, delegation.signed_version = query["sks"], query["skv"]
-        delegation.value = self.make_key(key.account, query)
-        options: dict[str, Any] = {
-            "user_delegation_key": delegation,
-            "permission": query["sp"],
-            "start": query.get("st"),
-            "expiry": query["se"],
-            "ip": query.get("sip"),
-            "protocol": query.get("spr"),
-            **{name: query.get(parameter) for parameter, name in _OVERRIDES.items()},
-        }
-        match query["sr"]:
-            case "c":
-                return generate_container_sas(key.account, key.container, **options)
-            case "b":
-                return generate_blob_sas(key.account, key.container, key.name, **options)
-            case "bv" if "versionid" in query:
-                return generate_blob_sas(key.account, key.container, key.name, version_id=query["versionid"], **options)
-            case other:
-                raise not_authenticated(f"A signature of resource '{other}' cannot be verified without its subject.")
+    @staticmethod
+    def _require_known(query: Mapping[str, str]) -> None:
+        if query["sv"] != VERSION:
+            raise not_authenticated(f"Only signatures of version {VERSION} can be verified here.")
+        if query["sr"] not in {"b", "bv", "c"} or (query["sr"] == "bv" and "versionid" not in query):
+            raise not_authenticated(f"A signature of resource '{query['sr']}' cannot be verified with this address.")
+        if unknown := [name for name in NOT_SUPPORTED if name in query]:
+            raise not_authenticated(f"Signatures with {', '.join(unknown)} cannot be verified here.")
 
     def _read_revoked(self) -> Mapping[str, datetime]:
         try:

@@ -1,5 +1,9 @@
 """Storage as the app meets it: https and bearer tokens, the gateway before Azurite."""
 
+import ssl
+from typing import Any
+
+import httpx
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.data.tables import TableServiceClient
@@ -9,6 +13,7 @@ from azure.storage.blob import BlobServiceClient
 from local_cloud.landscape import numbered
 from local_cloud.launch import LaunchedCloud
 from local_cloud.storage import load_account_keys
+from local_cloud.storage_gateway.config import SETTINGS_PATH
 
 
 @pytest.fixture
@@ -77,7 +82,8 @@ def test_no_key_opens_the_vault_account(cloud: LaunchedCloud) -> None:
     ):
         list(client.list_containers())
 
-    assert caught.value.error_code == "KeyBasedAuthenticationNotPermitted"
+    response: Any = caught.value.response
+    assert response.headers["x-ms-error-code"] == "KeyBasedAuthenticationNotPermitted"
 
 
 @pytest.mark.usefixtures("as_the_app")
@@ -88,3 +94,26 @@ def test_the_accounts_of_every_test_vault_exist_before_it_starts(cloud: Launched
 
     with BlobServiceClient(f"{url}/{place.landing}", keys[place.landing]) as client:
         assert list(client.list_containers()) == []
+
+
+def test_the_storage_of_a_launched_cloud_can_be_moved_in_time(cloud: LaunchedCloud) -> None:
+    url = f"{cloud.endpoints['storage']['vault']['blobEndpoint'].rpartition('/')[0]}{SETTINGS_PATH}"
+    context = ssl.create_default_context(cafile=cloud.endpoints["storage"]["ca"])
+
+    cloud.change_storage(offsetSeconds=60, baseNameDelete="refuse")
+    changed = httpx.get(url, verify=context).json()
+    cloud.change_storage(offsetSeconds=0, baseNameDelete="keep")
+
+    assert changed == {"offsetSeconds": 60.0, "movesDate": False, "baseNameDelete": "refuse"}
+
+
+@pytest.mark.usefixtures("as_the_app")
+def test_the_vaults_owner_holds_all_rights_there_and_the_sources_owner_none(cloud: LaunchedCloud) -> None:
+    vault, owners = cloud.endpoints["storage"]["vault"]["blobEndpoint"], cloud.endpoints["owners"]
+    context = ssl.create_default_context(cafile=cloud.endpoints["storage"]["ca"])
+
+    def list_containers(owner: str) -> int:
+        headers = {"Authorization": f"Bearer {owners[owner]}", "x-ms-version": "2026-10-06"}
+        return httpx.get(f"{vault}?comp=list", headers=headers, verify=context).status_code
+
+    assert (list_containers("vault-owner"), list_containers("source-owner")) == (200, 403)

@@ -34,7 +34,7 @@ class Versioned:
     protect: Callable[[datetime], None]
     """Make the current version immutable until then."""
     now: Callable[[], datetime]
-    advance: Callable[[timedelta], None]
+    advance: Callable[[timedelta], object]
     """Move the clock by which immutability is judged."""
 
 

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import PartialBatchErrorException
 
 from local_cloud.landscape import MAIN
 from local_cloud.storage_gateway.rights import DEPLOYMENT
@@ -175,7 +175,7 @@ def test_a_batch_deletes_as_each_call_by_itself_would(world: World, name: str) -
     version = world.versions(kept)[0].version_id
     world.blob(kept).delete_blob()
 
-    with pytest.raises(HttpResponseError) as caught:
+    with pytest.raises(PartialBatchErrorException) as caught:
         list(world.container().delete_blobs({"name": kept, "version_id": version}, name))
     answers = list(caught.value.parts)
 

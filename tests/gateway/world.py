@@ -1,6 +1,6 @@
 """A gateway over a real Azurite, seen through Azure's own SDK as each of the principals."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -91,10 +91,14 @@ def in_days(days: float) -> datetime:
 
 
 @contextmanager
-def refused(status: int, code: str) -> Iterator[None]:
+def refused(status: int, code: str) -> Generator[None]:
     """The calls inside are refused like this."""
     with pytest.raises(HttpResponseError) as caught:
         yield
-    # Some methods of the SDK leave their errors' code out.
-    response: Any = caught.value.response
-    assert (caught.value.status_code, response.headers.get("x-ms-error-code")) == (status, code)
+    assert answered(caught.value) == (status, code)
+
+
+def answered(error: HttpResponseError) -> tuple[int | None, str | None]:
+    """Status and code of a refusal; some methods of the SDK leave their errors' code out."""
+    response: Any = error.response
+    return error.status_code, response.headers.get("x-ms-error-code")

@@ -29,7 +29,10 @@ def test_the_custom_roles_hold_what_the_template_defines(cloud: Cloud) -> None:
     for role, definition in zip(CUSTOM_ROLES, definitions, strict=True):
         name = definition.get("properties.roleName")
         assert f"flexvault {role} " in (name.text if isinstance(name, Unknown) else str(name))
-        [permission] = definition.get("properties.permissions")
+        permissions = definition.get("properties.permissions")
+        assert isinstance(permissions, list)
+        [permission] = permissions
+        assert isinstance(permission, dict)
         assert ROLES[role] == _texts(permission["actions"]) | _texts(permission["dataActions"])
 
 

@@ -14,6 +14,17 @@ from local_cloud.storage_gateway.problems import StorageError, not_implemented
 from local_cloud.storage_gateway.rights import Kind
 from local_cloud.storage_gateway.vault import HANDLERS
 
+_NOT_UNDERSTOOD = (
+    "x-ms-if-tags",
+    "x-ms-source-if-tags",
+    "x-ms-lease-id",
+    "x-ms-tags",
+    "x-ms-encryption-key",
+    "x-ms-encryption-scope",
+    "x-ms-copy-source-authorization",
+    "x-ms-structured-body",
+)
+
 
 async def dispatch(gateway: Gateway, call: Call) -> Answer:
     """Answer a call; the right is asked first, before anything is told about what there is.
@@ -38,9 +49,19 @@ async def dispatch(gateway: Gateway, call: Call) -> Answer:
     handler = HANDLERS.get(operation.name)
     if handler is None:
         raise not_implemented(operation.name)
+    _require_understood(call, operation.name)
     if call.container and operation.name != "Create Container":
         await _require_container(gateway, call)
     return await handler(gateway, call, caller)
+
+
+def _require_understood(call: Call, name: str) -> None:
+    """Refuse what would otherwise be ignored in silence: a condition, above all, must not be."""
+    found = [header for header in _NOT_UNDERSTOOD if header in call.headers]
+    if call.blob and "snapshot" in call.query:
+        found.append("snapshot")
+    if found:
+        raise not_implemented(f"{name} with {', '.join(found)}")
 
 
 async def _require_container(gateway: Gateway, call: Call) -> None:

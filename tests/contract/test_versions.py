@@ -1,4 +1,4 @@
-"""Versions and immutability of the vault account: in memory, and over the storage gateway."""
+"""Versions and immutability of the vault account: in memory, and over the storage gateway in both of its readings."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +15,7 @@ from flexvault.domain.errors import ConflictError
 from flexvault.ports import BlobFacts, VaultCleaner, VaultReader, VaultWriter
 from local_cloud.certificates import now
 from local_cloud.landscape import MAIN
+from local_cloud.storage_gateway.config import BaseNameDelete
 from tests.contract.conftest import azure_blobs
 from tests.contract.surroundings import Azurite
 
@@ -38,15 +39,17 @@ class Versioned:
     """Move the clock by which immutability is judged."""
 
 
-@pytest.fixture(params=["memory", "azure"])
+@pytest.fixture(params=["memory", *BaseNameDelete])
 def vault(request: pytest.FixtureRequest, number: int) -> Iterator[Versioned]:
     path = f"t{number:04d}/point.json"
     if request.param == "memory":
         yield memory_versions(path)
         return
     azurite: Azurite = request.getfixturevalue("trusted")
+    azurite.gateway.base_name_delete = request.param
     with ExitStack() as stack:
         yield azure_versions(azurite, number, path, stack)
+    azurite.gateway.base_name_delete = BaseNameDelete.KEEP
     azurite.gateway.clock.offset = timedelta()
 
 

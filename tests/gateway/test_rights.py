@@ -155,6 +155,9 @@ def test_the_vault_account_accepts_no_key(world: World) -> None:
         ("PUT", "/points/any", {"x-ms-blob-type": "PageBlob"}, "Put Blob of type 'PageBlob'"),
         ("PUT", "/points/any", {**BLOCK_BLOB, "x-ms-copy-source": "https://x"}, "Put Blob From URL"),
         ("PUT", "/points?restype=container&comp=metadata", {}, "Set Container Metadata"),
+        ("PUT", "/points/any", {**BLOCK_BLOB, "x-ms-if-tags": "a = 'b'"}, "Put Blob with x-ms-if-tags"),
+        ("DELETE", "/points/any", {"x-ms-lease-id": "0"}, "Delete Blob with x-ms-lease-id"),
+        ("GET", "/points/any?snapshot=2026-01-01T00:00:00.0000000Z", {}, "Get Blob with snapshot"),
         ("GET", "/points?restype=container&comp=list&include=uncommittedblobs", {}, "include=uncommittedblobs"),
     ],
 )

@@ -29,7 +29,7 @@ class Surroundings:
     """The secret that its token endpoint asks for."""
     arm_url: str
     blob_url: str
-    """URL under which every account's blobs are, by account name."""
+    """URL of the storage gateway, under which every account's blobs are, by account name."""
     table_url: str
     authority: Path
     """PEM file of the local certificate authority."""

@@ -30,17 +30,24 @@ from local_cloud.landscape import MAIN, SERVER_NAMES, landscapes
 from local_cloud.ports import Ports
 from local_cloud.postgres import START_WITHIN_SECONDS, PostgresServer
 from local_cloud.processes import Child, ChildEndedError, ChildNotReadyError, Command, stop_all
-from local_cloud.services import ROOT, emulator_command, emulator_config, host_command
+from local_cloud.services import (
+    ROOT,
+    emulator_command,
+    emulator_config,
+    gateway_command,
+    gateway_config,
+    host_command,
+)
 from local_cloud.state_folder import StateFolder
 from local_cloud.storage import (
-    STORAGE_AUDIENCE,
     StoragePorts,
     azurite_command,
     create_content,
     is_listening,
     load_account_keys,
 )
-from local_cloud.tokens import TokenIssuer
+from local_cloud.storage_gateway.rights import DEPLOYMENT
+from local_cloud.tokens import STORAGE_AUDIENCE, TokenIssuer
 
 HOST_STARTS_TRIED = 5
 """A host that ends this often in a row before it is ready ends the cloud."""
@@ -131,8 +138,9 @@ class Cloud:
         )
         azurite = self._spawn(self._azurite_command())
         emulator = self._spawn(self._emulator_command())
+        gateway = self._spawn(self._gateway_command())
         work: list[Callable[[], object]] = [
-            lambda: self._prepare_storage(azurite),
+            lambda: self._prepare_storage(azurite, gateway),
             lambda: emulator.wait_ready(START_WITHIN_SECONDS),
         ]
         for server in self._servers:
@@ -143,7 +151,7 @@ class Cloud:
         if app:
             for name in self._apps:
                 self._start_host(app, name)
-        return self._publish(azurite, emulator)
+        return self._publish(azurite, emulator, gateway)
 
     def supervise(self) -> None:
         """Restart the host whenever it dies, until this thread is interrupted or another child dies.
@@ -152,7 +160,7 @@ class Cloud:
             ChildEndedError: a child ended that cannot be replaced.
             AppNotStartedError: the host dies again and again before it is ready.
         """
-        azurite, emulator = self._children[:2]
+        azurite, emulator, gateway = self._children[:3]
         rewritten_at = time.time()
         while True:
             ended = self._wait_for_end()
@@ -163,7 +171,7 @@ class Cloud:
                 self._start_host(self._options.app, name)
             elif time.time() < rewritten_at + self._options.tokens_rewritten_after_seconds:
                 continue
-            self._publish(azurite, emulator)
+            self._publish(azurite, emulator, gateway)
             rewritten_at = time.time()
 
     def close(self) -> None:
@@ -216,7 +224,7 @@ class Cloud:
                 return
         raise AppNotStartedError(f"the app did not start: {failure}")
 
-    def _publish(self, azurite: Child, emulator: Child) -> Endpoints:
+    def _publish(self, azurite: Child, emulator: Child, gateway: Child) -> Endpoints:
         door = self._hosts.get(self._apps[0])
         endpoints = build_endpoints(
             MAIN,
@@ -229,6 +237,7 @@ class Cloud:
                 "cloud": os.getpid(),
                 "host": door.pid if door else None,
                 "azurite": azurite.pid,
+                "gateway": gateway.pid,
                 "emulator": emulator.pid,
             },
         )
@@ -249,10 +258,11 @@ class Cloud:
                 self._stop_children()
                 raise
 
-    def _prepare_storage(self, azurite: Child) -> None:
+    def _prepare_storage(self, azurite: Child, gateway: Child) -> None:
         ports = self._storage_ports
         azurite.wait_until(lambda: is_listening(ports.blob, ports.table), START_WITHIN_SECONDS)
-        token = self._issuer.for_identity("host", STORAGE_AUDIENCE)
+        gateway.wait_ready(START_WITHIN_SECONDS)
+        token = self._issuer.for_identity(DEPLOYMENT, STORAGE_AUDIENCE)
         create_content(MAIN, self._around, token)
 
     def _surroundings(self, certificates: Certificates) -> Surroundings:
@@ -260,7 +270,7 @@ class Cloud:
             identity_url=f"http://127.0.0.1:{self._ports.take('identity')}",
             identity_header=self._headers.by_app[ALL],
             arm_url=f"https://127.0.0.1:{self._ports.take('arm')}",
-            blob_url=f"https://127.0.0.1:{self._storage_ports.blob}",
+            blob_url=f"https://127.0.0.1:{self._ports.take('gateway')}",
             table_url=f"https://127.0.0.1:{self._storage_ports.table}",
             authority=certificates.authority,
         )
@@ -283,6 +293,17 @@ class Cloud:
             log=self._log("azurite"),
             lock=self._folder.children_lock,
         )
+
+    def _gateway_command(self) -> Command:
+        config = gateway_config(
+            self._places,
+            self._around,
+            ports=(self._ports.take("gateway"), self._storage_ports.blob),
+            state=self._folder.subfolder("gateway"),
+            certificates=self._certificates,
+            keys=self._account_keys,
+        )
+        return gateway_command(config, log=self._log("gateway"), lock=self._folder.children_lock)
 
     def _emulator_command(self) -> Command:
         config = emulator_config(

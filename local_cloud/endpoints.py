@@ -13,7 +13,7 @@ from local_cloud.app_settings import Surroundings
 from local_cloud.files import write_atomically
 from local_cloud.identity import TOKEN_PATH
 from local_cloud.landscape import OWNER, Landscape
-from local_cloud.tokens import ARM_AUDIENCE, PEOPLE, TokenIssuer
+from local_cloud.tokens import ARM_AUDIENCE, OWNERS, PEOPLE, STORAGE_AUDIENCE, TokenIssuer
 
 FILE_NAME = "endpoints.json"
 
@@ -57,7 +57,7 @@ class TableAccount(TypedDict):
 
 
 class Storage(TypedDict):
-    """The four accounts; `ca` is the absolute path of the authority's PEM file."""
+    """The four accounts; `ca` is the absolute path of the authority's PEM file. The vault account accepts no key."""
 
     landing: BlobAccount
     vault: BlobAccount
@@ -72,12 +72,17 @@ class Pids(TypedDict):
     cloud: int
     host: int | None
     azurite: int
+    gateway: int
     emulator: int
     janitor: NotRequired[int]
 
 
 class Endpoints(TypedDict):
-    """The whole file. `api` and `apiTls` are None in a cloud that runs no app of its own."""
+    """The whole file. `api` and `apiTls` are None in a cloud that runs no app of its own.
+
+    `owners` has tokens for storage: of the vault account's owner, and of the source subscription's, who may do nothing
+    there.
+    """
 
     api: str | None
     apiTls: str | None
@@ -87,6 +92,7 @@ class Endpoints(TypedDict):
     identity: Identity
     servers: dict[str, Server]
     storage: Storage
+    owners: dict[str, str]
     pids: Pids
 
 
@@ -139,6 +145,7 @@ def build_endpoints(
             name: {"resourceId": place.server_resource_id(name), "postgres": url} for name, url in postgres.items()
         },
         "storage": _describe_storage(place, around, keys),
+        "owners": {owner: issuer.for_identity(owner, STORAGE_AUDIENCE) for owner in OWNERS},
         "pids": pids,
     }
 

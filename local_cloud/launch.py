@@ -21,8 +21,10 @@ from local_cloud.identity import TOKEN_PATH
 from local_cloud.landscape import Landscape, numbered
 from local_cloud.processes import Child, Command, stop_all
 from local_cloud.services import ROOT, host_command
-from local_cloud.storage import STORAGE_AUDIENCE, create_content, load_account_keys
-from local_cloud.tokens import TokenIssuer
+from local_cloud.storage import create_content, load_account_keys
+from local_cloud.storage_gateway.config import SETTINGS_PATH
+from local_cloud.storage_gateway.rights import DEPLOYMENT
+from local_cloud.tokens import STORAGE_AUDIENCE, TokenIssuer
 
 READY_WITHIN_SECONDS = 60
 HOST_READY_WITHIN_SECONDS = 30
@@ -109,6 +111,16 @@ class LaunchedCloud:
         """Answer what the emulator remembers: every accepted backup and role assignment, in order."""
         return self._ask_emulator("GET", "/_emulator/log").json()
 
+    def change_storage(self, **settings: Any) -> None:
+        """Change settings of the storage gateway, for all vaults: `offsetSeconds`, `movesDate`, `baseNameDelete`.
+
+        `local_cloud/storage_gateway/control.py` says what each means.
+        """
+        endpoints = self.endpoints
+        context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
+        url = f"{_read_surroundings(endpoints).blob_url}{SETTINGS_PATH}"
+        httpx.put(url, json=settings, verify=context, trust_env=False).raise_for_status()
+
     def new_vault(
         self, *, app: Path = ROOT, changed: Mapping[str, str] | None = None, is_split: bool = False
     ) -> "VaultHost":
@@ -137,7 +149,7 @@ class LaunchedCloud:
             NoVaultLeftError: all are taken.
         """
         place, around = self._take_place(), _read_surroundings(self.endpoints)
-        create_content(place, around, self.issuer.for_identity("host", STORAGE_AUDIENCE))
+        create_content(place, around, self.issuer.for_identity(DEPLOYMENT, STORAGE_AUDIENCE))
         return VaultAccounts(place=place, settings=build_settings(place, around, changed))
 
     def kill(self) -> None:
@@ -207,7 +219,7 @@ class VaultHost:
             for name in apps_of(is_split=is_split)
         }
         self._command, *others = commands.values()
-        token = cloud.issuer.for_identity("host", STORAGE_AUDIENCE)
+        token = cloud.issuer.for_identity(DEPLOYMENT, STORAGE_AUDIENCE)
         create_content(place, self._around, token)
         self._host = self._start(self._command)
         self._others = [self._start(command) for command in others]

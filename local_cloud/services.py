@@ -1,4 +1,4 @@
-"""How the emulator and the functions host are started: their command lines and the emulator's configuration."""
+"""How emulator, storage gateway and functions host are started: command lines and configurations."""
 
 import json
 import os
@@ -23,6 +23,7 @@ from local_cloud.landscape import (
     object_id_of,
 )
 from local_cloud.processes import Command
+from local_cloud.storage_gateway.rights import GRANTS, Kind
 
 ROOT = Path(__file__).parent.parent
 """The folder of the app and of this package."""
@@ -113,15 +114,62 @@ def _storage_accounts(place: Landscape, around: Surroundings) -> list[dict[str, 
     ]
 
 
+def gateway_config(
+    places: Sequence[Landscape],
+    around: Surroundings,
+    *,
+    ports: tuple[int, int],
+    state: Path,
+    certificates: Certificates,
+    keys: Mapping[str, str],
+) -> dict[str, Any]:
+    """Answer the configuration of the storage gateway.
+
+    Args:
+        places: Every landscape whose accounts exist.
+        around: Where the identity service is.
+        ports: Where the gateway listens, and where Azurite's blob service does.
+        state: Folder of what it keeps.
+        certificates: Of its server, and the authority that vouches for Azurite.
+        keys: Key by account name.
+    """
+    accounts = [
+        {"name": name, "kind": kind, "key": keys[name]}
+        for place in places
+        for kind, name in zip((Kind.LANDING, Kind.VAULT, Kind.APP, Kind.RESTORE), place.accounts, strict=True)
+    ]
+    return {
+        "port": ports[0],
+        "certificate": str(certificates.certificate),
+        "privateKey": str(certificates.private_key),
+        "caFile": str(certificates.authority),
+        "state": str(state),
+        "azuriteUrl": f"https://127.0.0.1:{ports[1]}",
+        "tenantId": TENANT_ID,
+        "jwksUrl": f"{around.identity_url}{KEY_SET_PATH}",
+        "accounts": accounts,
+        "principals": {object_id_of(name): name for name in GRANTS},
+    }
+
+
 def emulator_command(config: Mapping[str, Any], *, log: Path, lock: int) -> Command:
     """Write the configuration into the emulator's state folder and describe its process."""
+    return _configured("emulator", "local_cloud.arm_emulator", config, log, lock)
+
+
+def gateway_command(config: Mapping[str, Any], *, log: Path, lock: int) -> Command:
+    """Write the configuration into the gateway's state folder and describe its process."""
+    return _configured("storage gateway", "local_cloud.storage_gateway", config, log, lock)
+
+
+def _configured(name: str, module: str, config: Mapping[str, Any], log: Path, lock: int) -> Command:
     state = Path(config["state"])
     state.mkdir(parents=True, exist_ok=True)
     file = state / "config.json"
     write_atomically(file, json.dumps(config, indent=2))
     return Command(
-        name="emulator",
-        argv=(sys.executable, "-m", "local_cloud.arm_emulator", "--config", str(file)),
+        name=name,
+        argv=(sys.executable, "-m", module, "--config", str(file)),
         log=log,
         environment=_with_this_package(clean_environment()),
         directory=state,

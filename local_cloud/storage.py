@@ -1,6 +1,7 @@
 """Azurite: all storage accounts of the local cloud in one process, over https with bearer tokens.
 
-One process, because Azurite copies only between accounts of its own. Never with `--debug`: that log holds whole SAS.
+Its blob service is reached through the storage gateway alone. It is one process, because Azurite copies only between
+accounts of its own. Never with `--debug`: that log holds whole SAS.
 """
 
 import base64
@@ -27,8 +28,6 @@ from local_cloud.processes import Command
 VAULT_CONTAINERS = ("points", "manifests", "plans", "journal")
 TABLES = ("config", "jobs", "points", "operations", "approvals", "blocks")
 RESTORE_CONTAINER = "restores"
-
-STORAGE_AUDIENCE = "https://storage.azure.com/"
 
 _PROGRAM = Path(__file__).parent / "azurite/node_modules/azurite/dist/src/azurite.js"
 _CLOSE_ONCE = Path(__file__).parent / "azurite/close-once.cjs"
@@ -114,8 +113,8 @@ def create_content(place: Landscape, around: Surroundings, token: str) -> None:
 
     Args:
         place: Whose accounts.
-        around: Where Azurite is.
-        token: A bearer token for STORAGE_AUDIENCE.
+        around: Where blobs and tables are.
+        token: A bearer token of the deployment for STORAGE_AUDIENCE.
 
     Raises:
         StorageNotCreatedError: one was refused.

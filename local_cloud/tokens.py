@@ -20,6 +20,8 @@ from jwt.algorithms import RSAAlgorithm
 from local_cloud.files import write_atomically
 from local_cloud.landscape import TENANT_ID, object_id_of
 
+STORAGE_AUDIENCE = "https://storage.azure.com/"
+"""Audience of identities' tokens for blobs and tables."""
 AUDIENCE = "api://flexvault"
 """Audience of people's tokens."""
 IDENTITIES_ISSUER = f"https://sts.windows.net/{TENANT_ID}/"
@@ -35,8 +37,15 @@ PEOPLE: Mapping[str, tuple[str, str]] = {
 }
 """Name of each person in `endpoints.json`: role, display name."""
 
-IDENTITIES = ("control", "writer", "retention", "host")
-"""Client ids of the app's identities; the last one answers when no client id is given."""
+HOST = "host"
+"""Client id of the identity that answers when no client id is given."""
+IDENTITIES = ("control", "writer", "retention", "single", HOST)
+"""Client ids of the app's identities; `single` is one that holds all rights of the first three."""
+OWNERS = ("vault-owner", "source-owner")
+"""People with rights on storage: the owner of the vault account, and the owner of the source subscription.
+
+The identity endpoint, which answers the app, gives nobody their tokens; `endpoints.json` has them.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +139,7 @@ class TokenIssuer:
         return (key or self.people_key).sign({name: value for name, value in claims.items() if value is not None})
 
     def for_identity(self, client_id: str, resource: str, *, life_seconds: int = TOKEN_LIFE_SECONDS) -> str:
-        """Sign the token of an identity, or of the emulator's owner, for a resource."""
+        """Sign the token of an identity, of an owner, or of the deployment, for a resource."""
         claims: dict[str, Any] = {
             **_times(life_seconds),
             "iss": IDENTITIES_ISSUER,

@@ -1,23 +1,14 @@
-"""Who calls: the bearer token of a request, checked as Entra tokens for Azure Resource Manager are.
+"""Who calls: the bearer token of a request, checked as Entra tokens for Azure Resource Manager are."""
 
-The keys come from the identity service's JWKS. They are fetched at the first token, kept, and fetched again when a
-token names a key that is not among them.
-"""
-
-import json
-import threading
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import jwt
 
 from local_cloud.arm_emulator.problems import ArmError
+from local_cloud.key_set import KeySet, KeySetUnreadableError
 
 AUDIENCES = ("https://management.azure.com", "https://management.azure.com/")
-
-_FETCH_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +25,7 @@ class TokenVerifier:
     def __init__(self, *, tenant_id: str, jwks_url: str) -> None:
         self._issuer = f"https://sts.windows.net/{tenant_id}/"
         self._challenge = f'Bearer authorization_uri="https://login.windows.net/{tenant_id}"'
-        self._jwks_url = jwks_url
-        self._lock = threading.Lock()
-        self._keys: dict[str, jwt.PyJWK] = {}
-        # The machine's proxy has no business with a loopback address.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._keys = KeySet(jwks_url)
 
     def principal_of(self, authorization: str | None) -> Principal:
         """Return the caller that an `Authorization` header proves.
@@ -52,7 +39,7 @@ class TokenVerifier:
         if scheme.lower() != "bearer" or not token.strip():
             raise self._refused("The 'Authorization' header must hold a bearer token.")
         try:
-            key = self._key_of(jwt.get_unverified_header(token.strip()).get("kid"))
+            key = self._keys.key_of(jwt.get_unverified_header(token.strip()).get("kid"))
             claims = jwt.decode(
                 token.strip(),
                 key,
@@ -63,29 +50,10 @@ class TokenVerifier:
             )
         except jwt.PyJWTError as error:
             raise self._refused(f"The access token is invalid: {error}.") from error
+        except KeySetUnreadableError as error:
+            raise ArmError(HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", str(error)) from error
         object_id = str(claims["oid"])
         return Principal(object_id=object_id, client_id=str(claims.get("appid", object_id)))
-
-    def _key_of(self, key_id: object) -> jwt.PyJWK:
-        with self._lock:
-            if key_id not in self._keys:
-                self._keys = self._fetch()
-            key = self._keys.get(str(key_id))
-        if key is None:
-            raise jwt.InvalidKeyError("it is signed with an unknown key")
-        return key
-
-    def _fetch(self) -> dict[str, jwt.PyJWK]:
-        try:
-            with self._opener.open(self._jwks_url, timeout=_FETCH_TIMEOUT_SECONDS) as answer:
-                keys = jwt.PyJWKSet.from_dict(json.load(answer))
-        except (urllib.error.URLError, ValueError, jwt.PyJWTError) as error:
-            raise ArmError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "ServiceUnavailable",
-                f"the keys of the identity service cannot be read from {self._jwks_url}: {error}",
-            ) from error
-        return {key.key_id: key for key in keys.keys if key.key_id is not None}
 
     def _refused(self, reason: str) -> ArmError:
         return ArmError(

@@ -51,7 +51,7 @@ def test_the_endpoints_file_tells_everything_to_its_owner_only(own_cloud: Launch
 
     assert path.stat().st_mode & 0o777 == 0o600
     assert set(endpoints) == {
-        "api", "apiTls", "people", "vaultResourceId", "arm", "identity", "servers", "storage", "pids",
+        "api", "apiTls", "people", "vaultResourceId", "arm", "identity", "servers", "storage", "owners", "pids",
     }  # fmt: skip
     assert set(endpoints["people"]) == {"reader", "operator", "contributor", "approver"}
     assert endpoints["vaultResourceId"].endswith(
@@ -137,7 +137,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> KilledCloud:
 
 
 def test_killing_the_cloud_ends_everything_it_started(killed: KilledCloud) -> None:
-    assert len(killed.pids) == len(["cloud", "host", "azurite", "emulator", "pg-orders", "pg-billing"])
+    assert len(killed.pids) == len(["cloud", "host", "azurite", "gateway", "emulator", "pg-orders", "pg-billing"])
     assert not [pid for pid in killed.pids if is_running(pid)]
 
 

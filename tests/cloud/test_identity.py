@@ -14,7 +14,8 @@ from local_cloud.apps import APP_IDENTITIES
 from local_cloud.identity import CONFIGURATION_PATH, KEY_SET_PATH, TOKEN_PATH, IdentityService
 from local_cloud.landscape import TENANT_ID, object_id_of
 from local_cloud.ports import Ports
-from local_cloud.tokens import AUDIENCE, IDENTITIES, SigningKey, TokenIssuer
+from local_cloud.storage_gateway.rights import DEPLOYMENT
+from local_cloud.tokens import AUDIENCE, IDENTITIES, OWNERS, SigningKey, TokenIssuer
 
 HEADER = "the-header"
 FRONT_HEADER = "another-header"
@@ -49,7 +50,7 @@ def claims_of(token: str, issuer: TokenIssuer, audience: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("in_app_service")
-@pytest.mark.parametrize("client_id", ["control", "writer", "retention"])
+@pytest.mark.parametrize("client_id", ["control", "writer", "retention", "single"])
 def test_each_identity_is_a_principal_of_its_own(issuer: TokenIssuer, client_id: str) -> None:
     with ManagedIdentityCredential(client_id=client_id) as credential:
         token = credential.get_token(f"{RESOURCE}/.default").token
@@ -70,9 +71,10 @@ def test_without_a_client_id_the_host_is_meant(issuer: TokenIssuer) -> None:
 
 
 @pytest.mark.usefixtures("in_app_service")
-def test_an_unknown_client_id_is_refused_in_words_that_reach_the_caller() -> None:
+@pytest.mark.parametrize("client_id", ["stranger", *OWNERS, DEPLOYMENT])
+def test_a_client_id_that_is_not_the_apps_is_refused_in_words_that_reach_the_caller(client_id: str) -> None:
     with (
-        ManagedIdentityCredential(client_id="stranger") as credential,
+        ManagedIdentityCredential(client_id=client_id) as credential,
         pytest.raises(ClientAuthenticationError) as caught,
     ):
         credential.get_token(f"{RESOURCE}/.default")

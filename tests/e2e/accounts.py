@@ -1,11 +1,17 @@
-"""What lies in a vault's storage accounts, read and changed with the account keys: by nobody that the vault knows."""
+"""What lies in a vault's storage accounts, read and changed by nobody that the vault knows.
+
+That is with the account keys, and in the vault account, which accepts none, as its owner.
+"""
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import Any
 
-from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.credentials import AccessToken, AzureNamedKeyCredential
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 
@@ -13,14 +19,25 @@ from local_cloud.endpoints import BlobAccount
 from local_cloud.launch import VaultHost
 
 
+@dataclass(frozen=True)
+class StaticToken:
+    """A credential that has one token."""
+
+    token: str
+
+    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
+        return AccessToken(self.token, int(time.time()) + 3600)
+
+
 class Accounts:
     """The landing, vault, restore and app accounts of one vault."""
 
     def __init__(self, vault: VaultHost) -> None:
-        """Connect with the account keys."""
+        """Connect with the account keys, and to the vault account as its owner."""
         self._open = ExitStack()
         storage = vault.endpoints["storage"]
-        trust = storage["ca"]
+        trust = self._trust = storage["ca"]
+        self._vault, self._cloud_folder = storage["vault"], vault.folder.parent.parent
         app = storage["app"]
         # Any: the SDKs' methods are typed in part only.
         self._tables: Any = self._open.enter_context(
@@ -34,10 +51,12 @@ class Accounts:
             name: self._open.enter_context(_service(account, trust))
             for name, account in (
                 ("landing", storage["landing"]),
-                ("vault", storage["vault"]),
                 ("restore", storage["restore"]),
             )
         }
+        owner = StaticToken(vault.endpoints["owners"]["vault-owner"])
+        endpoint = storage["vault"]["blobEndpoint"]
+        self._blobs["vault"] = self._open.enter_context(BlobServiceClient(endpoint, owner, connection_verify=trust))
 
     def close(self) -> None:
         """Close the connections."""
@@ -62,6 +81,20 @@ class Accounts:
         client = self._blobs[account].get_blob_client(container, name)
         metadata = client.get_blob_properties().metadata if client.exists() else None
         client.upload_blob(data, overwrite=True, metadata=metadata)
+
+    def rot(self, container: str, name: str, version_id: str) -> None:
+        """Change a byte of a version in the vault account below the gateway, as a failing disk would: no call can."""
+        folder, account = self._cloud_folder, self._vault["account"]
+        port = json.loads((folder / "ports.json").read_text())["blob"]
+        with closing(sqlite3.connect(f"file:{folder / 'gateway/versions.db'}?mode=ro", uri=True)) as ledger:
+            sql = "SELECT path FROM versions WHERE (account, container, name, version_id) = (?, ?, ?, ?)"
+            (hidden,) = ledger.execute(sql, (account, container, name, version_id)).fetchone()
+        azurite: BlobAccount = {**self._vault, "blobEndpoint": f"https://127.0.0.1:{port}/{account}"}
+        with _service(azurite, self._trust) as service:
+            blob: Any = service.get_blob_client(container, hidden)
+            data = bytearray(blob.download_blob().readall())
+            data[len(data) // 2] ^= 1
+            blob.upload_blob(bytes(data), overwrite=True)
 
     def properties(self, account: str, container: str, name: str) -> Any:
         """Answer what storage says of a blob."""

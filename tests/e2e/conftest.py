@@ -115,9 +115,9 @@ def stuck_backup(request: pytest.FixtureRequest) -> Iterator[StuckBackup | None]
                 "headers": {"Retry-After": "1"},
             }
         )
-        user.put_policy("twice", bodies.policy())
-        instance = user.protect(READY_SERVER, "twice")
-        user.put_policy("twice", bodies.policy([bodies.in_a_moment(2), bodies.in_a_moment(12)]))
+        user.put_policy("stuck", bodies.policy())
+        instance = user.protect(READY_SERVER, "stuck")
+        user.put_policy("stuck", bodies.policy([bodies.in_a_moment(2)]))
         job = wait_for(lambda: next(iter(user.jobs("Backup")), None), "the first slot's job")
         yield StuckBackup(vault=vault, user=user, instance=instance, job_id=job["name"], fault=fault)
     vault.stop()

@@ -97,14 +97,25 @@ def test_a_file_of_an_unknown_layout_is_still_refused_when_it_is_cut(
     assert (job["status"], job["errorDetails"][0]["code"]) == ("Failed", "IncompleteArchive")
 
 
-def test_a_byte_changed_in_a_sealed_file_fails_the_restore(
+def test_a_write_over_a_sealed_file_changes_nothing(
     point: dict[str, Any], user: User, protected: str, accounts: Accounts
 ) -> None:
     _, manifest = accounts.manifest(point["name"])
     sealed = next(file for file in manifest["files"] if file["suffix"] == ORDERS)
-    data = bytearray(accounts.read("vault", "points", sealed["path"]))
-    data[len(data) // 2] ^= 1
-    accounts.write("vault", "points", sealed["path"], bytes(data))
+    data = accounts.read("vault", "points", sealed["path"])
+    accounts.write("vault", "points", sealed["path"], b"encrypted for a ransom")
+
+    user.good_end_of(user.restore(protected, point, "overwritten"))
+
+    assert accounts.read("restore", RESTORE_CONTAINER, f"overwritten{ORDERS}") == data
+
+
+def test_a_byte_that_rots_in_a_sealed_file_fails_the_restore(
+    point: dict[str, Any], user: User, protected: str, accounts: Accounts
+) -> None:
+    _, manifest = accounts.manifest(point["name"])
+    sealed = next(file for file in manifest["files"] if file["suffix"] == ORDERS)
+    accounts.rot("points", sealed["path"], sealed["versionId"])
 
     job = user.end_of(user.restore(protected, point, "changed"))
     (error,) = job["errorDetails"]

@@ -1,5 +1,6 @@
 """A step that always fails ends its job with a plain word, and the schedule goes on."""
 
+from tests.e2e import bodies
 from tests.e2e.conftest import StuckBackup
 from tests.e2e.owner import Owner
 from tests.e2e.waiting import wait_for
@@ -18,6 +19,8 @@ def test_a_step_that_always_fails_closes_its_job_and_the_next_slot_runs(
     assert "step Preparing" in error["message"]
     assert error["recommendedAction"]
 
+    # Not earlier: the next slot's job would meet the fault too, however long the tests before this one took.
+    user.put_policy("stuck", bodies.policy([bodies.in_a_moment(3)]))
     newer = wait_for(lambda: user.jobs("Backup")[0] if len(user.jobs("Backup")) > 1 else None, "the next slot's job")
     user.good_end_of(newer["name"])
     (point,) = user.points(stuck_backup.instance)

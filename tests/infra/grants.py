@@ -57,7 +57,7 @@ CONDITION = (
 ).format(roles=f"{LTR_BACKUP}, {READER}", principal=CONTROL)
 
 
-def _texts(value: Value) -> set[str]:
+def texts(value: Value) -> set[str]:
     return {str(item) for item in value} if isinstance(value, list) else set()
 
 
@@ -82,7 +82,7 @@ def find_wrong_rights(role: str) -> Callable[[Cloud], list[str]]:
         assert isinstance(permissions, list)
         [permission] = permissions
         assert isinstance(permission, dict)
-        actions, data_actions = _texts(permission["actions"]), _texts(permission["dataActions"])
+        actions, data_actions = texts(permission["actions"]), texts(permission["dataActions"])
         held = {name.removeprefix(f"{ACCOUNT}/") for name in actions | data_actions}
         misplaced = {name for name in actions if "/blobs/" in name} | {n for n in data_actions if "/blobs/" not in n}
         return [f"{role} may {sorted(held)}"] * (held != MAY[role]) + [f"{role}: wrong plane {n}" for n in misplaced]
@@ -109,12 +109,12 @@ def find_wrong_vault_grants(cloud: Cloud) -> list[str]:
         (RETENTION, "vault", f"definitions[{roles.index('retention')}].id"),
         (WRITER, "landing", BLOB_CONTRIBUTOR),
     }
-    held = {(str(r.get("properties.principalId")), *granted) for r, granted in _list_vault_grants(cloud)}
+    held = {(str(r.get("properties.principalId")), *granted) for r, granted in list_vault_grants(cloud)}
     early = [f"first pass grants {r.symbol}" for r in cloud.first_pass if r.type == ASSIGNMENT]
     return early + [f"differs: {grant}" for grant in held ^ expected]
 
 
-def _list_vault_grants(cloud: Cloud) -> Iterator[tuple[Resource, tuple[str, str]]]:
+def list_vault_grants(cloud: Cloud) -> Iterator[tuple[Resource, tuple[str, str]]]:
     """Answer the assignments of the vault's group; those of a module on one container are named by that container."""
     container = ""
     for resource in cloud.vault:

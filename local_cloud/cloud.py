@@ -46,6 +46,7 @@ from local_cloud.storage import (
     is_listening,
     load_account_keys,
 )
+from local_cloud.storage_gateway.config import revoked_keys_file
 from local_cloud.storage_gateway.rights import DEPLOYMENT
 from local_cloud.tokens import STORAGE_AUDIENCE, TokenIssuer
 
@@ -314,7 +315,7 @@ class Cloud:
             certificates=self._certificates,
             postgres_urls={server.name: server.url for server in self._servers},
             minimum_backup_seconds=self._options.minimum_backup_seconds,
-            revoked_keys=self._folder.subfolder("storage") / "revoked-keys.json",
+            revoked_keys=revoked_keys_file(self._folder.subfolder("gateway")),
         )
         return emulator_command(config, log=self._log("emulator"), lock=self._folder.children_lock)
 

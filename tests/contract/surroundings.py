@@ -111,7 +111,7 @@ def run_gateway(
     config = gateway_config(
         [MAIN], around, ports=(0, ports.blob), state=folder / "gateway", certificates=certificates, keys=keys
     )
-    identity = IdentityService(port=int(issuer.people_issuer.rpartition(":")[2]), issuer=issuer, header="unused")
+    identity = IdentityService(port=int(issuer.people_issuer.rpartition(":")[2]), issuer=issuer, callers={})
     with closing(identity), GatewayServer(GatewayConfig.from_json(config)) as server:
         yield server
 

@@ -20,6 +20,7 @@ from flexvault.domain.poisoning import Poisoning
 from flexvault.domain.policy import DATASOURCE_TYPE
 from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.services import catalog, protection
+from flexvault.services.immutability import LeftByStorage, find_left
 from flexvault.services.operations import record_operation
 from flexvault.services.poisoning_guard import read_poisoning
 
@@ -33,16 +34,34 @@ def list_instances(call: Call) -> Answer:
 
 
 def get_instance(call: Call) -> Answer:
-    """Show one backup instance; where expiry is paused, that stands where an error of its protection would."""
+    """Show one backup instance; what keeps its points against expectation stands where an error would."""
     instance = find_named(call)
     answer = _answer(call, instance)
-    poisoning = read_poisoning(call.vault.ports, instance.key)
-    if not poisoning.is_suspected or instance.error is not None or answer.body is None:
+    error = None if instance.error is not None else _find_remark(call, instance)
+    if error is None or answer.body is None:
         return answer
-    error = _paused(instance, poisoning)
     status = {**answer.body["properties"]["protectionStatus"], "errorDetails": error}
     properties = {**answer.body["properties"], "protectionErrorDetails": error, "protectionStatus": status}
     return replace(answer, body={**answer.body, "properties": properties})
+
+
+def _find_remark(call: Call, instance: Instance) -> dict[str, Any] | None:
+    ports = call.vault.ports
+    if instance.state is ProtectionState.DELETING:
+        left = find_left(ports, instance.key, ports.clock.storage_now())
+        return None if left is None else _left(left)
+    poisoning = read_poisoning(ports, instance.key)
+    return _paused(instance, poisoning) if poisoning.is_suspected else None
+
+
+def _left(left: LeftByStorage) -> dict[str, Any]:
+    until = f"until {left.until.isoformat()}" if left.until else "by a legal hold"
+    return Failure(
+        code="RecoveryPointsImmutable",
+        message=f"{left.count} recovery point(s) are kept by storage {until}; each is deleted when storage lets it go",
+        recommended_action="wait: until then each can be restored; a policy that is not Locked its account's owner may end",
+        is_user_error=False,
+    ).to_json()
 
 
 def _paused(instance: Instance, poisoning: Poisoning) -> dict[str, Any]:

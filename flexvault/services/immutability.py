@@ -131,6 +131,24 @@ def read_guards(ports: Ports, prefix: str) -> Mapping[str, Guarded]:
     return guards
 
 
+@dataclass(frozen=True, slots=True)
+class LeftByStorage:
+    """What an approved deletion of data leaves for now, because storage refuses to let it go."""
+
+    count: int
+    """Recovery points."""
+    until: datetime | None
+    """When the last policy ends; nothing while only legal holds refuse."""
+
+
+def find_left(ports: Ports, instance: str, now: datetime) -> LeftByStorage | None:
+    """Answer what storage keeps of an instance; nothing when there is a point that it lets go, or no point at all."""
+    guards = read_guards(ports, f"{instance}/").values()
+    ends = [found.until for found in guards if found.until is not None and found.until > now]
+    is_kept = all(found.is_held or (found.until is not None and found.until > now) for found in guards)
+    return LeftByStorage(len(guards), max(ends, default=None)) if guards and is_kept else None
+
+
 def point_of_version(version: Version) -> str:
     """Answer the `{instance}/{point}/` that a version belongs to."""
     if version.container == blob_names.POINTS:

@@ -16,6 +16,7 @@ from flexvault.domain.rows import Insert
 from flexvault.domain.texts import shorten
 from flexvault.ports import Ports
 from flexvault.services import catalog
+from flexvault.services.immutability import find_left
 
 PARTITION = "operations"
 MOST_DETAILS = 5
@@ -60,7 +61,7 @@ def record_operation(
         job_id: The job that it made.
         follows_job: The operation ends when the job does; else it has ended already.
         follows_deletion: The operation ends when the instance that it is about is gone, which this entry of the
-            vault's stream wanted; 0 for any other operation.
+            vault's stream wanted, or when storage lets go of nothing more; 0 for any other operation.
         resource_id: The resource that it is about.
         error: Why it failed, in the API's error shape.
         warnings: What a person should look at although it succeeded.
@@ -149,12 +150,17 @@ def _ask_job(ports: Ports, job_id: str) -> tuple[str, datetime | None, Mapping[s
 
 
 def _ask_instance(ports: Ports, instance_id: str, deletion_seq: int) -> tuple[str, datetime | None]:
-    """Answer how a deletion stands; an instance of the same name that came later says nothing of it."""
+    """Answer how a deletion stands; an instance of the same name that came later says nothing of it.
+
+    It has ended as far as it can while storage lets go of no point that is left: nobody polls for years.
+    """
     row = catalog.find_instance_row(ports, instance_key(instance_id))
     instance = None if row is None else Instance.from_values(row.values)
     if instance is None or instance.deletion_seq != deletion_seq:
         return "Succeeded", ports.clock.storage_now()
-    return ("Succeeded", instance.changed_at) if instance.is_deleted else ("Inprogress", None)
+    now = ports.clock.storage_now()
+    is_ended = instance.is_deleted or find_left(ports, instance.key, now) is not None
+    return ("Succeeded", instance.changed_at) if is_ended else ("Inprogress", None)
 
 
 def provisioning_state(state: ProtectionState) -> str:

@@ -226,7 +226,7 @@ def test_a_tampered_manifest_is_refused_loudly(door: Door) -> None:
     point = a_point(door)
     storage = door.world.memory.storage
     (manifest,) = storage.list_blobs("vault", "manifests")
-    storage.put("vault", "manifests", manifest.name, storage.read("vault", "manifests", manifest.name) + b" ")
+    storage.spoil("vault", "manifests", manifest.name, storage.read("vault", "manifests", manifest.name) + b" ")
     refused = restore(door, restore_body(point))
     assert (refused.status, refused.error["code"]) == (409, "ManifestDiffers")
 

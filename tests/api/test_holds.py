@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from flexvault.domain.vault_settings import Immutability
 from flexvault.services.holds import MOST_HOLDS
 from tests.api.doors import INSTANCE, POLICY_ID, Door, Sent, policy_body
+from tests.builders import world
 
 HOLDS = "/vault/backupInstances/pg-orders/holds"
 HOLD = f"{HOLDS}/case-7"
@@ -141,7 +143,9 @@ def test_a_misspelt_member_of_a_hold_is_no_hold_on_everything(door: Door) -> Non
     assert door.send("GET", "/vault/backupInstances/pg-orders/holds/case-1").status == 404
 
 
-def test_a_deletion_that_a_hold_kept_open_goes_on_when_the_hold_is_released(door: Door) -> None:
+def test_a_deletion_that_a_hold_kept_open_goes_on_when_the_hold_is_released() -> None:
+    door = Door(world=world(immutability=Immutability.DISABLED))
+    door.protect_and_back_up()
     hold = "/vault/backupInstances/pg-orders/holds/case-1"
     assert door.send("PUT", hold, {"reason": "court order"}).status == 200
     for method, path, person in (("DELETE", INSTANCE, "approver"), ("DELETE", hold, "approver")):

@@ -8,6 +8,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.mgmt.dataprotection import DataProtectionMgmtClient
 from azure.mgmt.dataprotection.models import StopProtectionRequest, SuspendBackupRequest
 
+from flexvault.domain.vault_settings import Immutability
 from tests.api.doors import (
     INSTANCE,
     POLICY_ID,
@@ -18,6 +19,7 @@ from tests.api.doors import (
     instance_body,
 )
 from tests.api.sdk import DoorTransport, sdk_client
+from tests.builders import world
 
 PLACE = ("rg-flexvault", "flexvault")
 SCHEDULE = "/vault/backupInstances/pg-orders/schedule"
@@ -25,7 +27,12 @@ SCHEDULE = "/vault/backupInstances/pg-orders/schedule"
 
 @pytest.fixture
 def door() -> Door:
-    made = Door()
+    """A vault whose points storage lets go, so that a deletion ends."""
+    return made_door(Immutability.DISABLED)
+
+
+def made_door(immutability: Immutability) -> Door:
+    made = Door(world=world(immutability=immutability))
     made.grant_roles()
     made.make_target()
     made.protect()
@@ -153,6 +160,20 @@ def test_a_deletion_runs_until_the_last_point_is_gone(door: Door) -> None:
     assert used["state"] == "Used"
     assert used["before"]["recoveryPoints"] == 1
     assert door.send("DELETE", POLICY_ID).status == 200
+
+
+def test_a_deletion_ends_for_its_client_when_storage_lets_nothing_more_go_and_says_until_when() -> None:
+    door = made_door(Immutability.UNLOCKED)
+    point_id = back_up(door)
+    approve_deletion(door)
+    deleting = door.send("DELETE", INSTANCE)
+    assert door.follow(deleting)["status"] == "Succeeded", "nobody polls for a month"
+    door.run_jobs()
+    shown = door.send("GET", INSTANCE).json["properties"]
+    assert shown["currentProtectionState"] == "SoftDeleting"
+    assert shown["protectionErrorDetails"]["code"] == "RecoveryPointsImmutable"
+    assert "1 recovery point(s) are kept by storage until 2026-02-05" in shown["protectionErrorDetails"]["message"]
+    assert door.send("GET", f"{INSTANCE}/recoveryPoints/{point_id}").status == 200
 
 
 def back_up(door: Door) -> str:

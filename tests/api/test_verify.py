@@ -60,7 +60,7 @@ def test_deep_reads_every_byte(door: Door) -> None:
 
 def test_a_finding_names_the_blob_and_what_to_do(door: Door) -> None:
     path = entries(door)[0]
-    door.world.memory.storage.put(VAULT, blob_names.JOURNAL, path, b"encrypted")
+    door.world.memory.storage.spoil(VAULT, blob_names.JOURNAL, path, b"encrypted")
 
     told = verify(door).json
 

@@ -34,9 +34,15 @@ def test_protection_is_changed_by_the_verb_that_fits(
     assert "pg-orders-1" in capsys.readouterr().out
 
 
-def begin_deletion(vault: FakeVault) -> None:
+def begin_deletion(vault: FakeVault, *, is_kept: bool = False) -> None:
     headers = {"Azure-AsyncOperation": vault.operation("Status"), "Location": vault.operation("Results")}
-    vault.answer_once("DELETE", PATH, lambda _: httpx.Response(202, headers=headers | {"Retry-After": "30"}))
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        if not is_kept:
+            del vault.resources[PATH]
+        return httpx.Response(202, headers=headers | {"Retry-After": "30"})
+
+    vault.answer_once("DELETE", PATH, answer)
 
 
 def test_a_deletion_is_waited_for(vault: FakeVault, flexvault: Flexvault, capsys: Captured):
@@ -48,6 +54,16 @@ def test_a_deletion_is_waited_for(vault: FakeVault, flexvault: Flexvault, capsys
         "waiting until every recovery point of pg-orders-1 is gone; Ctrl-C ends the waiting, not the deletion",
         "pg-orders-1 is deleted with its recovery points",
     ]
+
+
+def test_a_deletion_of_points_that_storage_keeps_says_until_when(
+    vault: FakeVault, flexvault: Flexvault, capsys: Captured
+):
+    told = "2 recovery point(s) are kept by storage until 2027-01-05T02:00:00+00:00"
+    vault.resources[PATH]["properties"]["protectionErrorDetails"] = {"message": told}
+    begin_deletion(vault, is_kept=True)
+    assert flexvault("instance", "delete", "pg-orders") == 0
+    assert capsys.readouterr().err.splitlines()[-1] == f"pg-orders-1 is being deleted: {told}"
 
 
 def test_ctrl_c_leaves_a_deletion_going_on(vault: FakeVault, flexvault: Flexvault, capsys: Captured):

@@ -2,6 +2,7 @@
 
 import argparse
 import uuid
+from http import HTTPStatus
 from urllib.parse import quote
 
 from flexvault_cli import planning_views, views
@@ -72,7 +73,22 @@ def delete_instance(api: VaultApi, options: argparse.Namespace) -> None:
             actions=["see: flexvault instance list"],
             exit_code=INTERRUPTED,
         ) from None
-    show_progress(f"{name} is deleted with its recovery points" if was_there else f"there was no {name}")
+    if not was_there:
+        show_progress(f"there was no {name}")
+        return
+    show_progress(_tell_left(api, instance) or f"{name} is deleted with its recovery points")
+
+
+def _tell_left(api: VaultApi, instance: Json) -> str:
+    """Answer what storage still keeps of a deleted instance, or nothing when it is gone."""
+    try:
+        left = api.get(instance_path(instance))
+    except CliError as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            return ""
+        raise
+    message = dig(left, "properties.protectionErrorDetails.message")
+    return f"{instance['name']} is being deleted: {message or 'see flexvault instance show'}"
 
 
 def show_schedule(api: VaultApi, options: argparse.Namespace) -> None:

@@ -59,7 +59,7 @@ def _left(left: LeftByStorage) -> dict[str, Any]:
     return Failure(
         code="RecoveryPointsImmutable",
         message=f"{left.count} recovery point(s) are kept by storage {until}; each is deleted when storage lets it go",
-        recommended_action="wait: until then each can be restored; a policy that is not Locked its account's owner may end",
+        recommended_action="wait; until then each of them can be restored",
         is_user_error=False,
     ).to_json()
 

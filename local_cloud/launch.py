@@ -111,15 +111,18 @@ class LaunchedCloud:
         """Answer what the emulator remembers: every accepted backup and role assignment, in order."""
         return self._ask_emulator("GET", "/_emulator/log").json()
 
-    def change_storage(self, **settings: Any) -> None:
-        """Change settings of the storage gateway, for all vaults: `offsetSeconds`, `movesDate`, `baseNameDelete`.
+    def change_storage(self, **settings: Any) -> dict[str, Any]:
+        """Change settings of the storage gateway, for all vaults; answers all of them, also without a change.
 
+        They are `offsetSeconds`, `movesDate`, `baseNameDelete` and `holdCopiesAfter`;
         `local_cloud/storage_gateway/control.py` says what each means.
         """
         endpoints = self.endpoints
         context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
         url = f"{_read_surroundings(endpoints).blob_url}{SETTINGS_PATH}"
-        httpx.put(url, json=settings, verify=context, trust_env=False).raise_for_status()
+        answer = httpx.put(url, json=settings, verify=context, trust_env=False).raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
 
     def new_vault(
         self, *, app: Path = ROOT, changed: Mapping[str, str] | None = None, is_split: bool = False

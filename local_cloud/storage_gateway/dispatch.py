@@ -6,6 +6,7 @@ from local_cloud.storage_gateway.answer import Answer
 from local_cloud.storage_gateway.azurite import read_all
 from local_cloud.storage_gateway.batch import answer_batch
 from local_cloud.storage_gateway.call import BlobKey, Call
+from local_cloud.storage_gateway.copy_source import HEADER as COPY_SOURCE
 from local_cloud.storage_gateway.delegation import get_user_delegation_key
 from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.operations import operation_of
@@ -40,6 +41,8 @@ async def dispatch(gateway: Gateway, call: Call) -> Answer:
     is_vault = call.account.kind is Kind.VAULT
     exists = not is_vault or gateway.ledger.current(call.key) is not None
     gateway.access.require(caller, call, operation, exists=exists)
+    if COPY_SOURCE in call.headers:
+        await gateway.copies.pass_one()
     if operation.name == "Blob Batch":
         return await answer_batch(gateway, call, dispatch)
     if not is_vault:

@@ -71,6 +71,11 @@ class Accounts:
         client = self._blobs[account].get_container_client(container)
         return list(client.list_blob_names(name_starts_with=prefix))
 
+    def versions(self, container: str, prefix: str) -> list[Any]:
+        """Answer every version in the vault account whose name begins so, with what protects it."""
+        client = self._blobs["vault"].get_container_client(container)
+        return list(client.list_blobs(prefix, include=["versions", "immutabilitypolicy", "legalhold"]))
+
     def read(self, account: str, container: str, name: str) -> bytes:
         """Read a blob."""
         data: bytes = self._blobs[account].get_blob_client(container, name).download_blob().readall()

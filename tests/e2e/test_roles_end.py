@@ -1,6 +1,5 @@
-"""Roles that the vault granted itself end with the protection; the keys behind its SAS only their owner revokes."""
+"""Roles that the vault granted itself end with the protection, and it may give itself no others."""
 
-import json
 from typing import Any
 
 import httpx
@@ -21,23 +20,6 @@ def billing(user: User) -> str:
     """The path of a server's backup instance, which the vault gave itself the roles for."""
     user.put_policy("daily", bodies.policy())
     return user.protect("pg-billing", "daily")
-
-
-def test_the_emergency_operation_answers_the_owners_command(user: User, billing: str, vault: VaultHost) -> None:
-    body = {"account": "landing", "reason": "e2e"}
-    answer = user.send("POST", "/vault/emergency/revokeKeys", body)
-    assert answer.status_code == 200, answer.text
-    assert f'--name "{vault.place.landing}"' in answer.json()["command"]
-    assert user.get(billing)["properties"]["currentProtectionState"] == "ProtectionConfigured"
-
-
-def test_the_owner_revokes_the_keys_and_storage_is_told(owner: Owner, vault: VaultHost, cloud: LaunchedCloud) -> None:
-    told = cloud.folder / "storage" / "revoked-keys.json"
-    place = vault.place
-    assert place.landing not in json.loads(told.read_text())
-    owner.revoke_keys(place.landing_resource_id)
-    assert place.landing in json.loads(told.read_text())
-    assert place.vault not in json.loads(told.read_text())
 
 
 def test_the_control_identity_may_give_itself_no_other_role(cloud: LaunchedCloud, user: User, owner: Owner) -> None:

@@ -263,13 +263,19 @@ def _free_attempt(opened: OpenJob) -> int:
 
 def _succeeded(run: StepRun, operation: LtrOperation, requested_at: datetime) -> Result:
     state = {"service_bytes": operation.transferred_bytes}
-    ended_at = operation.ended_at or run.now()
     job = {
         "sub_tasks": sub_tasks(run.open.operation, Step.PROMOTING),
         "transferred_bytes": operation.transferred_bytes,
-        "ran_for_seconds": max(0.0, (ended_at - requested_at).total_seconds()),
+        "ran_for_seconds": max(0.0, _ran_for(operation, requested_at, run.now()).total_seconds()),
     }
     return Result(outcome=Outcome.DONE, state=state, job=job)
+
+
+def _ran_for(operation: LtrOperation, requested_at: datetime, now: datetime) -> timedelta:
+    """By one clock: the server's own where it tells both moments, else the vault's."""
+    if operation.started_at and operation.ended_at:
+        return operation.ended_at - operation.started_at
+    return now - requested_at
 
 
 def _failed(run: StepRun, operation: LtrOperation) -> Result:

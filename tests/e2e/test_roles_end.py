@@ -1,8 +1,5 @@
 """Roles that the vault granted itself end with the protection, and it may give itself no others."""
 
-from typing import Any
-
-import httpx
 import pytest
 
 from local_cloud.launch import LaunchedCloud, VaultHost
@@ -32,16 +29,6 @@ def test_the_control_identity_may_give_itself_no_other_role(cloud: LaunchedCloud
 def test_the_end_of_a_protection_takes_its_roles_away(user: User, owner: Owner, billing: str, vault: VaultHost) -> None:
     server_id = user.servers["pg-billing"]
     assert len(owner.assignments(server_id)) == 2
-    asked = user.send("DELETE", billing)
-    assert asked.json()["error"]["code"] == "ApprovalRequired"
-    with_approval(vault, asked)
-    user.finish(user.send("DELETE", billing))
+    user.finish(user.send_approved("DELETE", billing))
     wait_for(lambda: not owner.assignments(server_id), "the end of the roles")
     assert user.send("GET", instance_path(server_id)).status_code == 404
-
-
-def with_approval(vault: VaultHost, asked: httpx.Response) -> None:
-    approver = User(vault, "approver")
-    answer: Any = approver.send("POST", f"/vault/approvals/{asked.json()['error']['target']}/approve", {})
-    assert answer.status_code == 200, answer.text
-    approver.close()

@@ -1,4 +1,4 @@
-"""`/_gateway/settings`: what the local cloud and its tests may change while it runs. No token, but loopback only."""
+"""`/_gateway/`: what the local cloud and its tests may change while it runs, and see. No token, but loopback only."""
 
 import json
 from datetime import timedelta
@@ -32,7 +32,16 @@ def control(gateway: Gateway, method: str, body: bytes) -> Answer:
         "holdCopiesAfter": gateway.copies.hold_after,
         "copiesHeld": gateway.copies.held,
     }
-    return Answer(headers={"Content-Type": "application/json"}, body=json.dumps(settings).encode())
+    return _json(settings)
+
+
+def show_callers(gateway: Gateway) -> Answer:
+    """Answer who did what in each account since the gateway was started: `{account: {operation: [principal]}}`."""
+    return _json(gateway.callers.to_json())
+
+
+def _json(value: object) -> Answer:
+    return Answer(headers={"Content-Type": "application/json"}, body=json.dumps(value).encode())
 
 
 def _change(gateway: Gateway, body: bytes) -> None:

@@ -7,7 +7,8 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from local_cloud.certificates import now
-from local_cloud.storage_gateway.config import SETTINGS_PATH
+from local_cloud.landscape import MAIN
+from local_cloud.storage_gateway.config import CALLERS_PATH, SETTINGS_PATH
 from tests.e2e.waiting import wait_for
 from tests.gateway.test_signatures import sign
 from tests.gateway.world import World, refused
@@ -67,6 +68,21 @@ def test_copies_are_held_until_they_are_let_go(world: World, name: str) -> None:
         world.call("PUT", SETTINGS_PATH, None, json={"holdCopiesAfter": None})
     target.commit_block_list(["1", "2"])
     assert target.download_blob().readall() == b"content"
+
+
+def test_it_is_told_who_did_what_and_nothing_of_who_was_refused(world: World, name: str) -> None:
+    world.blob(name, "writer").upload_blob(b"content")
+    world.protect(name)
+    with refused(403, "AuthorizationPermissionMismatch"):
+        world.blob(name, "writer").delete_immutability_policy()
+    world.blob(name, "control").delete_immutability_policy()
+
+    done = world.call("GET", CALLERS_PATH, None).json()[MAIN.vault]
+
+    assert "writer" in done["Put Blob"]
+    assert "control" in done["Set Blob Immutability Policy"]
+    assert "control" in done["Delete Blob Immutability Policy"]
+    assert "writer" not in done["Delete Blob Immutability Policy"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from local_cloud.landscape import Landscape, numbered
 from local_cloud.processes import Child, Command, stop_all
 from local_cloud.services import ROOT, host_command
 from local_cloud.storage import create_content, load_account_keys
-from local_cloud.storage_gateway.config import SETTINGS_PATH
+from local_cloud.storage_gateway.config import CALLERS_PATH, SETTINGS_PATH
 from local_cloud.storage_gateway.rights import DEPLOYMENT
 from local_cloud.tokens import STORAGE_AUDIENCE, TokenIssuer
 
@@ -111,15 +111,19 @@ class LaunchedCloud:
         """Answer what the emulator remembers: every accepted backup and role assignment, in order."""
         return self._ask_emulator("GET", "/_emulator/log").json()
 
-    def change_storage(self, **settings: Any) -> None:
-        """Change settings of the storage gateway, for all vaults: `offsetSeconds`, `movesDate`, `baseNameDelete`.
+    def change_storage(self, **settings: Any) -> dict[str, Any]:
+        """Change settings of the storage gateway, for all vaults; answers all of them, also without a change.
 
+        They are `offsetSeconds`, `movesDate`, `baseNameDelete` and `holdCopiesAfter`;
         `local_cloud/storage_gateway/control.py` says what each means.
         """
-        endpoints = self.endpoints
-        context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
-        url = f"{_read_surroundings(endpoints).blob_url}{SETTINGS_PATH}"
-        httpx.put(url, json=settings, verify=context, trust_env=False).raise_for_status()
+        found: dict[str, Any] = self._ask_gateway("PUT", SETTINGS_PATH, settings)
+        return found
+
+    def storage_callers(self) -> dict[str, dict[str, list[str]]]:
+        """Answer who did what in storage since it was started: account, operation, principals."""
+        found: dict[str, dict[str, list[str]]] = self._ask_gateway("GET", CALLERS_PATH)
+        return found
 
     def new_vault(
         self, *, app: Path = ROOT, changed: Mapping[str, str] | None = None, is_split: bool = False
@@ -170,6 +174,12 @@ class LaunchedCloud:
         if number is None:
             raise NoVaultLeftError("no vault is left; hint: start the cloud with more test_vaults")
         return numbered(number)
+
+    def _ask_gateway(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        endpoints = self.endpoints
+        context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
+        url = f"{_read_surroundings(endpoints).blob_url}{path}"
+        return httpx.request(method, url, json=body, verify=context, trust_env=False).raise_for_status().json()
 
     def _ask_emulator(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         endpoints = self.endpoints

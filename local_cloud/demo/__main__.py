@@ -8,6 +8,7 @@ from local_cloud.compare import compare_servers
 from local_cloud.demo.client import ApiError, VaultClient
 from local_cloud.demo.orders import CONTAINER, POLICY, SERVER, daily_policy, protect, restore_order
 from local_cloud.demo.screen import RunningStage, Screen
+from local_cloud.demo.storage_proof import NotProtectedError, find_protection, tell_who
 from local_cloud.endpoints import Endpoints, read_endpoints
 from local_cloud.launch import LaunchedCloud
 from local_cloud.postgres import PostgresSetupError, binaries, empty_server
@@ -19,6 +20,14 @@ from local_cloud.state_folder import ChildrenAliveError, FolderInUseError, claim
 FOLDER = ROOT / ".local" / "demo"
 CLOUD = FOLDER / "cloud"
 PREFIX = "demo"
+FAILURES = (
+    ApiError,
+    ChildEndedError,
+    ChildNotReadyError,
+    NotProtectedError,
+    PostgresSetupError,
+    RebuildFailedError,
+)
 INTERRUPTED = 130
 """What a shell answers for a program that SIGINT ended."""
 _WORDS = {"largeObjects": "large object(s)"}
@@ -36,7 +45,7 @@ def main() -> int:
         with Screen() as screen:
             is_equal = _run(screen)
             screen.summarise("flexvault: backed up, restored, rebuilt, compared")
-    except (ApiError, ChildEndedError, ChildNotReadyError, PostgresSetupError, RebuildFailedError) as error:
+    except FAILURES as error:
         print(f"demo: {error}", file=sys.stderr)
         print(f"demo: the logs are in {(CLOUD / 'logs').relative_to(ROOT)}", file=sys.stderr)
         return 1
@@ -55,9 +64,11 @@ def _run(screen: Screen) -> bool:
         stage.proof = "PostgreSQL, ARM, storage, identity, functions host"
     with cloud, VaultClient(str(endpoints["api"]), endpoints["vaultResourceId"], _token(endpoints)) as vault:
         instance = _protect(screen, vault, endpoints)
-        _back_up_by_schedule(screen, vault)
-        _back_up_on_demand(screen, vault, instance)
+        _back_up_by_schedule(screen, vault, endpoints)
+        _back_up_on_demand(screen, vault, instance, endpoints)
         _restore(screen, vault, instance, endpoints)
+        with screen.stage("Ask storage who did it") as stage:
+            stage.proof = tell_who(cloud.storage_callers()[endpoints["storage"]["vault"]["account"]])
         return _rebuild_and_compare(screen, endpoints)
 
 
@@ -72,27 +83,28 @@ def _protect(screen: Screen, vault: VaultClient, endpoints: Endpoints) -> str:
     return instance
 
 
-def _back_up_by_schedule(screen: Screen, vault: VaultClient) -> None:
+def _back_up_by_schedule(screen: Screen, vault: VaultClient, endpoints: Endpoints) -> None:
     with screen.stage("Back up by schedule") as stage:
         known = {str(job["id"]) for job in vault.get("/backupJobs")["value"]}
         vault.put(f"/backupPolicies/{POLICY}", daily_policy(first_slot_in=timedelta(seconds=2)))
         stage.show(0, "waiting for the slot")
-        _finish_backup(stage, vault, vault.wait_for_scheduled_job(known))
+        _finish_backup(stage, vault, vault.wait_for_scheduled_job(known), endpoints)
 
 
-def _back_up_on_demand(screen: Screen, vault: VaultClient, instance: str) -> None:
+def _back_up_on_demand(screen: Screen, vault: VaultClient, instance: str, endpoints: Endpoints) -> None:
     with screen.stage("Back up on demand") as stage:
         options = {"ruleName": "BackupDaily", "triggerOption": {"retentionTagOverride": "Default"}}
         answer = vault.post(f"{instance}/backup", {"backupRuleOptions": options})
-        _finish_backup(stage, vault, str(answer["jobId"]))
+        _finish_backup(stage, vault, str(answer["jobId"]), endpoints)
 
 
-def _finish_backup(stage: RunningStage, vault: VaultClient, job_id: str) -> None:
+def _finish_backup(stage: RunningStage, vault: VaultClient, job_id: str, endpoints: Endpoints) -> None:
     job = vault.wait_for_job(job_id, stage.show_job)
     details: list[dict[str, Any]] = job["extendedInfo"].get("warningDetails") or []
     warnings = [str(entry["warning"]["message"]) for entry in details]
     size = job["extendedInfo"].get("dataTransferredInBytes") or 0
-    stage.proof = f"sealed, {size / 1e6:.1f} MB" + (f"; warns: {'; '.join(warnings)}" if warnings else "")
+    protection = find_protection(endpoints, job_id.rpartition("/")[2].replace("-", ""))
+    stage.proof = f"sealed, {size / 1e6:.1f} MB, {protection}" + (f"; warns: {'; '.join(warnings)}" if warnings else "")
 
 
 def _restore(screen: Screen, vault: VaultClient, instance: str, endpoints: Endpoints) -> None:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from local_cloud.storage_gateway import control
 from local_cloud.storage_gateway.answer import Answer
 from local_cloud.storage_gateway.call import Call, split_path
-from local_cloud.storage_gateway.config import SETTINGS_PATH
+from local_cloud.storage_gateway.config import CALLERS_PATH, SETTINGS_PATH
 from local_cloud.storage_gateway.dispatch import dispatch
 from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.problems import StorageError
@@ -55,6 +55,8 @@ class GatewayApp:
         try:
             if request.url.path == SETTINGS_PATH:
                 return control.control(self._gateway, request.method, await request.body())
+            if request.url.path == CALLERS_PATH:
+                return control.show_callers(self._gateway)
             return await dispatch(self._gateway, self._read(request))
         except StorageError as error:
             time = self._gateway.clock.now().isoformat()

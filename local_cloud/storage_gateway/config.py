@@ -12,6 +12,9 @@ from local_cloud.storage_gateway.rights import Kind
 SETTINGS_PATH = "/_gateway/settings"
 """Where the local cloud and its tests change what may change while the gateway runs."""
 
+CALLERS_PATH = "/_gateway/callers"
+"""Who did what: `{account: {operation: [principal]}}`."""
+
 
 class BaseNameDelete(StrEnum):
     """What Delete Blob on the base name does while the current version is protected.

@@ -2,13 +2,15 @@
 
 from http import HTTPStatus
 
+from local_cloud.storage_gateway.access import Caller
 from local_cloud.storage_gateway.answer import Answer
 from local_cloud.storage_gateway.azurite import read_all
 from local_cloud.storage_gateway.batch import answer_batch
 from local_cloud.storage_gateway.call import BlobKey, Call
+from local_cloud.storage_gateway.copy_source import HEADER as COPY_SOURCE
 from local_cloud.storage_gateway.delegation import get_user_delegation_key
 from local_cloud.storage_gateway.gateway import Gateway
-from local_cloud.storage_gateway.operations import operation_of
+from local_cloud.storage_gateway.operations import Operation, operation_of
 from local_cloud.storage_gateway.passing import pass_through
 from local_cloud.storage_gateway.problems import StorageError, not_implemented
 from local_cloud.storage_gateway.rights import Kind
@@ -40,9 +42,17 @@ async def dispatch(gateway: Gateway, call: Call) -> Answer:
     is_vault = call.account.kind is Kind.VAULT
     exists = not is_vault or gateway.ledger.current(call.key) is not None
     gateway.access.require(caller, call, operation, exists=exists)
+    answer = await _carry_out(gateway, call, caller, operation)
+    gateway.callers.note(call.account.name, operation, caller, answer)
+    return answer
+
+
+async def _carry_out(gateway: Gateway, call: Call, caller: Caller, operation: Operation) -> Answer:
+    if COPY_SOURCE in call.headers:
+        await gateway.copies.pass_one()
     if operation.name == "Blob Batch":
         return await answer_batch(gateway, call, dispatch)
-    if not is_vault:
+    if call.account.kind is not Kind.VAULT:
         if operation.name == "Get User Delegation Key":
             return await get_user_delegation_key(gateway, call, caller)
         return await pass_through(gateway, call, caller)

@@ -11,8 +11,10 @@ from local_cloud.storage_gateway.access import Access
 from local_cloud.storage_gateway.azurite import Azurite
 from local_cloud.storage_gateway.bearer import BearerTokens
 from local_cloud.storage_gateway.call import BlobKey
+from local_cloud.storage_gateway.callers import Callers
 from local_cloud.storage_gateway.clock import GatewayClock, utc_now
 from local_cloud.storage_gateway.config import BaseNameDelete, GatewayConfig
+from local_cloud.storage_gateway.copy_gate import CopyGate
 from local_cloud.storage_gateway.copy_source import CopySources
 from local_cloud.storage_gateway.ledger import Ledger
 from local_cloud.storage_gateway.shared_access import SharedAccess
@@ -32,6 +34,8 @@ class Gateway:
     access: Access
     sources: CopySources
     base_name_delete: BaseNameDelete
+    copies: CopyGate = field(default_factory=CopyGate)
+    callers: Callers = field(default_factory=Callers)
     known_containers: set[BlobKey] = field(default_factory=set[BlobKey])
     """Containers of vault accounts that were seen to exist."""
     _locks: WeakValueDictionary[BlobKey, asyncio.Lock] = field(

@@ -16,12 +16,14 @@ from azure.storage.blob import BlobServiceClient
 
 from flexvault.adapters.azure.blob_account import BlobAccount
 from flexvault.adapters.azure.clock import AzureClock
+from flexvault.adapters.azure.delegation import KEY_SETTLES_SECONDS, LandingDelegation
 from flexvault.adapters.azure.landing import AzureLanding
 from flexvault.adapters.azure.storage_date import StorageDate
 from flexvault.adapters.azure.vault import AzureVaultWriter
 from flexvault.domain.azure_codes import CANNOT_VERIFY_SOURCE
 from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, TransientError
 from flexvault.ports import BlockRange
+from local_cloud.certificates import now
 from local_cloud.landscape import MAIN
 from tests.contract.surroundings import Azurite, free_port
 
@@ -180,16 +182,31 @@ def test_a_refused_source_key_is_replaced_once_by_one_that_starts_now(landing: A
     assert third == after, "the next copies go on with the new key"
 
 
-def test_a_source_that_is_refused_with_a_new_key_too_is_refused(landing: AzureLanding) -> None:
+def test_a_source_that_is_refused_with_every_new_key_is_refused(landing: AzureLanding) -> None:
     used: list[str] = []
+    pauses: list[float] = []
+    delegation = LandingDelegation(landing.account.service, pauses.append)
 
     def copy(url: str) -> str:
         used.append(url)
         raise REFUSED_SOURCE
 
     with pytest.raises(NotAuthorizedError):
-        landing.delegation.read_by("any", "one", "", copy)
-    assert len(used) == 2
+        delegation.read_by("any", "one", "", copy)
+    assert len(used) == 3
+    assert pauses == [0.0, KEY_SETTLES_SECONDS]
+
+
+def test_a_key_of_the_very_second_of_the_revocation_is_replaced_by_a_later_one(landing: AzureLanding) -> None:
+    revoked_at = now()
+
+    def copy(url: str) -> datetime:
+        starts_at, _ = window(url)
+        if starts_at < revoked_at:  # as storage compares them
+            raise REFUSED_SOURCE
+        return starts_at
+
+    assert landing.delegation.read_by("any", "one", "", copy) >= revoked_at
 
 
 def test_copies_side_by_side_share_the_new_key(landing: AzureLanding) -> None:

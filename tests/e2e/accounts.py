@@ -6,12 +6,13 @@ That is with the account keys, and in the vault account, which accepts none, as 
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 
@@ -54,9 +55,12 @@ class Accounts:
                 ("restore", storage["restore"]),
             )
         }
-        owner = StaticToken(vault.endpoints["owners"]["vault-owner"])
-        endpoint = storage["vault"]["blobEndpoint"]
-        self._blobs["vault"] = self._open.enter_context(BlobServiceClient(endpoint, owner, connection_verify=trust))
+        self._blobs["vault"] = self.vault_as(vault.endpoints["owners"]["vault-owner"])
+
+    def vault_as(self, token: str) -> Any:
+        """Connect to the vault account with somebody's token."""
+        service = BlobServiceClient(self._vault["blobEndpoint"], StaticToken(token), connection_verify=self._trust)
+        return self._open.enter_context(service)
 
     def close(self) -> None:
         """Close the connections."""
@@ -70,6 +74,11 @@ class Accounts:
         """Name the blobs of a container."""
         client = self._blobs[account].get_container_client(container)
         return list(client.list_blob_names(name_starts_with=prefix))
+
+    def versions(self, container: str, prefix: str) -> list[Any]:
+        """Answer every version in the vault account whose name begins so, with what protects it."""
+        client = self._blobs["vault"].get_container_client(container)
+        return list(client.list_blobs(prefix, include=["versions", "immutabilitypolicy", "legalhold"]))
 
     def read(self, account: str, container: str, name: str) -> bytes:
         """Read a blob."""
@@ -108,6 +117,10 @@ class Accounts:
         """Answer the rows of a table."""
         yield from self._tables.get_table_client(table).query_entities(query)
 
+    def delete_row(self, table: str, partition: str, key: str) -> None:
+        """Delete a row of a table."""
+        self._tables.get_table_client(table).delete_entity(partition, key)
+
     def open_rows(self) -> list[dict[str, Any]]:
         """Answer the open rows: jobs that run."""
         return list(self.rows("jobs", "PartitionKey eq 'jobs' and RowKey ge 'open-' and RowKey lt 'open.'"))
@@ -116,10 +129,30 @@ class Accounts:
         """Answer a job's open row while there is one."""
         return next((row for row in self.open_rows() if row["job_id"] == job_id), None)
 
+    def versions_of_point(self, point_name: str) -> list[Any]:
+        """Answer every version of a point's manifest and files, with what protects it; one version for each name."""
+        path, manifest = self.manifest(point_name)
+        prefix = path.removesuffix(".json")
+        found = [*self.versions("manifests", path), *self.versions("points", f"{prefix}/")]
+        assert sorted(version.name for version in found) == sorted(
+            [path, *(file["path"] for file in manifest["files"])]
+        )
+        return found
+
     def manifest(self, point_name: str) -> tuple[str, dict[str, Any]]:
         """Answer the path and the content of a point's manifest."""
         path = next(name for name in self.names("vault", "manifests") if name.endswith(f"/{point_name}.json"))
         return path, json.loads(self.read("vault", "manifests", path))
+
+
+def refusal_of(action: Callable[[], object]) -> str:
+    """Do something in storage; answers the code with which it was refused, or nothing."""
+    try:
+        action()
+    except HttpResponseError as error:
+        response: Any = error.response
+        return str(response.headers["x-ms-error-code"])
+    return ""
 
 
 def _service(account: BlobAccount, trust: str) -> BlobServiceClient:

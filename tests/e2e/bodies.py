@@ -94,3 +94,8 @@ def restore(point_id: str, container_url: str, account_id: str, prefix: str) -> 
             },
         },
     }
+
+
+def immutability(state: str) -> dict[str, Any]:
+    """A change of the vault's immutability."""
+    return {"properties": {"securitySettings": {"immutabilitySettings": {"state": state}}}}

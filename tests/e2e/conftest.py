@@ -3,7 +3,7 @@
 A file has one vault, and most files need one protected server in it; `protected` is the path of its backup instance.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from local_cloud.launch import LaunchedCloud, VaultHost
 from tests.conftest import TEST_VAULTS
 from tests.e2e import bodies
 from tests.e2e.accounts import Accounts
+from tests.e2e.counts import Counts
 from tests.e2e.owner import SOURCE_ROLES, Faults, Owner
 from tests.e2e.user import User
 from tests.e2e.waiting import wait_for
@@ -74,6 +75,17 @@ def protected(user: User, owner: Owner) -> str:
     """The path of the ready server's backup instance, protected under the policy `daily`."""
     user.put_policy("daily", bodies.policy())
     return user.protect(READY_SERVER, "daily")
+
+
+@pytest.fixture
+def count(user: User, vault: VaultHost, protected: str) -> Callable[[], Counts]:
+    """Count the vault's backup jobs, points and accepted backups."""
+
+    def count() -> Counts:
+        jobs, points = user.jobs("Backup"), user.points(protected)
+        return Counts(jobs=len(jobs), points=len(points), accepted=len(vault.accepted_backups()))
+
+    return count
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,44 +1,17 @@
 """The host dies without warning in the middle of a job; a new one goes on, and nothing is done twice."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import pytest
 
 from local_cloud.launch import VaultHost
 from local_cloud.storage import RESTORE_CONTAINER
 from tests.e2e.accounts import Accounts
+from tests.e2e.counts import Counts, is_half_copied, require_one_more
 from tests.e2e.owner import Faults
 from tests.e2e.user import User
 from tests.e2e.waiting import wait_for
 
 LOOK_SECONDS = 0.005
 """Between two looks at a step that lasts some tenths of a second."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """What must grow by one."""
-
-    jobs: int
-    points: int
-    accepted: int
-
-
-@pytest.fixture
-def count(user: User, vault: VaultHost, protected: str) -> Callable[[], Counts]:
-    def count() -> Counts:
-        jobs, points = user.jobs("Backup"), user.points(protected)
-        return Counts(jobs=len(jobs), points=len(points), accepted=len(vault.accepted_backups()))
-
-    return count
-
-
-def is_half_copied(accounts: Accounts, job_id: str, step: str) -> bool:
-    """Say whether a job's copying step has committed some files, and not all."""
-    row = accounts.open_row(job_id)
-    committed = [file["is_committed"] for file in accounts.rows("blocks", f"PartitionKey eq '{job_id}'")]
-    return row is not None and row["step"] == step and any(committed) and not all(committed)
 
 
 def kill_while(vault: VaultHost, holds: Callable[[], bool], what: str) -> None:
@@ -51,10 +24,6 @@ def kill_while(vault: VaultHost, holds: Callable[[], bool], what: str) -> None:
 def start_again(vault: VaultHost, user: User) -> None:
     vault.start_host()
     user.reconnect()
-
-
-def require_one_more(before: Counts, after: Counts) -> None:
-    assert after == Counts(jobs=before.jobs + 1, points=before.points + 1, accepted=before.accepted + 1)
 
 
 def test_a_backup_that_runs_at_the_server_is_polled_on(

@@ -1,9 +1,5 @@
-"""Roles that the vault granted itself end with the protection; the keys behind its SAS only their owner revokes."""
+"""Roles that the vault granted itself end with the protection, and it may give itself no others."""
 
-import json
-from typing import Any
-
-import httpx
 import pytest
 
 from local_cloud.launch import LaunchedCloud, VaultHost
@@ -23,23 +19,6 @@ def billing(user: User) -> str:
     return user.protect("pg-billing", "daily")
 
 
-def test_the_emergency_operation_answers_the_owners_command(user: User, billing: str, vault: VaultHost) -> None:
-    body = {"account": "landing", "reason": "e2e"}
-    answer = user.send("POST", "/vault/emergency/revokeKeys", body)
-    assert answer.status_code == 200, answer.text
-    assert f'--name "{vault.place.landing}"' in answer.json()["command"]
-    assert user.get(billing)["properties"]["currentProtectionState"] == "ProtectionConfigured"
-
-
-def test_the_owner_revokes_the_keys_and_storage_is_told(owner: Owner, vault: VaultHost, cloud: LaunchedCloud) -> None:
-    told = cloud.folder / "storage" / "revoked-keys.json"
-    place = vault.place
-    assert place.landing not in json.loads(told.read_text())
-    owner.revoke_keys(place.landing_resource_id)
-    assert place.landing in json.loads(told.read_text())
-    assert place.vault not in json.loads(told.read_text())
-
-
 def test_the_control_identity_may_give_itself_no_other_role(cloud: LaunchedCloud, user: User, owner: Owner) -> None:
     token = cloud.issuer.for_identity("control", ARM_AUDIENCE)
     refused = owner.try_to_assign(user.servers["pg-orders"], OWNER_ROLE, token=token)
@@ -50,16 +29,6 @@ def test_the_control_identity_may_give_itself_no_other_role(cloud: LaunchedCloud
 def test_the_end_of_a_protection_takes_its_roles_away(user: User, owner: Owner, billing: str, vault: VaultHost) -> None:
     server_id = user.servers["pg-billing"]
     assert len(owner.assignments(server_id)) == 2
-    asked = user.send("DELETE", billing)
-    assert asked.json()["error"]["code"] == "ApprovalRequired"
-    with_approval(vault, asked)
-    user.finish(user.send("DELETE", billing))
+    user.finish(user.send_approved("DELETE", billing))
     wait_for(lambda: not owner.assignments(server_id), "the end of the roles")
     assert user.send("GET", instance_path(server_id)).status_code == 404
-
-
-def with_approval(vault: VaultHost, asked: httpx.Response) -> None:
-    approver = User(vault, "approver")
-    answer: Any = approver.send("POST", f"/vault/approvals/{asked.json()['error']['target']}/approve", {})
-    assert answer.status_code == 200, answer.text
-    approver.close()

@@ -1,7 +1,6 @@
 """Two apps side by side: the one behind the HTTP door backs up and cannot delete, the janitor deletes and has no door."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from typing import Any
 
 import httpx
@@ -9,6 +8,7 @@ import pytest
 
 from local_cloud.landscape import TENANT_ID, object_id_of
 from local_cloud.launch import LaunchedCloud, VaultHost
+from tests.e2e import bodies
 from tests.e2e.accounts import Accounts
 from tests.e2e.user import User
 from tests.e2e.waiting import wait_for
@@ -34,28 +34,23 @@ def ask_for_token(vault: VaultHost, app: str, client_id: str) -> httpx.Response:
 
 
 def test_the_front_backs_up_and_the_janitor_deletes(user: User, protected: str, accounts: Accounts) -> None:
+    # Storage would keep what is immutable to its last day.
+    disabled = user.send_approved("PATCH", "", bodies.immutability("Disabled"))
+    assert disabled.status_code == 200, disabled.text
     for _ in range(2):
         user.good_end_of(user.back_up(protected))
     assert len(user.points(protected)) == 2
     (name,) = {path.partition("/")[0] for path in accounts.names("vault", "points")}
+    assert accounts.versions("points", f"{name}/")
 
-    refused = user.send("DELETE", protected)
-    assert refused.json()["error"]["code"] == "ApprovalRequired"
-    approve(user, refused.json()["error"]["target"])
-    accepted = user.send("DELETE", protected)
+    accepted = user.send_approved("DELETE", protected)
     assert user.finish(accepted)["status"] == "Succeeded"
 
-    assert accounts.names("vault", "points", f"{name}/") == []
-    assert accounts.names("vault", "manifests", f"{name}/") == []
+    assert accounts.versions("points", f"{name}/") == []
+    assert accounts.versions("manifests", f"{name}/") == []
     (job,) = [job for job in user.jobs() if job["properties"]["operation"] == "ApplyRetention"]
     assert wait_for(lambda: user.job(job["name"])["status"] != "InProgress", "the end of retention")
     assert user.job(job["name"])["status"] == "Completed"
-
-
-def approve(user: User, approval_id: str) -> None:
-    with closing(User(user.vault, "approver")) as approver:
-        answer = approver.send("POST", f"/vault/approvals/{approval_id}/approve", {})
-    assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """The clock and the switch, as the local cloud changes them while the gateway runs."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
 import pytest
 
 from local_cloud.certificates import now
-from local_cloud.storage_gateway.config import SETTINGS_PATH
+from local_cloud.landscape import MAIN
+from local_cloud.storage_gateway.config import CALLERS_PATH, SETTINGS_PATH
+from tests.e2e.waiting import wait_for
+from tests.gateway.test_signatures import sign
 from tests.gateway.world import World, refused
 
 
@@ -23,7 +27,8 @@ def test_the_clock_of_policies_is_moved_with_the_date_or_without(world: World, n
     ahead = timedelta(days=1, hours=1)
 
     answer = world.call("PUT", SETTINGS_PATH, None, json={"offsetSeconds": ahead.total_seconds()})
-    assert answer.json() == {"offsetSeconds": 90_000.0, "movesDate": False, "baseNameDelete": "keep"}
+    shown = answer.json()
+    assert (shown["offsetSeconds"], shown["movesDate"], shown["baseNameDelete"]) == (90_000.0, False, "keep")
     assert date_of(world) == timedelta()
     world.blob(name, version=version).delete_blob()
 
@@ -44,8 +49,53 @@ def test_the_switch_is_changed_while_the_gateway_runs(world: World, name: str) -
     world.blob(name).delete_blob()
 
 
+def test_copies_are_held_until_they_are_let_go(world: World, name: str) -> None:
+    source, target = world.blob(name), world.blob(world.new_name(), "writer")
+    source.upload_blob(b"content")
+    url = sign(world, name)
+    try:
+        shown = world.call("PUT", SETTINGS_PATH, None, json={"holdCopiesAfter": 1}).json()
+        assert (shown["holdCopiesAfter"], shown["copiesHeld"]) == (1, 0)
+        target.stage_block_from_url("1", url, 0, 3)
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(target.stage_block_from_url, "2", url, 3, 4)
+            wait_for(lambda: world.call("GET", SETTINGS_PATH, None).json()["copiesHeld"] == 1, "the held copy")
+            assert source.download_blob().readall() == b"content", "nothing else is held"
+            assert not held.done()
+            world.call("PUT", SETTINGS_PATH, None, json={"holdCopiesAfter": None})
+            held.result(30)
+    finally:
+        world.call("PUT", SETTINGS_PATH, None, json={"holdCopiesAfter": None})
+    target.commit_block_list(["1", "2"])
+    assert target.download_blob().readall() == b"content"
+
+
+def test_it_is_told_who_did_what_and_nothing_of_who_was_refused(world: World, name: str) -> None:
+    world.blob(name, "writer").upload_blob(b"content")
+    world.protect(name)
+    with refused(403, "AuthorizationPermissionMismatch"):
+        world.blob(name, "writer").delete_immutability_policy()
+    world.blob(name, "control").delete_immutability_policy()
+
+    done = world.call("GET", CALLERS_PATH, None).json()[MAIN.vault]
+
+    assert "writer" in done["Put Blob"]
+    assert "control" in done["Set Blob Immutability Policy"]
+    assert "control" in done["Delete Blob Immutability Policy"]
+    assert "writer" not in done["Delete Blob Immutability Policy"]
+
+
 @pytest.mark.parametrize(
-    "body", ['{"offset": 1}', '{"offsetSeconds": "soon"}', '{"baseNameDelete": "maybe"}', "[]", "no"]
+    "body",
+    [
+        '{"offset": 1}',
+        '{"offsetSeconds": "soon"}',
+        '{"baseNameDelete": "maybe"}',
+        '{"holdCopiesAfter": -1}',
+        '{"holdCopiesAfter": "soon"}',
+        "[]",
+        "no",
+    ],
 )
 def test_settings_that_cannot_be_read_change_nothing(world: World, body: str) -> None:
     before = world.call("GET", SETTINGS_PATH, None).json()

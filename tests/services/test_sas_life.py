@@ -48,6 +48,13 @@ def test_the_job_says_how_long_the_server_wrote():
     assert newest_job(world).ran_for_seconds == pytest.approx(timedelta(minutes=10).total_seconds())
 
 
+def test_how_long_is_told_by_the_servers_clock_alone():
+    world = claimed()
+    world.clock.host_ahead = 5 * HOUR  # the clock that the double of the server goes by
+    run_jobs(world)
+    assert newest_job(world).ran_for_seconds == pytest.approx(timedelta(minutes=10).total_seconds())
+
+
 def test_a_backup_that_cannot_fit_fails_before_a_container_or_a_post():
     world = sealed_after(7 * DAY + 2 * HOUR)
     containers = world.memory.storage.list_containers("landing")

@@ -1,7 +1,8 @@
 """Three policy days against Azurite and the ARM emulator, in seconds: the vault's clock is an argument of its builder.
 
-Nothing else moves that clock. Tokens, signatures and the backups themselves follow the real time; what waits for a
-server to end waits for that, and the simulated clock goes on by what the vault wanted to wait.
+Nothing else moves that clock, and only the clock by which storage judges its policies follows it. Tokens, signatures
+and the backups themselves follow the real time; what waits for a server to end waits for that, and the simulated clock
+goes on by what the vault wanted to wait.
 """
 
 import json
@@ -24,6 +25,7 @@ from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.domain.job import JobStatus
 from flexvault.messages import POLL_BACKUP, VERIFY_ROLES
+from flexvault.ports import BlobFacts
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.breaker import read_breaker
@@ -47,6 +49,25 @@ KEEP_DAYS = 7
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 
 
+class FollowedClock(SimulatedClock):
+    """A simulated clock by which storage judges immutability policies, too."""
+
+    def __init__(self, start: datetime, cloud: LaunchedCloud) -> None:
+        super().__init__(start)
+        self._cloud = cloud
+        self._move_storage(start)
+
+    def advance(self, duration: timedelta) -> datetime:
+        return self._move_storage(super().advance(duration))
+
+    def advance_to(self, moment: datetime) -> datetime:
+        return self._move_storage(super().advance_to(moment))
+
+    def _move_storage(self, moment: datetime) -> datetime:
+        self._cloud.change_storage(offsetSeconds=(moment - now()).total_seconds())
+        return moment
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """A vault on Azure's SDKs under a simulated clock."""
@@ -65,12 +86,15 @@ class Place:
         """Oldest first."""
         return catalog.list_points(self.vault.ports, self.instance().key)[::-1]
 
-    def files(self, point: RecoveryPoint) -> list[str]:
-        prefix = blob_names.point_prefix(point.instance, point.point_id)
-        return [blob.name for blob in self.vault.ports.vault_reader.list_versions(blob_names.POINTS, prefix)]
-
-    def manifests(self) -> list[str]:
-        return [blob.name for blob in self.vault.ports.vault_reader.list_blobs(blob_names.MANIFESTS, "")]
+    def versions(self, point: RecoveryPoint) -> list[BlobFacts]:
+        """Every version of a point's manifest and files."""
+        reader = self.vault.ports.vault_reader
+        manifest = blob_names.manifest_path(point.instance, point.point_id)
+        files = blob_names.point_prefix(point.instance, point.point_id)
+        return [
+            *reader.list_versions(blob_names.MANIFESTS, manifest),
+            *reader.list_versions(blob_names.POINTS, files),
+        ]
 
     def backups(self) -> list[dict[str, Any]]:
         """What the emulator's own log says, in order."""
@@ -105,7 +129,7 @@ def around(cloud: LaunchedCloud) -> Iterator[VaultAccounts]:
 @pytest.fixture(scope="module")
 def place(cloud: LaunchedCloud, around: VaultAccounts) -> Iterator[Place]:
     """One server, protected daily at 02:00 with points kept for a week; the simulated day is the first one."""
-    clock = SimulatedClock(BEGIN)
+    clock = FollowedClock(BEGIN, cloud)
     server_id = around.place.server_resource_id("pg-orders")
     vault = build_vault(Settings.from_environ(around.settings), clock)
     with ExitStack() as stack:
@@ -162,7 +186,13 @@ def three_days(place: Place) -> list[RecoveryPoint]:
 
 
 @pytest.fixture(scope="module")
-def days_later(place: Place, three_days: list[RecoveryPoint]) -> list[list[datetime]]:
+def protected(place: Place, three_days: list[RecoveryPoint]) -> list[list[BlobFacts]]:
+    """What storage says of each point's versions while none has expired."""
+    return [place.versions(point) for point in three_days]
+
+
+@pytest.fixture(scope="module")
+def days_later(place: Place, three_days: list[RecoveryPoint], protected: list[list[BlobFacts]]) -> list[list[datetime]]:
     """What existed after each further day of retention; the schedule's ticks are missed meanwhile."""
     seen: list[list[datetime]] = []
     for number in range(3, KEEP_DAYS + len(SLOTS) + 1):
@@ -188,6 +218,13 @@ def test_the_server_and_storage_lived_in_real_time_meanwhile(place: Place, three
     assert all(moment is not None and now() - AN_HOUR < moment for moment in written)
 
 
+def test_storage_protects_every_version_to_its_points_last_second(place: Place, protected: list[list[BlobFacts]]):
+    for slot, versions in zip(SLOTS, protected, strict=True):
+        assert len(versions) >= 5
+        guards = {(blob.immutable_until, blob.immutability_mode) for blob in versions}
+        assert guards == {(slot + KEEP_DAYS * A_DAY, "Unlocked")}
+
+
 def test_each_point_goes_on_the_day_it_expires_and_the_newest_stays(days_later: list[list[datetime]]):
     first, second, third = SLOTS
     *before, on_the_seventh, on_the_eighth, on_the_ninth, after = days_later
@@ -195,13 +232,14 @@ def test_each_point_goes_on_the_day_it_expires_and_the_newest_stays(days_later: 
     assert [on_the_seventh, on_the_eighth, on_the_ninth, after] == [[second, third], [third], [third], [third]]
 
 
-def test_the_files_of_expired_points_are_gone_from_storage_and_the_newest_ones_are_there(
+def test_an_expired_point_leaves_no_version_behind_and_the_newest_one_is_there(
     place: Place, three_days: list[RecoveryPoint], days_later: list[list[datetime]]
 ):
     *expired, newest = three_days
-    assert [place.files(point) for point in expired] == [[], []]
-    assert len(place.files(newest)) >= 4
-    assert place.manifests() == [blob_names.manifest_path(newest.instance, newest.point_id)]
+    assert [place.versions(point) for point in expired] == [[], []]
+    assert len(place.versions(newest)) >= 5
+    manifests = place.vault.ports.vault_reader.list_versions(blob_names.MANIFESTS, "")
+    assert [blob.name for blob in manifests] == [blob_names.manifest_path(newest.instance, newest.point_id)]
     assert not read_breaker(place.vault.ports).is_tripped
 
 

@@ -5,6 +5,7 @@ Source: https://learn.microsoft.com/rest/api/storageservices/create-user-delegat
 """
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ SOURCE_LIFE = timedelta(hours=1)
 """Life of a copy's read signature."""
 SOURCE_RENEWAL = timedelta(minutes=30)
 """A key for sources serves this long, so that every signature made with it outlives its copy."""
+KEY_SETTLES_SECONDS = 2.0
+"""Keys begin at whole seconds, by a Date that lies up to one back: what is asked for later begins after this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,12 @@ class SourceDelegation:
 
     Args:
         service: Client of the account whose identity may read and may generate the key.
+        pause: Lets so many seconds pass.
     """
 
-    def __init__(self, service: BlobServiceClient) -> None:
+    def __init__(self, service: BlobServiceClient, pause: Callable[[float], None] = time.sleep) -> None:
         self._service = service
+        self._pause = pause
         self._date = StorageDate(service)
         self._lock = threading.Lock()
         self._source_key: _Key | None = None
@@ -59,21 +64,25 @@ class SourceDelegation:
         return self._sign_blob(self._get_source_key(), container, name, version_id)
 
     def read_by[Answer](self, container: str, name: str, version_id: str, use: Callable[[str], Answer]) -> Answer:
-        """Hand a signed URL to who copies from it, once more with a new key when storage refuses the source.
+        """Hand a signed URL to who copies from it, again with new keys when storage refuses the source.
 
         All keys of an account may be revoked at any moment; the cached one must not fail every copy until it is old.
+        A copy meets the revocation within a second, so the first new key may seem to begin before it: the last one
+        cannot.
 
         Raises:
-            NotAuthorizedError: The source was refused with a new key, too.
+            NotAuthorizedError: The source was refused with the last key, too.
         """
         key = self._get_source_key()
-        try:
-            return use(self._sign_blob(key, container, name, version_id))
-        except NotAuthorizedError as error:
-            if error.inner_code != CANNOT_VERIFY_SOURCE:
-                raise  # the target refused
-            renewed = self._replace_source_key(key)
-        return use(self._sign_blob(renewed, container, name, version_id))
+        for pause_seconds in (0.0, KEY_SETTLES_SECONDS):
+            try:
+                return use(self._sign_blob(key, container, name, version_id))
+            except NotAuthorizedError as error:
+                if error.inner_code != CANNOT_VERIFY_SOURCE:
+                    raise  # the target refused
+            self._pause(pause_seconds)
+            key = self._replace_source_key(key)
+        return use(self._sign_blob(key, container, name, version_id))
 
     @property
     def _account(self) -> str:

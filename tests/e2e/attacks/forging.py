@@ -20,7 +20,7 @@ STREAM = blob_names.VAULT_STREAM
 
 def forge_expiry_in_row(tables: Any, point: SealedPoint) -> None:
     """Let a point's row say that it expired yesterday."""
-    row = {"PartitionKey": point.key, "RowKey": point.name, "expiry_time": now() - timedelta(days=1)}
+    row = {"PartitionKey": point.key, "RowKey": point.name, "expiry_time": (now() - timedelta(days=1)).isoformat()}
     tables.get_table_client(row_keys.POINTS).update_entity(row, mode=UpdateMode.MERGE)
 
 

@@ -17,7 +17,7 @@ from local_cloud.tokens import PEOPLE
 from tests.e2e.accounts import Accounts
 from tests.e2e.attacks.attempts import Attack, attack
 from tests.e2e.attacks.conftest import COMMON, FORGED, KEPT, LOCKED_BILLING, LOCKED_ORDERS
-from tests.e2e.attacks.forging import forge_deletion, forge_expiry_in_row, janitor_ran_twice
+from tests.e2e.attacks.forging import forge_deletion, forge_expiry_in_row, let_the_janitor_run
 from tests.e2e.attacks.outcomes import (
     DESTROYERS,
     FRONT,
@@ -114,11 +114,11 @@ def test_a_front_that_is_taken_over_lets_the_janitor_delete_what_storage_does_no
     forge_expiry_in_row(thieves.tables_of_front(), doomed)
     for version in doomed.versions:
         version.blob(control).delete_immutability_policy()
-    janitor_ran_twice(user)
+    let_the_janitor_run(user)
     assert doomed.is_intact(storage_owner), "a forged row is no reason to delete"
 
     forge_deletion(writer, doomed.key, user.servers["pg-billing"])
-    janitor_ran_twice(user)
+    let_the_janitor_run(user)
 
     assert [version.is_intact(storage_owner) for version in doomed.versions] == [False] * len(doomed.versions)
     assert kept.is_intact(storage_owner), "a policy that still stands keeps the point, Unlocked as it is"
@@ -147,6 +147,16 @@ def test_verify_names_what_was_done(points: Points, user: User) -> None:
         KEPT: set[str](),
         LOCKED_BILLING: set[str](),
     }
+
+
+def test_the_owner_takes_back_what_an_identity_deleted_while_soft_delete_lasts(
+    points: Points, storage_owner: Any
+) -> None:
+    point = points[TWO_THEFTS]
+    assert not point.is_intact(storage_owner)
+    for version in point.versions:
+        version.blob(storage_owner, is_named=False).undelete_blob()
+    assert point.is_intact(storage_owner)
 
 
 def test_every_point_that_may_not_be_lost_is_restored_byte_for_byte(

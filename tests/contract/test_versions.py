@@ -12,7 +12,7 @@ from flexvault.adapters.azure.vault import AzureVaultGuard
 from flexvault.adapters.memory.build import memory_ports
 from flexvault.adapters.memory.storage import VAULT
 from flexvault.domain import blob_names
-from flexvault.domain.errors import ConflictError
+from flexvault.domain.errors import ConflictError, NotFoundError
 from flexvault.ports import BlobFacts, VaultCleaner, VaultGuard, VaultReader, VaultWriter
 from local_cloud.certificates import now
 from local_cloud.landscape import MAIN
@@ -120,6 +120,15 @@ def test_a_version_is_read_after_its_base_name_is_gone(vault: Versioned) -> None
     assert read(vault, created.version_id) == b"first"
     listed = list(vault.reader.list_versions(blob_names.MANIFESTS, vault.path))
     assert [blob.version_id for blob in listed] == [created.version_id]
+
+
+def test_the_blocks_of_a_version_are_listed_after_its_base_name_is_gone(vault: Versioned) -> None:
+    created = create(vault)
+    vault.cleaner.delete(blob_names.MANIFESTS, vault.path)
+
+    assert list(vault.reader.list_blocks(blob_names.MANIFESTS, vault.path, version_id=created.version_id)) == []
+    with pytest.raises(NotFoundError):
+        vault.reader.list_blocks(blob_names.MANIFESTS, vault.path)
 
 
 def test_a_first_version_outlives_a_later_one(vault: Versioned) -> None:

@@ -103,13 +103,8 @@ class Place:
             backup for backup in self.cloud.emulator_log()["backups"] if backup["resourceId"].startswith(subscription)
         ]
 
-    def run_until(self, moment: datetime) -> None:
-        """Move both clocks: the vault's, and the one by which storage judges its immutability policies alone."""
-        self.hub.run_until(moment)
-        self.cloud.change_storage(offsetSeconds=(self.clock.storage_now() - now()).total_seconds())
-
     def apply_retention(self, day: date) -> None:
-        self.run_until(datetime(day.year, day.month, day.day, 3, 10, tzinfo=UTC))
+        self.hub.run_until(datetime(day.year, day.month, day.day, 3, 10, tzinfo=UTC))
         assert begin_retention(self.vault, self.hub)
         self.hub.run_to_the_end()
 
@@ -178,7 +173,7 @@ def protect(here: Place, server_id: str) -> None:
 def three_days(place: Place) -> list[RecoveryPoint]:
     """The points of three slots, oldest first; retention ran on each day."""
     for slot in SLOTS:
-        place.run_until(slot)
+        place.hub.run_until(slot)
         assert len(tick(place.vault, place.hub)) == 1
         place.hub.run_to_the_end()
         place.apply_retention(slot.date())

@@ -65,8 +65,10 @@ class BlobAccount:
 
     def list_blocks(self, container: str, name: str, version_id: str = "") -> list[int]:
         """Answer the sizes of the committed blocks (Get Block List), in order."""
+        # The SDK names the version in every call but this one, and would answer for whatever is current.
+        params = {"versionid": version_id} if version_id else {}
         try:
-            committed, _ = self._blob(container, name, version_id).get_block_list("committed")
+            committed, _ = self._blob(container, name).get_block_list("committed", params=params)
         except AzureError as error:
             raise classify(error, _blob(container, name), hint=self._hint) from None
         return [int(block.size) for block in committed]

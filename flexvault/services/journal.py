@@ -19,6 +19,7 @@ from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.rows import Delete, Insert, Replace, Row
 from flexvault.domain.verification import Head
 from flexvault.ports import Ports
+from flexvault.services.first_versions import read_first
 
 MAX_TRIES = 40
 
@@ -117,7 +118,7 @@ def read_entry(ports: Ports, stream: str, seq: int) -> Entry:
         IntegrityError: What lies there is another stream's or number's.
     """
     path = blob_names.journal_path(stream, seq)
-    entry = Entry.from_bytes(ports.vault_reader.read(blob_names.JOURNAL, path))
+    entry = Entry.from_bytes(read_first(ports.vault_reader, blob_names.JOURNAL, path))
     if (entry.stream, entry.seq) != (stream, seq):
         raise IntegrityError(f"journal entry {path} says that it is {entry.stream} {entry.seq}", target=path)
     return entry

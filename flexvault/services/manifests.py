@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from flexvault.domain import blob_names
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.manifest import Manifest
-from flexvault.ports import BlobFacts, Ports
+from flexvault.ports import Ports
+from flexvault.services.first_versions import list_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class FoundManifest:
 
 def find_manifests(ports: Ports, prefix: str) -> Iterator[FoundManifest]:
     """Answer the manifest of every recovery point below a prefix, also behind a base name that was deleted."""
-    for blob in _first_versions(ports, prefix):
+    for blob in list_first(ports.vault_reader, blob_names.MANIFESTS, prefix):
         instance, _, file = blob.name.partition("/")
         point_id = file.removesuffix(".json")
         if file.endswith(".json") and "." not in point_id:  # not a later fact beside a manifest
@@ -55,16 +56,3 @@ def read_own_manifest(data: bytes, instance: str, point_id: str) -> Manifest:
     if (manifest.instance, manifest.point_id) != (instance, point_id):
         raise IntegrityError("the manifest that lies there is another point's", code="ManifestDiffers")
     return manifest
-
-
-def _first_versions(ports: Ports, prefix: str) -> Iterator[BlobFacts]:
-    """Answer the oldest version at each name; a list has the versions of one name side by side."""
-    first: BlobFacts | None = None
-    for blob in ports.vault_reader.list_versions(blob_names.MANIFESTS, prefix):
-        if first is not None and first.name != blob.name:
-            yield first
-            first = None
-        # An id is the moment of its creation, so it sorts by age.
-        first = blob if first is None or blob.version_id < first.version_id else first
-    if first is not None:
-        yield first

@@ -14,8 +14,9 @@ from flexvault.domain import blob_names, names
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, VaultError
 from flexvault.domain.journal import Entry
 from flexvault.domain.root import NOTHING, Covered, Root, RootLine
-from flexvault.ports import BlobFacts, Ports, VaultReader
+from flexvault.ports import Ports, VaultReader
 from flexvault.services import catalog
+from flexvault.services.first_versions import list_first
 from flexvault.services.immutability import Version, is_weaker, protect
 from flexvault.services.stored_names import read_if_there
 from flexvault.services.vault import Vault
@@ -70,17 +71,13 @@ def protect_roots(ports: Ports, prefix: str = blob_names.ROOTS_PREFIX) -> int:
         IntegrityError: code ImmutabilityNotSet.
     """
     mode = catalog.read_vault_settings(ports).immutability
-    first: dict[str, BlobFacts] = {}
-    for blob in ports.vault_reader.list_versions(blob_names.JOURNAL, prefix):
-        if blob.name not in first or blob.version_id < first[blob.name].version_id:
-            first[blob.name] = blob
     weak = 0
-    for path, blob in first.items():
-        day = blob_names.root_day(path)
+    for blob in list_first(ports.vault_reader, blob_names.JOURNAL, prefix):
+        day = blob_names.root_day(blob.name)
         if day is None:
             continue
         until = datetime.combine(day, time.min, UTC) + ROOT_KEPT_FOR
-        version = Version(container=blob_names.JOURNAL, path=path, version_id=blob.version_id)
+        version = Version(container=blob_names.JOURNAL, path=blob.name, version_id=blob.version_id)
         weak += is_weaker(blob, until, mode) and protect(ports, version, until, mode)
     return weak
 

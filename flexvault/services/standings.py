@@ -15,6 +15,7 @@ from flexvault.domain.standing import InstanceStanding, Protection, Standing, Va
 from flexvault.domain.stored_plan import PlanWarning
 from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.ports import Ports
+from flexvault.services.first_versions import read_first
 from flexvault.services.journal import find_row
 from flexvault.services.vault_files import RENEW_EVERY, do_nothing
 
@@ -161,7 +162,7 @@ class Standings:
     def _find(self, stream: str, seq: int) -> bytes | None:
         """Read an entry; nothing when there is none of that number."""
         try:
-            return self._ports.vault_reader.read(blob_names.JOURNAL, blob_names.journal_path(stream, seq))
+            return read_first(self._ports.vault_reader, blob_names.JOURNAL, blob_names.journal_path(stream, seq))
         except NotFoundError as error:
             if error.code != BLOB_NOT_FOUND:
                 raise  # a container that is gone is no end of a stream

@@ -166,12 +166,12 @@ def test_a_plan_reads_only_the_entries_since_the_plan_before():
     key = world.instance().key
     end, vault_end = len(entries(world, key)), len(entries(world, "vault"))
     first = plan_now(world)
-    assert first.of(key) == list(range(1, end + 2))  # up to the one that is not there
-    assert first.of("vault") == list(range(1, vault_end + 2))
+    assert first.of(key) == list(range(1, end + 1))
+    assert first.of("vault") == list(range(1, vault_end + 1))
     hold(world)
     second = plan_now(world)
-    assert second.of(key) == [end, end + 1, end + 2]  # the checkpoint, the new one, and none
-    assert second.of("vault") == [vault_end, vault_end + 1]
+    assert second.of(key) == [end, end + 1]  # the checkpoint and the new one
+    assert second.of("vault") == [vault_end]
     assert stored_plans(world)[-1]["standing"][key]["facts"]["holds"] == [{"name": "Case", "pointId": ""}]
 
 
@@ -184,13 +184,28 @@ def test_a_checkpoint_whose_entry_is_another_one_is_not_gone_on_from():
     path = blob_names.journal_path(key, end)
     entry = Entry.from_bytes(world.memory.storage.read(VAULT, blob_names.JOURNAL, path))
     forged = replace(entry, body={**entry.body, "hold": "Else"})
-    world.memory.storage.put(VAULT, blob_names.JOURNAL, path, forged.to_bytes())
+    world.memory.storage.spoil(VAULT, blob_names.JOURNAL, path, forged.to_bytes())
     again = plan_now(world)
-    assert again.of(key) == [end, *range(1, end + 2)]
+    assert again.of(key) == [end, *range(1, end + 1)]
     plan = stored_plans(world)[-1]
     assert [warning["code"] for warning in plan["warnings"]] == ["JournalDiffers"]
     assert plan["standing"][key]["facts"]["holds"] == [{"name": "Else", "pointId": ""}]
     assert "JournalDiffers" in [event for event, _ in world.memory.telemetry.events]
+
+
+def test_an_entry_that_was_written_over_is_read_as_it_was_written():
+    world = with_points()
+    key = world.instance().key
+    hold(world)
+    path = blob_names.journal_path(key, len(entries(world, key)))
+    entry = Entry.from_bytes(world.memory.storage.read(VAULT, blob_names.JOURNAL, path))
+    forged = replace(entry, body={**entry.body, "hold": "Else"})
+    world.memory.storage.put(VAULT, blob_names.JOURNAL, path, forged.to_bytes())
+    world.memory.storage.delete(VAULT, blob_names.JOURNAL, blob_names.journal_path(key, 1))
+    plan_now(world)
+    plan = stored_plans(world)[-1]
+    assert (plan["warnings"], plan["trips"]) == ([], [])
+    assert plan["standing"][key]["facts"]["holds"] == [{"name": "Case", "pointId": ""}]
 
 
 def test_a_journal_that_got_shorter_stops_retention_until_a_person_has_looked():
@@ -200,7 +215,7 @@ def test_a_journal_that_got_shorter_stops_retention_until_a_person_has_looked():
     hold(world)
     plan_now(world)
     end = len(entries(world, key))
-    world.memory.storage.delete(VAULT, blob_names.JOURNAL, blob_names.journal_path(key, end))
+    world.memory.storage.lose(VAULT, blob_names.JOURNAL, blob_names.journal_path(key, end))
     for _ in range(2):
         plan_now(world)
     trips = [[trip["code"] for trip in plan["trips"]] for plan in stored_plans(world)[-2:]]

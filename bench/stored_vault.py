@@ -1,6 +1,6 @@
 """What lies in the vault account after some days of daily backups, byte for byte as the app writes it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -70,13 +70,22 @@ class _Journal:
         return StoredBlob(container=blob_names.JOURNAL, path=blob_names.root_path(day), data=data)
 
 
-def grow_vault(servers: int, days: int) -> Iterator[StoredBlob]:
-    """Answer every blob: a point a day of each server, two entries each, and a root a day."""
+NO_VERSIONS: Mapping[str, str] = {}
+
+
+def grow_vault(servers: int, days: int, versions: Mapping[str, str] = NO_VERSIONS) -> Iterator[StoredBlob]:
+    """Answer every blob: a point a day of each server, two entries each, and a root a day.
+
+    Args:
+        servers: How many.
+        days: How many.
+        versions: Version ids of the files, by path, as storage gave them; the manifests name them.
+    """
     journal = _Journal()
     for day in range(days):
         at = BEGIN + timedelta(days=day)
         for server in range(servers):
-            manifest, files = _point(names.instance_key(f"server-{server}"), at)
+            manifest, files = _point(names.instance_key(f"server-{server}"), at, versions)
             stored = manifest.to_bytes()
             yield from files
             path = blob_names.manifest_path(manifest.instance, manifest.point_id)
@@ -88,7 +97,7 @@ def grow_vault(servers: int, days: int) -> Iterator[StoredBlob]:
         yield journal.close(at.date())
 
 
-def _point(instance: str, at: datetime) -> tuple[Manifest, list[StoredBlob]]:
+def _point(instance: str, at: datetime, versions: Mapping[str, str]) -> tuple[Manifest, list[StoredBlob]]:
     job_id = names.slot_job_id(instance, at)
     point_id = names.point_id(job_id)
     files: list[ManifestFile] = []
@@ -101,7 +110,7 @@ def _point(instance: str, at: datetime) -> tuple[Manifest, list[StoredBlob]]:
                 suffix=suffix,
                 kind="file",
                 size_bytes=len(data),
-                version_id="",
+                version_id=versions.get(path, ""),
                 block_size_bytes=block_size_bytes(len(data)),
                 crc64=(crc64.checksum(data),),
                 facts={},

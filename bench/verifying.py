@@ -2,11 +2,12 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+from azure.core.credentials import AccessToken
 from azure.storage.blob import BlobBlock, BlobServiceClient
 
 from bench.stored_vault import StoredBlob, grow_vault
@@ -34,12 +35,12 @@ def measure_verifying() -> None:
     Raises:
         FolderInUseError, ChildrenAliveError: Another measurement uses the folder.
     """
-    blobs = list(grow_vault(SERVERS, DAYS))
-    print(f"verifying an untouched vault of {SERVERS * DAYS:,} points of {SERVERS} servers: {len(blobs):,} blobs")
-    _measure_in_memory(blobs)
+    files = [blob for blob in grow_vault(SERVERS, DAYS) if blob.container == blob_names.POINTS]
+    print(f"verifying an untouched vault of {SERVERS * DAYS:,} points of {SERVERS} servers")
+    _measure_in_memory(files)
     own = claim_emptied(FOLDER, CLOUD)
     try:
-        _measure_in_cloud(blobs)
+        _measure_in_cloud(files)
     finally:
         own.release()
     data = os.urandom(BLOCK_MIB * 1024**2)
@@ -48,24 +49,30 @@ def measure_verifying() -> None:
     print(f"  checksum of a block  {BLOCK_MIB / (time.process_time() - started):6.0f} MiB a second of the processor")
 
 
-def _measure_in_memory(blobs: Sequence[StoredBlob]) -> None:
+def _others(versions: Mapping[str, str]) -> list[StoredBlob]:
+    """Answer all blobs that are no files: their manifests name the files' versions."""
+    return [blob for blob in grow_vault(SERVERS, DAYS, versions) if blob.container != blob_names.POINTS]
+
+
+def _measure_in_memory(files: Sequence[StoredBlob]) -> None:
     memory = memory_ports()
-    for blob in blobs:
-        if blob.container == blob_names.POINTS:
-            memory.storage.stage(VAULT, blob.container, blob.path, 0, blob.data)
-            memory.storage.commit(VAULT, blob.container, blob.path, 1, blob.metadata)
-        else:
-            memory.storage.put(VAULT, blob.container, blob.path, blob.data)
+    versions: dict[str, str] = {}
+    for blob in files:
+        memory.storage.stage(VAULT, blob.container, blob.path, 0, blob.data)
+        committed = memory.storage.commit(VAULT, blob.container, blob.path, 1, blob.metadata)
+        versions[blob.path] = committed.version_id
+    for blob in _others(versions):
+        memory.storage.put(VAULT, blob.container, blob.path, blob.data)
     for is_deep in (False, True):
         started = time.monotonic()
         report = verify_vault(memory.ports.vault_reader, Order(is_deep=is_deep))
         _print("memory", time.monotonic() - started, report.verdict.value, pages=1, is_deep=is_deep)
 
 
-def _measure_in_cloud(blobs: Sequence[StoredBlob]) -> None:
+def _measure_in_cloud(files: Sequence[StoredBlob]) -> None:
     with LaunchedCloud(CLOUD, test_vaults=1) as cloud:
         endpoints = read_endpoints(cloud.folder)
-        _fill(endpoints, blobs)
+        _fill(endpoints, files)
         for is_deep in (False, True):
             started = time.monotonic()
             pages = _verify(endpoints, is_deep=is_deep)
@@ -73,29 +80,44 @@ def _measure_in_cloud(blobs: Sequence[StoredBlob]) -> None:
             _print("local cloud", time.monotonic() - started, verdicts, pages=len(pages), is_deep=is_deep)
 
 
-def _fill(endpoints: Endpoints, blobs: Sequence[StoredBlob]) -> None:
-    vault = endpoints["storage"]["vault"]
-    credential = {"account_name": vault["account"], "account_key": vault["key"]}
-    with BlobServiceClient(
-        vault["blobEndpoint"], credential=credential, connection_verify=endpoints["storage"]["ca"]
-    ) as service:
+class _Owner:
+    """The owner of the vault account, who alone may write everywhere in it."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._token = endpoints["owners"]["vault-owner"]
+
+    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+        return AccessToken(self._token, int(time.time()) + 3_600)
+
+
+def _fill(endpoints: Endpoints, files: Sequence[StoredBlob]) -> None:
+    endpoint, trust = endpoints["storage"]["vault"]["blobEndpoint"], endpoints["storage"]["ca"]
+    with BlobServiceClient(endpoint, credential=_Owner(endpoints), connection_verify=trust) as service:
+
+        def commit(blob: StoredBlob) -> tuple[str, str]:
+            client: Any = service.get_blob_client(blob.container, blob.path)
+            client.stage_block("00000000", blob.data)
+            answer = client.commit_block_list([BlobBlock("00000000")], metadata=blob.metadata)
+            return blob.path, answer["version_id"]
 
         def write(blob: StoredBlob) -> None:
-            client: Any = service.get_blob_client(blob.container, blob.path)
-            if blob.container == blob_names.POINTS:
-                client.stage_block("00000000", blob.data)
-                client.commit_block_list([BlobBlock("00000000")], metadata=blob.metadata)
-            else:
-                client.upload_blob(blob.data)
+            service.get_blob_client(blob.container, blob.path).upload_blob(blob.data)
 
         with ThreadPoolExecutor(max_workers=8) as pool:
-            list(pool.map(write, blobs))
-        # The app wrote its own root meanwhile, of a vault that was half filled; it writes none twice.
-        journal = service.get_container_client(blob_names.JOURNAL)
-        own = {blob.path for blob in blobs}
-        for root in list(journal.list_blob_names(name_starts_with=blob_names.ROOTS_PREFIX)):
-            if root not in own:
-                journal.delete_blob(root)
+            others = _others(dict(pool.map(commit, files)))
+            list(pool.map(write, others))
+        _remove_other_roots(service, {blob.path for blob in others})
+
+
+def _remove_other_roots(service: BlobServiceClient, own: Collection[str]) -> None:
+    """Remove the root that the app wrote of a vault that was half filled; it writes none twice."""
+    journal = service.get_container_client(blob_names.JOURNAL)
+    for root in list(journal.list_blobs(name_starts_with=blob_names.ROOTS_PREFIX, include=["versions"])):
+        if root.name not in own:
+            client = service.get_blob_client(blob_names.JOURNAL, root.name)
+            client.delete_immutability_policy(version_id=root.version_id)
+            client.delete_blob()
+            client.delete_blob(version_id=root.version_id)
 
 
 def _verify(endpoints: Endpoints, *, is_deep: bool) -> list[dict[str, Any]]:

@@ -218,6 +218,8 @@ POINT: Columns = {
     **POINTS,
     "policy": _property("policyName"),
     "size": _fact("sizeInBytes"),
+    "immutable until": _fact("immutableUntil"),
+    "immutability": _fact("immutability"),
     "holds": _fact("holds"),
     "suspected": _fact("poisoningSuspected"),
 }

@@ -10,6 +10,7 @@ from flexvault.api.views import show_point
 from flexvault.domain.errors import InvalidInputError, NotFoundError
 from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.services import catalog
+from flexvault.services.immutability import find_policy
 
 _TERM = re.compile(r"\s*(?P<member>startDate|endDate)\s+eq\s+'(?P<value>[^']*)'\s*", re.IGNORECASE)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
@@ -35,10 +36,11 @@ def list_points(call: Call) -> Answer:
 
 
 def get_point(call: Call) -> Answer:
-    """Show one recovery point."""
+    """Show one recovery point, with what storage says of its immutability now."""
     instance = find_named(call)
     point_id = require_point_id(instance, call.params["point"])
-    return Answer(body=show_point(call.ids, instance, catalog.get_point(call.vault.ports, instance, point_id)))
+    point = catalog.get_point(call.vault.ports, instance, point_id)
+    return Answer(body=show_point(call.ids, instance, point, find_policy(call.vault.ports, point)))
 
 
 def require_point_id(instance: Instance, point_id: str) -> str:

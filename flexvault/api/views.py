@@ -10,6 +10,7 @@ from flexvault.domain import names
 from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
 from flexvault.domain.policy import DATASOURCE_TYPE
 from flexvault.domain.vault_settings import VaultSettings
+from flexvault.services.immutability import Policy
 from flexvault.services.operations import provisioning_state
 
 
@@ -66,12 +67,15 @@ def show_instance(ids: ResourceIds, instance: Instance) -> dict[str, Any]:
     return {"id": instance.id, "name": instance.name, "type": INSTANCE_TYPE, "properties": properties}
 
 
-def show_point(ids: ResourceIds, instance: Instance, point: RecoveryPoint) -> dict[str, Any]:
-    """Show a recovery point; its data store details carry the size, the manifest's hash and the holds, if any."""
+def show_point(
+    ids: ResourceIds, instance: Instance, point: RecoveryPoint, policy: Policy | None = None
+) -> dict[str, Any]:
+    """Show a recovery point; its data store details carry size, manifest hash, and holds and policy, if any."""
     taken, expires = wire_time(point.recovery_point_time), wire_time(point.expiry_time)
     facts: dict[str, Any] = {"sizeInBytes": point.size_bytes, "manifestSha256": point.manifest_hash}
     facts |= {"holds": sorted(point.holds)} if point.holds else {}
     facts |= {"poisoningSuspected": True} if point.is_suspected else {}
+    facts |= {"immutableUntil": wire_time(policy.until), "immutability": policy.mode} if policy else {}
     details: dict[str, Any] = {
         "id": str(UUID(hex=point.point_id)),
         "type": "VaultStore",

@@ -11,6 +11,7 @@ from itertools import batched
 
 from flexvault.domain import blob_names
 from flexvault.domain.errors import IntegrityError, TransientError
+from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import BlobFacts, Ports
@@ -129,6 +130,25 @@ def read_guards(ports: Ports, prefix: str) -> Mapping[str, Guarded]:
         point = point_of_version(version)
         guards[point] = guards.get(point, Guarded()).joined(blob)
     return guards
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A version's immutability policy that runs."""
+
+    until: datetime
+    mode: str
+    """Unlocked or Locked."""
+
+
+def find_policy(ports: Ports, point: RecoveryPoint) -> Policy | None:
+    """Ask storage for the policy of a recovery point's manifest, which its files share; nothing when none runs."""
+    path = blob_names.manifest_path(point.instance, point.point_id)
+    found = ports.vault_reader.find(blob_names.MANIFESTS, path, version_id=point.manifest_version)
+    until = None if found is None else found.immutable_until
+    if found is None or until is None or until <= ports.clock.storage_now():
+        return None
+    return Policy(until=until, mode=found.immutability_mode)
 
 
 @dataclass(frozen=True, slots=True)

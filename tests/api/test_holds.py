@@ -24,6 +24,17 @@ def door() -> Door:
     return built
 
 
+def test_a_point_says_until_when_storage_keeps_it_and_how(door: Door) -> None:
+    point_id = points(door)[0]["recoveryPointId"]
+    shown = door.send("GET", f"{INSTANCE}/recoveryPoints/{point_id}").json["properties"]
+    facts = json.loads(shown["recoveryPointDataStoresDetails"][0]["metaData"])
+    assert (facts["immutableUntil"], facts["immutability"]) == (shown["expiryTime"], "Unlocked")
+    for container in ("manifests", "points"):
+        door.world.memory.storage.unprotect(container)
+    shown = door.send("GET", f"{INSTANCE}/recoveryPoints/{point_id}").json["properties"]
+    assert "immutab" not in shown["recoveryPointDataStoresDetails"][0]["metaData"]
+
+
 def own(door: Door, method: str, path: str, body: Any = None, **kwargs: Any) -> Sent:
     """A request of the vault's own operations, which have no api-version."""
     return door.send(method, path, body, query="", **kwargs)

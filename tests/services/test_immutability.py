@@ -170,6 +170,18 @@ def test_the_nightly_check_mends_what_is_too_weak_and_tells_it_once():
     assert [facts["versions"] for facts in told(world, "ImmutabilityDrift")] == [10]
 
 
+def test_locking_what_a_re_evaluation_keeps_shorter_shortens_no_policy():
+    world = with_points(2)
+    sealed = expiries(world)
+    put(world, policy_properties(keep_for="P7D"))
+    carry_out(world)
+    set_immutability(world, Immutability.LOCKED)
+    world.clock.advance(timedelta(days=1))
+    reconcile(world.vault, world.memory.orchestrations)
+    assert {blob.immutability_mode for blob in versions(world)} == {"Locked"}
+    assert policies(world) == sorted(sealed)
+
+
 def test_a_check_that_cannot_end_is_told_and_tried_again():
     world = with_points(1)
     unprotect(world)

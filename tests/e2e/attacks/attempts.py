@@ -11,7 +11,7 @@ from azure.storage.blob import BlobBlock, ImmutabilityPolicy
 
 from local_cloud.certificates import now
 from tests.e2e.attacks import outcomes
-from tests.e2e.attacks.outcomes import ATTEMPTS, Outcome, outcome_of, rank
+from tests.e2e.attacks.outcomes import ATTEMPTS, JOURNAL_ATTEMPTS, Outcome, outcome_of, rank
 from tests.e2e.attacks.points import SealedPoint, SealedVersion
 from tests.e2e.attacks.thieves import Thieves
 
@@ -156,6 +156,12 @@ def attack(thieves: Thieves, thief: str, point: SealedPoint, owner: Any) -> list
         assert len(came_of_it) == 1, f"{thief}: {name} ends differently on versions of one point: {came_of_it}"
         found += came_of_it
     return found
+
+
+def attack_entry(thieves: Thieves, thief: str, entry: SealedVersion, owner: Any) -> list[Outcome]:
+    """Make every attempt on a journal entry; answers what came of each."""
+    attempt = Attack(services=thieves.services(thief, entry), owner=owner, target=entry)
+    return [CARRIED_OUT[name](attempt) for name in JOURNAL_ATTEMPTS]
 
 
 def _targets(thief: str, attempt: str, versions: Sequence[SealedVersion]) -> Sequence[SealedVersion]:

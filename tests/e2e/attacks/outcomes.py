@@ -109,6 +109,24 @@ LOCKED: Mapping[str, Sequence[Outcome]] = {
     VAULT_OWNER: (_READ, _N, _I, _WEAK, _I, _I, _N, _I),
 }
 THIEVES = tuple(UNLOCKED)
+JOURNAL_ATTEMPTS = ("read", "overwrite", "delete")
+"""On a journal entry, which no policy protects; the rights and the entries after it do."""
+JOURNAL: Mapping[str, Sequence[Outcome]] = {
+    PERSON: (_T,) * 3,
+    LANDING_SAS: (_S,) * 3,
+    SOURCE_SAS: (_READ, _S, _R),
+    "host-front": (_R,) * 3,
+    "host-janitor": (_R,) * 3,
+    SOURCE_OWNER: (_R,) * 3,
+    "control": (_READ, _R, _R),
+    "writer": (_READ, _N, _R),
+    "retention": (_READ, _N, _R),
+    FRONT: (_READ, _N, _R),
+    JANITOR: (_READ, _N, _R),
+    TWO_THEFTS: (_READ, _N, _R),
+    "single": (_READ, _N, _R),
+    VAULT_OWNER: (_READ, _N, _LOST),
+}
 DESTROYERS = (TWO_THEFTS, "single", VAULT_OWNER)
 """Those who destroy an Unlocked point: each has one of its own to try on."""
 
@@ -151,6 +169,7 @@ def write_tables() -> dict[str, str]:
         "words": _write(("cell", "answer", "means"), _words()),
         "unlocked": _write(("thief", *ATTEMPTS), ((thief, *cells) for thief, cells in UNLOCKED.items())),
         "locked": _write(("thief", *ATTEMPTS), ((thief, *cells) for thief, cells in LOCKED.items())),
+        "journal": _write(("thief", *JOURNAL_ATTEMPTS), ((thief, *cells) for thief, cells in JOURNAL.items())),
         "api": _write(("attempt", *PEOPLE), ((attempt, *cells) for attempt, cells in OVER_THE_API.items())),
     }
 

@@ -70,6 +70,13 @@ def take_up(owner: Any, instance: str, name: str) -> SealedPoint:
     )
 
 
+def take_up_entry(owner: Any, stream: str, seq: int) -> SealedVersion:
+    """Read a journal entry as it was created: its first version."""
+    path = f"{stream}/{seq:012d}.json"
+    first, *_ = owner.get_container_client("journal").list_blobs(path, include=["versions"])
+    return _version(owner, "journal", path, first.version_id)
+
+
 def _version(owner: Any, container: str, name: str, version_id: str) -> SealedVersion:
     data = owner.get_blob_client(container, name, version_id=version_id).download_blob().readall()
     return SealedVersion(container=container, name=name, version_id=version_id, data=data)

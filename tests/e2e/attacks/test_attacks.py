@@ -15,12 +15,13 @@ from local_cloud.launch import LaunchedCloud, VaultHost
 from local_cloud.storage import RESTORE_CONTAINER
 from local_cloud.tokens import PEOPLE
 from tests.e2e.accounts import Accounts
-from tests.e2e.attacks.attempts import Attack, attack
+from tests.e2e.attacks.attempts import Attack, attack, attack_entry
 from tests.e2e.attacks.conftest import COMMON, FORGED, KEPT, LOCKED_BILLING, LOCKED_ORDERS
 from tests.e2e.attacks.forging import forge_deletion, forge_expiry_in_row, let_the_janitor_run
 from tests.e2e.attacks.outcomes import (
     DESTROYERS,
     FRONT,
+    JOURNAL,
     LANDING_SAS,
     LOCKED,
     OVER_THE_API,
@@ -32,7 +33,7 @@ from tests.e2e.attacks.outcomes import (
     Outcome,
 )
 from tests.e2e.attacks.over_api import Victim, attempt_over_api, hold_path
-from tests.e2e.attacks.points import SealedPoint, policies, protect_again
+from tests.e2e.attacks.points import SealedPoint, policies, protect_again, take_up_entry
 from tests.e2e.attacks.thieves import LEAKED, Thieves
 from tests.e2e.owner import Owner
 from tests.e2e.user import User
@@ -174,3 +175,21 @@ def test_every_point_that_may_not_be_lost_is_restored_byte_for_byte(
             for path in accounts.names("restore", RESTORE_CONTAINER, f"{name}_")
         }
         assert {version.data for version in point.versions[:-1]} <= restored
+
+
+@pytest.mark.parametrize("thief", JOURNAL)
+def test_a_thief_at_a_journal_entry(thief: str, points: Points, thieves: Thieves, storage_owner: Any) -> None:
+    entry = take_up_entry(storage_owner, points[LOCKED_ORDERS].key, 1)
+    assert attack_entry(thieves, thief, entry, storage_owner) == list(JOURNAL[thief])
+
+
+def test_what_the_owner_took_out_of_the_journal_is_named_and_keeps_every_point(
+    points: Points, user: User, storage_owner: Any
+) -> None:
+    subject = f"journal/{points[LOCKED_ORDERS].key}/"
+    found = user.send("POST", "/vault/verify", {}).json()["findings"]
+    # What was written over it is the first version at its name now, and is no entry.
+    told = {finding["code"] for finding in found if finding["subject"].startswith(subject)}
+    assert told == {"EntryUnreadable", "LaterVersion", "LinkBroken", "NameDeleted"}
+    let_the_janitor_run(user)
+    assert all(points[name].is_intact(storage_owner) for name in (COMMON, LOCKED_ORDERS))

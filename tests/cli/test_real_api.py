@@ -207,6 +207,8 @@ def test_another_policy_shows_both_sides_and_is_reevaluated_once_it_is_in_force(
     reevaluate = last.removeprefix("to have it so: flexvault ").split()
     assert flexvault(*reevaluate) == 1
     approval = find_waiting(flexvault, capsys)
+    assert flexvault("approval", "show", approval, person="approver") == 0
+    assert ".expiry: 2026-02-05T" in capsys.readouterr().out
     assert flexvault("approval", "approve", approval, person="approver") == 0
     capsys.readouterr()
     assert flexvault(*reevaluate) == 0

@@ -53,9 +53,10 @@ _TABLE = (
         text="flexvault instance protect SERVER_ID --policy OTHER, for each of them",
     ),
     Advice(
-        applies=_code("UserErrorDppDatasourceAlreadyProtected"),
+        applies=_hints("use the instance that is there"),
         text="flexvault instance list, or flexvault instance protect SERVER_ID --policy OTHER without --name",
     ),
+    Advice(applies=_hints("GET of"), text="flexvault instance show INSTANCE"),
     Advice(applies=_hints("list the vault's backup jobs"), text="flexvault job list"),
     Advice(applies=_hints("GET /api/vault/approvals"), text="flexvault approval list --state Pending"),
     Advice(applies=_hints("GET /api/vault/breaker"), text="flexvault breaker show"),

@@ -65,6 +65,12 @@ def describe_held_back(preview: Json) -> list[str]:
     return [f"held back: {reason}" for reason in dig(preview, "heldBack") or ()]
 
 
+def describe_blocked(preview: Json) -> list[str]:
+    """Answer a line for each recovery point that would go and may not, with what keeps it and until when."""
+    blocked = [point for point in dig_list(preview, "recoveryPoints") if point.get("decision") == "blocked"]
+    return [f"blocked: {point.get('recoveryPoint')}: {point.get('text')}" for point in blocked]
+
+
 def _move(name: str, show: Callable[[object], str]) -> Callable[[Json], object]:
     """Show a member before and after, or once when nothing changes."""
 

@@ -98,7 +98,10 @@ _HINTS = {
     ProtectionState.FAILED: "do as its protectionErrorDetails say, then PUT it again",
     ProtectionState.SUSPENDED: "resume its backups first, with resumeBackups",
     ProtectionState.STOPPED: "resume its protection first, with resumeProtection",
-    ProtectionState.DELETING: "wait until its last recovery point is gone; until then a recovery point can be restored",
+    ProtectionState.DELETING: (
+        "wait until its last recovery point is gone: GET of the instance says what storage keeps until when; "
+        "until then a recovery point can be restored"
+    ),
 }
 
 

@@ -103,12 +103,17 @@ def _judge_roles(role: AppRole) -> Finding:
 
 def _judge_immutability(state: Immutability) -> Finding:
     texts = {
-        Immutability.DISABLED: "immutability is disabled: nothing but roles keeps recovery points from being deleted",
-        Immutability.UNLOCKED: "immutability is unlocked: whoever may set a policy may also remove it",
-        Immutability.LOCKED: "immutability is locked: no identity shortens or removes the policy of a version",
+        Immutability.DISABLED: (
+            "immutability is Disabled: nothing but roles keeps new recovery points from being deleted",
+            "make it Unlocked, look at your longest retention, then make it Locked; Locked can never be taken back",
+        ),
+        Immutability.UNLOCKED: (
+            "immutability is Unlocked: whoever may set a policy may also remove it",
+            "look at your longest retention, then make it Locked; Locked can never be taken back",
+        ),
+        Immutability.LOCKED: ("immutability is Locked: no identity shortens or removes the policy of a version", ""),
     }
-    message = texts[state]
-    remedy = "" if state is Immutability.LOCKED else "enable immutability, try it, then lock it; a lock is for good"
+    message, remedy = texts[state]
     return Finding(code=IMMUTABILITY, is_ok=state is Immutability.LOCKED, message=message, remedy=remedy)
 
 

@@ -331,7 +331,9 @@ def _already_protected(vault: Vault, server_id: str, claimed_by: str) -> Invalid
         + (", which is being deleted" if is_going else ""),
         code="UserErrorDppDatasourceAlreadyProtected",
         target=server_id,
-        hint="wait until its last recovery point is gone" if is_going else "use the instance that is there",
+        hint="wait until its last recovery point is gone: GET of that instance says what storage keeps until when"
+        if is_going
+        else "use the instance that is there",
     )
 
 

@@ -13,6 +13,7 @@ from flexvault.domain.protection_moves import Verb, find_move, require_deletable
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
 from flexvault.services.holds import list_holds
+from flexvault.services.immutability import find_left
 from flexvault.services.journal import Draft, append
 from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.vault import Vault
@@ -179,10 +180,22 @@ def _deletion_of(vault: Vault, instance: Instance, actor: Mapping[str, str]) -> 
         actor=actor,
         target=instance_target(instance.key),
         target_seq=instance.journal_seq,
-        reasons=(text, *_find_holds(vault, instance), *_find_suspects(vault, instance)),
+        reasons=(text, *_find_kept(vault, instance), *_find_holds(vault, instance), *_find_suspects(vault, instance)),
         before={"state": instance.state.value, "serverId": instance.server_id, "recoveryPoints": len(points)},
         after=None,
     )
+
+
+def _find_kept(vault: Vault, instance: Instance) -> tuple[str, ...]:
+    """Tell the second person that storage lets nothing of it go yet, and what that means for the server."""
+    left = find_left(vault.ports, instance.key, vault.ports.clock.storage_now())
+    if left is None or left.until is None:
+        return ()
+    text = (
+        f"storage keeps {left.count} recovery point(s) of it until {left.until:%Y-%m-%d} at the latest: each stays "
+        "until its own date, and the server cannot be protected again before the last one is gone"
+    )
+    return (text,)
 
 
 def _find_holds(vault: Vault, instance: Instance) -> tuple[str, ...]:

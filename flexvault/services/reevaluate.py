@@ -207,10 +207,16 @@ def _require_approval(vault: Vault, order: _Order) -> Approval:
         target=retention_target(order.instance.key),
         target_seq=seq_of(order.row),
         reasons=_reasons(order.instance, order.policy, order.preview),
-        before={change.point.point_id: change.before.to_json() for change in shown},
-        after={change.point.point_id: change.after.to_json() for change in shown},
+        before={change.point.point_id: _show(change.before) for change in shown},
+        after={change.point.point_id: _show(change.after) for change in shown},
     )
     return require_approval(vault, change)
+
+
+def _show(regrade: Regrade) -> dict[str, str]:
+    """Say it to the second person in the API's words."""
+    expiry = regrade.expiry_time.isoformat()
+    return {"retentionTag": regrade.tag, "expiry": expiry, "because": regrade.because, "day": regrade.day}
 
 
 def _reasons(instance: Instance, policy: StoredPolicy, preview: ReevaluationPreview) -> tuple[str, ...]:

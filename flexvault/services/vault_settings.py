@@ -101,6 +101,12 @@ def _critical(
         target=settings_target(),
         target_seq=before.journal_seq,
         reasons=weakenings,
-        before=before.to_json(),
-        after=after.to_json(),
+        before=_show(before),
+        after=_show(after),
     )
+
+
+def _show(settings: VaultSettings) -> dict[str, str]:
+    """Say the settings to the second person in the API's words."""
+    guard = "On" if settings.is_poisoning_guarded else "Off"
+    return {"immutability": settings.immutability.value, "poisoningGuard": guard}

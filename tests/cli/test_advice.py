@@ -37,6 +37,11 @@ from flexvault_cli.errors import CliError, read_failure
             id="no hold",
         ),
         pytest.param(
+            CliError("being deleted", actions=["wait; GET of the instance says what storage keeps until when"]),
+            "flexvault instance show INSTANCE",
+            id="being deleted",
+        ),
+        pytest.param(
             CliError("no approval", actions=["list the vault's approvals: GET /api/vault/approvals"]),
             "flexvault approval list --state Pending",
             id="no approval",

@@ -131,7 +131,7 @@ def test_a_hold_is_placed_and_released_by_two_people(flexvault: Flexvault, capsy
     assert capsys.readouterr().err == "hold case-7 is released\n"
     assert flexvault("hold", "release", *HOLD) == 1
     assert capsys.readouterr().err.splitlines() == [
-        "error: there is no hold case-7",
+        "error: backup instance pg-orders has no hold case-7",
         "recommended: flexvault hold list pg-orders",
     ]
 
@@ -207,6 +207,8 @@ def test_another_policy_shows_both_sides_and_is_reevaluated_once_it_is_in_force(
     reevaluate = last.removeprefix("to have it so: flexvault ").split()
     assert flexvault(*reevaluate) == 1
     approval = find_waiting(flexvault, capsys)
+    assert flexvault("approval", "show", approval, person="approver") == 0
+    assert ".expiry: 2026-02-05T" in capsys.readouterr().out
     assert flexvault("approval", "approve", approval, person="approver") == 0
     capsys.readouterr()
     assert flexvault(*reevaluate) == 0
@@ -228,7 +230,8 @@ def test_the_command_that_revokes_keys_can_be_copied_and_pasted(flexvault: Flexv
     for account in ("landing", "vault"):
         assert flexvault("vault", "revoke-keys", "--account", account, "--reason", "a laptop was stolen") == 0
         printed = capsys.readouterr().out.splitlines()
-        assert printed[0] == "no job uses a SAS of this account now"
+        assert printed[0] == f"no job uses a SAS of account {account} now"
+        assert printed[-2] == f"nothing is revoked yet; the owner of account {account} runs:"
         assert printed[-1].startswith(f'az storage account revoke-delegation-keys --name "{account}" --resource-group')
         assert printed[-1].endswith('--output tsv)"')
 
@@ -240,6 +243,8 @@ def test_isolation_is_told_with_reasons_and_remedies(flexvault: Flexvault, capsy
     assert "IdentitiesDistinct: the identities that this app holds are distinct: control control" in printed
     assert "SourceSubscriptions: not isolated: protected in the vault's own subscription" in printed
     assert "do: deploy two apps" in printed
+    assert "Immutability: immutability is Unlocked" in printed
+    assert "then make it Locked; Locked can never be taken back" in printed
 
 
 def test_protection_is_stopped_and_resumed_and_the_pause_is_told(flexvault: Flexvault, capsys: Captured) -> None:
@@ -275,6 +280,28 @@ def test_an_instance_is_deleted_by_two_people(flexvault: Flexvault, capsys: Capt
     assert "pg-orders is being deleted: 1 recovery point(s) are kept by storage until" in capsys.readouterr().err
     assert flexvault("instance", "list") == 0
     assert "SoftDeleting" in capsys.readouterr().out
+
+
+def test_a_deletion_that_storage_refuses_is_told_to_the_approver_and_afterwards(
+    flexvault: Flexvault, capsys: Captured
+) -> None:
+    assert flexvault("instance", "delete", "pg-orders") == 1
+    refused = capsys.readouterr().err
+    assert "storage keeps 1 recovery point(s) of it until" in refused
+    assert "the server cannot be protected again before the last one is gone" in refused
+    approve(flexvault, capsys)
+    assert flexvault("instance", "delete", "pg-orders") == 0
+    capsys.readouterr()
+    assert flexvault("instance", "show", "pg-orders") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "RecoveryPointsImmutable: 1 recovery point(s) are kept by storage until" in shown
+    assert "wait; until then each of them can be restored" in shown
+    assert flexvault("instance", "preview", "pg-orders") == 0
+    previewed = capsys.readouterr().out
+    assert "nothing would be deleted\nblocked: " in previewed
+    assert "not deleted: immutable until" in previewed
+    assert flexvault("backup", "pg-orders") == 1
+    assert "recommended: flexvault instance show INSTANCE" in capsys.readouterr().err
 
 
 def test_an_untouched_vault_is_verified(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
@@ -343,7 +370,11 @@ def test_the_guard_is_shown_and_turned_off_by_two(flexvault: Flexvault, capsys: 
     assert flexvault("vault", "guard") == 0
     assert "On" in capsys.readouterr().out
     assert flexvault("vault", "guard", "off") == 1
-    approve(flexvault, capsys)
+    approval = find_waiting(flexvault, capsys)
+    assert flexvault("approval", "show", approval, person="approver") == 0
+    assert "poisoningGuard: On -> Off" in capsys.readouterr().out
+    assert flexvault("approval", "approve", approval, person="approver") == 0
+    capsys.readouterr()
     assert flexvault("vault", "guard", "off") == 0
     assert "Off" in capsys.readouterr().out
 
@@ -356,7 +387,10 @@ def test_a_suspected_backup_is_shown_and_acknowledged(
     back_up(door, 60_000)
     lost = back_up(door, 600)
     assert flexvault("instance", "show", "pg-orders") == 0
-    assert "Paused" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Paused" in shown
+    assert "PoisoningSuspected" in shown
+    assert "acknowledgePoisoning" in shown
     assert flexvault("instance", "poisoning", "pg-orders") == 0
     assert f"{lost}: its size fell by" in capsys.readouterr().out
     words = ("instance", "acknowledge", "pg-orders", "--reason", "archived")

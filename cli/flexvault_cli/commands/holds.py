@@ -28,7 +28,8 @@ def release_hold(api: VaultApi, options: argparse.Namespace) -> None:
     """Release a hold; needs a second person."""
     was_there = api.delete(f"{_path(api, options)}/{quote(options.name, safe='')}")
     if not was_there:
-        raise CliError(f"there is no hold {options.name}", actions=[f"flexvault hold list {options.instance}"])
+        text = f"backup instance {options.instance} has no hold {options.name}"
+        raise CliError(text, actions=[f"flexvault hold list {options.instance}"])
     show_progress(f"hold {options.name} is released")
 
 

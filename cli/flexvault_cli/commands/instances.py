@@ -25,7 +25,8 @@ def list_instances(api: VaultApi, options: argparse.Namespace) -> None:
 
 def show_instance(api: VaultApi, options: argparse.Namespace) -> None:
     """Show one backup instance."""
-    instance = find_instance(api, options.instance)
+    # The list does not say what stands in the way: only the instance itself does.
+    instance = api.get(instance_path(find_instance(api, options.instance)))
     poisoning = api.find(f"{own_path(instance)}/poisoning")
     shown = instance if poisoning is None else {**instance, "poisoning": poisoning}
     show_one(shown, views.INSTANCE, as_json=options.as_json)
@@ -61,7 +62,7 @@ def resume_instance(api: VaultApi, options: argparse.Namespace) -> None:
 
 
 def delete_instance(api: VaultApi, options: argparse.Namespace) -> None:
-    """Delete a backup instance with all its recovery points, and wait until they are gone."""
+    """Delete a backup instance with all its recovery points; wait until they are gone or storage keeps them."""
     instance = find_instance(api, options.instance)
     name = instance["name"]
     waiting = f"waiting until every recovery point of {name} is gone; Ctrl-C ends the waiting, not the deletion"

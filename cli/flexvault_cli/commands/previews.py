@@ -27,6 +27,7 @@ def preview_instance(api: VaultApi, options: argparse.Namespace) -> None:
         return
     _show_deletions(answer)
     show_lines(planning_views.describe_held_back(answer))
+    show_lines(planning_views.describe_blocked(answer))
     under: Json = answer.get("underPolicy") or {}
     if options.policy or dig_list(under, "changes"):
         _show_other_side(under, str(options.policy or under.get("policy")), instance["name"])

@@ -23,8 +23,11 @@ def revoke_keys(api: VaultApi, options: argparse.Namespace) -> None:
     if options.as_json:
         show_json(answer)
         return
-    show_rows(dig_list(answer, "jobs"), views.KILLED, as_json=False, empty="no job uses a SAS of this account now")
-    show_lines(["", "nothing is revoked yet; the owner of the account runs:", str(answer["command"])])
+    empty = f"no job uses a SAS of account {answer['accountName']} now"
+    show_rows(dig_list(answer, "jobs"), views.KILLED, as_json=False, empty=empty)
+    show_lines(
+        ["", f"nothing is revoked yet; the owner of account {answer['accountName']} runs:", str(answer["command"])]
+    )
 
 
 def show_isolation(api: VaultApi, options: argparse.Namespace) -> None:
@@ -36,7 +39,7 @@ def set_vault(api: VaultApi, options: argparse.Namespace) -> None:
     """Change the vault's immutability; to disable it needs a second person, and Locked can never be taken back."""
     if options.immutability == "Locked" and not options.yes:
         raise CliError(
-            "Locked can never be taken back: until it expires nobody, nor Microsoft, deletes a recovery point",
+            "Locked can never be taken back: no recovery point is then deleted before its expiry, whoever asks",
             actions=["give the same command with --yes if that is what you want"],
             exit_code=MISUSED,
         )

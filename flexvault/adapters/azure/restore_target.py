@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import unquote, urlsplit
 
 from azure.core.credentials import TokenCredential
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ServiceRequestError
 
 from flexvault.adapters.azure.blob_account import BlobAccount
 from flexvault.adapters.azure.blob_errors import classify
@@ -13,6 +13,10 @@ from flexvault.adapters.azure.delegation import SourceDelegation
 from flexvault.adapters.azure.storage_accounts import StorageAccounts
 from flexvault.domain.errors import InvalidInputError
 from flexvault.ports import BlobFacts, BlockRange
+
+NOT_REACHED = (
+    "compare the account in the URL with yours, and look whether its network lets the vault in; then try again"
+)
 
 
 class AzureRestoreTarget:
@@ -57,7 +61,10 @@ class AzureRestoreTarget:
             target.service.get_container_client(container).get_container_properties()
         except AzureError as error:
             subject = f"restore container '{container_url}'"
-            raise classify(error, subject, hint=self._grant_command(container, resource_id)) from None
+            failure = classify(error, subject, hint=self._grant_command(container, resource_id))
+            if isinstance(error, ServiceRequestError):
+                failure.hint = NOT_REACHED
+            raise failure from None
 
     def list_blobs(self, container_url: str, prefix: str) -> Sequence[BlobFacts]:
         """Answer the blobs of a prefix."""

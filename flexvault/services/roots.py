@@ -16,9 +16,9 @@ from flexvault.domain.journal import Entry
 from flexvault.domain.root import NOTHING, Covered, Root, RootLine
 from flexvault.ports import Ports, VaultReader
 from flexvault.services import catalog
-from flexvault.services.first_versions import list_first
+from flexvault.services.first_versions import list_first, read_first
 from flexvault.services.immutability import Version, is_weaker, protect
-from flexvault.services.stored_names import read_if_there
+from flexvault.services.stored_names import read_first_if_there
 from flexvault.services.vault import Vault
 
 PARALLEL_STREAMS = 8
@@ -57,8 +57,8 @@ def write_due_root(vault: Vault, now: datetime) -> bool:
 
 
 def list_root_days(reader: VaultReader) -> list[date]:
-    """Answer the days that have a root, the earliest first."""
-    blobs = reader.list_blobs(blob_names.JOURNAL, blob_names.ROOTS_PREFIX)
+    """Answer the days that have a root, the earliest first; also one whose name was deleted."""
+    blobs = list_first(reader, blob_names.JOURNAL, blob_names.ROOTS_PREFIX)
     return sorted(day for blob in blobs if (day := blob_names.root_day(blob.name)) is not None)
 
 
@@ -110,7 +110,7 @@ def _build(reader: VaultReader, day: date, previous_day: date | None) -> tuple[R
     previous_hash = ""
     problems: list[tuple[str, str]] = []
     if previous_day is not None:
-        data = reader.read(blob_names.JOURNAL, blob_names.root_path(previous_day))
+        data = read_first(reader, blob_names.JOURNAL, blob_names.root_path(previous_day))
         previous_hash = names.sha256_hex(data)
         try:
             before = Root.from_bytes(data)
@@ -193,4 +193,4 @@ def _read_from(reader: VaultReader, stream: str, seq: int) -> Iterator[tuple[int
 
 
 def _find_entry(reader: VaultReader, stream: str, seq: int) -> bytes | None:
-    return read_if_there(reader, blob_names.JOURNAL, blob_names.journal_path(stream, seq))
+    return read_first_if_there(reader, blob_names.JOURNAL, blob_names.journal_path(stream, seq))

@@ -57,7 +57,7 @@ def journal_found_manifest(run: StepRun) -> list[Mapping[str, Any]]:
     except IntegrityError:
         return []  # the job's error says so already, and nothing may keep a job from closing
     text = f"the recovery point {manifest.point_id} exists although its job failed: its manifest had been created"
-    warnings = [warning("PointSealed", text, manifest.point_id)]
+    warnings: list[Mapping[str, Any]] = [warning("PointSealed", text, manifest.point_id)]
     try:
         _protect_manifest(run.ports, manifest, found.version_id)
     except PermanentError as error:

@@ -35,7 +35,7 @@ from flexvault.services.immutability import (
 )
 from flexvault.services.journal import find_row
 from flexvault.services.manifests import find_manifest
-from flexvault.services.regrades import show_effective
+from flexvault.services.regrades import find_retention_row, reevaluated_seq, show_effective
 from flexvault.services.roots import protect_roots
 from flexvault.services.storage_holds import hold_in_storage
 from flexvault.services.vault import Vault
@@ -63,7 +63,7 @@ def strengthen(ports: Ports, instance: str) -> int:
     known: dict[str, dict[Version, BlobFacts]] = defaultdict(dict)
     for version, blob in list_versions(ports, f"{instance}/"):
         known[point_of_version(version)][version] = blob
-    now = ports.clock.storage_now()
+    now, reevaluated = ports.clock.storage_now(), _newest_reevaluation(ports, instance)
     sealed = show_effective(ports, instance, catalog.list_sealed_points(ports, instance))
     points = [point for point in sealed if point.expiry_time > now]
     damage: list[IntegrityError | NotFoundError] = []
@@ -75,9 +75,16 @@ def strengthen(ports: Ports, instance: str) -> int:
             damage.append(error)
     work = (partial(_protect, ports, version, until, mode, damage) for version, until in weak)
     carry_out(ports, work, "the immutability of recovery points")
+    if weak and _newest_reevaluation(ports, instance) != reevaluated:
+        # Its own policies may lie under some of these, which were on their way with an earlier end.
+        return len(weak) + strengthen(ports, instance)
     if damage:
         raise damage[0]
     return len(weak)
+
+
+def _newest_reevaluation(ports: Ports, instance: str) -> int:
+    return reevaluated_seq(find_retention_row(ports, instance))
 
 
 def _protect(

@@ -8,8 +8,9 @@ from flexvault.domain import blob_names
 from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
 from flexvault.services.reconcile import reconcile
-from tests.builders import World, set_immutability
-from tests.services.test_immutability import hold, told, versions, with_points
+from tests.builders import World, policy_properties, set_immutability
+from tests.services.test_immutability import expiries, hold, policies, told, unprotect, versions, with_points
+from tests.services.test_reevaluate import carry_out, put
 
 EVERY_FIVE_MINUTES = timedelta(minutes=5)
 
@@ -64,3 +65,15 @@ def test_a_policy_that_cannot_be_set_keeps_no_hold_from_being_mended():
     world.clock.advance(timedelta(days=1))
     night(world)
     assert {blob.has_legal_hold for blob in versions(world) if newest in blob.name} == {True}
+
+
+def test_a_re_evaluation_in_the_midst_of_the_check_is_not_shortened_by_it():
+    world = with_points(2)
+    unprotect(world)
+    put(world, policy_properties(keep_for="P1Y"))
+    world.clock.advance(timedelta(days=1))
+    world.memory.faults.run_next("vault_guard.protect", lambda: None)  # the root
+    world.memory.faults.run_next("vault_guard.protect", lambda: carry_out(world))
+    night(world, runs=1)
+    assert policies(world) == sorted(expiries(world))
+    assert {blob.immutable_until in set(expiries(world)) for blob in versions(world)} == {True}

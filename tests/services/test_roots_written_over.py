@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from flexvault.domain import blob_names, names
 from flexvault.domain.verification import Verdict
 from flexvault.ports import BlobFacts
+from flexvault.services.reconcile import reconcile
 from flexvault.services.verify_page import Order, Page
 from flexvault.services.verify_streams import StreamReader
 from tests.builders import World
@@ -105,3 +108,25 @@ def test_an_entry_that_comes_while_a_point_is_looked_at_is_read_as_it_was_writte
         assert read_stream.chain.last == len(chain) - 1
         read_stream.read_on()
     assert (read_stream.chain.last, read_stream.chain.first_break) == (len(chain), "")
+
+
+@pytest.mark.parametrize("data", [b"encrypted", None], ids=["garbage", "well-formed"])
+def test_a_root_of_a_day_to_come_stops_no_root_and_is_not_protected(data: bytes | None) -> None:
+    world = live(3)
+    path = blob_names.root_path(date(2099, 12, 31))
+    newest = root(world, FIRST_DAY + DAY)
+    forged = replace(newest, day=date(2099, 12, 31), lines=()).to_bytes() if data is None else data
+    add_version(world, JOURNAL, path, forged)
+
+    for number in range(2, 4):
+        world.clock.advance(DAY)
+        reconcile(world.vault, world.memory.orchestrations)
+        assert root(world, FIRST_DAY + number * DAY).previous_day == FIRST_DAY + (number - 1) * DAY
+
+    assert {event["path"] for event in events(world, "RootNotBelieved")} == {path}
+    found = world.memory.storage.find("vault", JOURNAL, path)
+    assert found is not None
+    assert found.immutable_until is None
+    report = verify(world)
+    assert report.verdict is Verdict.BROKEN
+    assert {finding.subject for finding in report.findings} == {f"{JOURNAL}/{path}"}

@@ -15,7 +15,7 @@ from flexvault.domain.errors import AlreadyExistsError, IntegrityError, VaultErr
 from flexvault.domain.journal import Entry
 from flexvault.domain.root import NOTHING, Covered, Root, RootLine
 from flexvault.ports import BlobFacts, Ports, VaultReader
-from flexvault.services import catalog
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.first_versions import list_first, read_first
 from flexvault.services.immutability import Version, is_weaker, protect
 from flexvault.services.stored_names import read_first_if_there
@@ -81,7 +81,7 @@ def protect_roots(ports: Ports, prefix: str = blob_names.ROOTS_PREFIX) -> int:
     Raises:
         IntegrityError: code ImmutabilityNotSet.
     """
-    mode = catalog.read_vault_settings(ports).immutability
+    mode = read_believed_settings(ports).immutability
     weak = 0
     for day, blob in _list_roots(ports, prefix, _due(ports.clock.storage_now())):
         until = datetime.combine(day, time.min, UTC) + ROOT_KEPT_FOR

@@ -12,6 +12,7 @@ from flexvault.domain.job import JobStatus, Result, closes_as
 from flexvault.domain.manifest import Manifest, ManifestFile
 from flexvault.ports import Ports
 from flexvault.services import catalog
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.immutability import Version, protect, versions_of
 from flexvault.services.journal import Draft, append
@@ -73,7 +74,7 @@ def journal_found_manifest(run: StepRun) -> list[Mapping[str, Any]]:
 
 def _protect_manifest(ports: Ports, manifest: Manifest, version_id: str) -> None:
     """Protect a manifest; the files, too, where the vault's immutability changed since they were protected."""
-    mode = catalog.read_vault_settings(ports).immutability
+    mode = read_believed_settings(ports).immutability
     only = 1 if manifest.immutability == mode else None
     for version in islice(versions_of(manifest, version_id), only):
         protect(ports, version, manifest.expiry_time, mode)
@@ -138,7 +139,7 @@ def _build(run: StepRun) -> Manifest:
         raise IntegrityError("the backup instance of this job is not known", target=run.open.instance)
     recovery: Mapping[str, str] = state["recovery"]
     expiry_time = datetime.fromisoformat(recovery["expiry_time"])
-    immutability = catalog.read_vault_settings(run.ports).immutability
+    immutability = read_believed_settings(run.ports).immutability
     files = tuple(_verify(run, file) for file in log.files())
     for file in files:  # all are as they were copied: from here on storage keeps them so
         version = Version(container=blob_names.POINTS, path=file.path, version_id=file.version_id)

@@ -20,9 +20,11 @@ from flexvault.domain.errors import (
 )
 from flexvault.domain.event_rows import config_target, put
 from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import BlobFacts, Ports
 from flexvault.services import catalog
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.holds import list_holds
 from flexvault.services.immutability import (
     Version,
@@ -57,7 +59,7 @@ def strengthen(ports: Ports, instance: str) -> int:
         TransientError: code StorageNotDoneYet: some is left; the same call goes on.
         IntegrityError, NotFoundError: code VersionMissing, ManifestDiffers or ImmutabilityNotSet, of the first one.
     """
-    mode = catalog.read_vault_settings(ports).immutability
+    mode = read_believed_settings(ports).immutability
     if mode is Immutability.DISABLED:
         return 0
     known: dict[str, dict[Version, BlobFacts]] = defaultdict(dict)
@@ -138,8 +140,10 @@ def _check_roots(ports: Ports) -> bool:
 
 
 def _check_instance(ports: Ports, instance: str) -> bool:
-    holds = (partial(hold_in_storage, ports, instance, standing) for standing in list_holds(ports, instance))
-    return _check(ports, {"flexvault.instance": instance}, [partial(strengthen, ports, instance), *holds])
+    def hold_all() -> int:
+        return sum(hold_in_storage(ports, instance, standing) for standing in list_holds(ports, instance))
+
+    return _check(ports, {"flexvault.instance": instance}, [partial(strengthen, ports, instance), hold_all])
 
 
 def _check(ports: Ports, facts: Mapping[str, str], parts: Sequence[Callable[[], int]]) -> bool:
@@ -150,6 +154,9 @@ def _check(ports: Ports, facts: Mapping[str, str], parts: Sequence[Callable[[], 
             mended += mend()
         except VaultError as error:
             errors.append(error)
+        except MALFORMED as error:
+            text = f"what the tables say of it cannot be read: {type(error).__name__}"
+            errors.append(IntegrityError(text, code="RowUnreadable"))
     if mended:
         ports.telemetry.emit("ImmutabilityDrift", {**facts, "versions": mended})
     if errors:

@@ -96,7 +96,9 @@ def _hold_back(run: StepRun, stored: StoredPlan) -> Result:
     for trip in stored.trips:
         facts = {"plan": stored.path, "instance": trip.instance, "code": trip.code, "message": trip.message}
         run.ports.telemetry.emit("RetentionBreakerTripped", facts)
-    unended = end_deletions(run.vault, stored.standing)  # of what is gone already nothing can be held back
+    unended = end_deletions(
+        run.vault, stored.standing, run.open.job_id
+    )  # of what is gone already nothing can be held back
     hint = "nothing was deleted; look at the plan, then POST /api/vault/breaker/release"
     warnings = [warning(trip.code, f"{trip.message}; {hint}", trip.instance or stored.path) for trip in stored.trips]
     warnings += [warning(told.code, told.message, told.resource) for told in stored.warnings]
@@ -134,7 +136,7 @@ def execute_retention(run: StepRun) -> Result:
     if blocked > SHOWN_BLOCKED:
         text = f"{blocked} deletions were blocked in all, the first {SHOWN_BLOCKED} of them are listed"
         warnings.append(warning("DeletionBlocked", text, str(run.open.state["plan"])))
-    warnings += end_deletions(run.vault, plan.get("standing", {}))[:SHOWN_BLOCKED]
+    warnings += end_deletions(run.vault, plan.get("standing", {}), run.open.job_id)[:SHOWN_BLOCKED]
     status = JobStatus.COMPLETED_WITH_WARNINGS if warnings else JobStatus.COMPLETED
     return closes_as(status, done=done, warnings=warnings)
 

@@ -1,18 +1,21 @@
 """End the deletion of backup instances: once nothing of one is left, its server is free again."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from flexvault.domain import blob_names, row_keys
-from flexvault.domain.errors import ConflictError, PermanentError
+from flexvault.domain.errors import ConflictError, PermanentError, RowChangedError
 from flexvault.domain.event_rows import instance_target
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import Instance, ProtectionState
 from flexvault.domain.job import Operation
 from flexvault.domain.retention import Regime
+from flexvault.domain.rows import Merge
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.journal import Draft, append
+from flexvault.services.immutability import find_left
+from flexvault.services.journal import Draft, append, find_row
 from flexvault.services.manifests import list_manifests
 from flexvault.services.progress import warning
 from flexvault.services.retention_plan import find_unfinished
@@ -23,20 +26,31 @@ NAMED = 3
 """Manifests, or holds, that a warning names."""
 
 
-def end_deletions(vault: Vault, standing: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def end_deletions(vault: Vault, standing: Mapping[str, Any], job_id: str) -> list[Mapping[str, Any]]:
     """Append `InstanceDeleted` for every instance that is being deleted and of which nothing is left, nor a hold.
 
-    Answers a warning for each one that cannot end yet.
+    Answers a warning for each one that cannot end yet; one that only waits for storage's policies to end is told once,
+    not each night until then.
 
     Args:
         vault: The vault.
         standing: How far a plan read the journal: it decides which deletion was approved, never a row alone.
+        job_id: The retention job that tells it, also when its activity runs again.
     """
     standings = Standings(vault.ports, standing)
     standings.catch_up(blob_names.VAULT_STREAM)
     warnings: list[Mapping[str, Any]] = []
     for instance in list(_list_deleting(vault.ports)):
-        why_not = _find_obstacle(vault.ports, standings, instance)
+        obstacles, manifests = (
+            _find_obstacles(vault.ports, standings, instance),
+            _describe_manifests(vault.ports, instance),
+        )
+        if manifests and not obstacles and (until := _find_end(vault.ports, instance)):
+            if _is_news(vault.ports, instance, until, job_id):
+                text = f"the deletion of backup instance '{instance.name}' waits for storage, which protects the rest"
+                warnings.append(warning("DeletionUnfinished", f"{text} until {until}: {manifests}", instance.id))
+            continue
+        why_not = "; ".join([*obstacles, *([manifests] if manifests else [])])
         if why_not:
             text = f"the deletion of backup instance '{instance.name}' cannot end yet: {why_not}"
             warnings.append(warning("DeletionUnfinished", text, instance.id))
@@ -53,8 +67,8 @@ def _list_deleting(ports: Ports) -> Iterator[Instance]:
     return (instance for instance in catalog.list_instances(ports) if instance.state is ProtectionState.DELETING)
 
 
-def _find_obstacle(ports: Ports, standings: Standings, instance: Instance) -> str:
-    """Say what could still make or be a recovery point; the vault account decides, never a row alone."""
+def _find_obstacles(ports: Ports, standings: Standings, instance: Instance) -> list[str]:
+    """Say what could still make or keep a recovery point; the vault account decides, never a row alone."""
     problem = standings.find_problem(instance.key)
     left = [problem] if problem else []
     found = standings.protection(instance.key)
@@ -65,17 +79,37 @@ def _find_obstacle(ports: Ports, standings: Standings, instance: Instance) -> st
         left.append(f"backup job {opened.job_id} is open")
     if next(find_unfinished(ports, instance.key), None) is not None:
         left.append("a recovery point has a tombstone and is not gone")
-    manifests = [point_id for _, point_id in list_manifests(ports, f"{instance.key}/")]
-    if manifests:
-        more = "" if len(manifests) <= NAMED else f" and {len(manifests) - NAMED} more"
-        left.append(f"{len(manifests)} manifest(s) are left: {', '.join(manifests[:NAMED])}{more}")
     if not left:  # its stream is read to its end only for one that would end now
         standings.catch_up(instance.key)
         problem = standings.find_problem(instance.key)
         left += [problem] if problem else []
     holds = standings.instance(instance.key).holds
     left += [f"{len(holds)} legal hold(s) stand: {', '.join(holds[:NAMED])}"] if holds else []
-    return "; ".join(left)
+    return left
+
+
+def _describe_manifests(ports: Ports, instance: Instance) -> str:
+    manifests = [point_id for _, point_id in list_manifests(ports, f"{instance.key}/")]
+    more = "" if len(manifests) <= NAMED else f" and {len(manifests) - NAMED} more"
+    return f"{len(manifests)} manifest(s) are left: {', '.join(manifests[:NAMED])}{more}" if manifests else ""
+
+
+def _find_end(ports: Ports, instance: Instance) -> str:
+    """Answer until when storage's policies keep all that is left; nothing where something else does, too."""
+    left = find_left(ports, instance.key, ports.clock.storage_now())
+    return left.until.isoformat() if left is not None and left.until is not None else ""
+
+
+def _is_news(ports: Ports, instance: Instance, until: str, job_id: str) -> bool:
+    """Write into the instance's row what is told; answers whether another job told the same before."""
+    target = instance_target(instance.key)
+    row = find_row(ports, target)
+    if row is None or row.values.get("waits_until") == until:
+        return row is not None and row.values.get("waits_told_by") == job_id
+    change = Merge(key=target.key, values={"waits_until": until, "waits_told_by": job_id}, etag=row.etag)
+    with suppress(RowChangedError):  # then the next job tells it again
+        ports.rows.apply(target.table, target.partition, [change])
+    return True
 
 
 def _draft(instance: Instance) -> Draft:

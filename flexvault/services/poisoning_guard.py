@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from flexvault.domain import blob_names
 from flexvault.domain.errors import IntegrityError, NotFoundError
-from flexvault.domain.journal import Entry
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.names import sha256_hex
 from flexvault.domain.poisoning import Poisoning, find_suspicion
@@ -13,7 +11,8 @@ from flexvault.domain.poisoning_events import poisoning_target
 from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.journal import find_row, read_entry
+from flexvault.services.believed_settings import read_believed_settings
+from flexvault.services.journal import find_row
 from flexvault.services.manifests import find_manifests, read_own_manifest, read_stored
 from flexvault.services.progress import warning
 
@@ -31,7 +30,7 @@ def guard_backup(ports: Ports, manifest: Manifest) -> Manifest:
 
     The suspicion is part of the manifest, so that it exists as soon as the point does, whoever dies after that.
     """
-    if not _is_guarded(ports):
+    if not read_believed_settings(ports).is_poisoning_guarded:
         return manifest
     previous = find_previous(ports, manifest)
     suspicion = find_suspicion(manifest, previous) if previous else None
@@ -89,19 +88,3 @@ def _each_good(ports: Ports, manifest: Manifest) -> Iterator[Manifest]:
         is_as_sealed = row is None or row.manifest_hash == sha256_hex(data)
         if found.chain == manifest.chain and is_as_sealed:
             yield found
-
-
-def _is_guarded(ports: Ports) -> bool:
-    """Say whether the guard is on; a row alone does not turn it off, the entry that it names must say so."""
-    settings = catalog.read_vault_settings(ports)
-    if settings.is_poisoning_guarded:
-        return True
-    try:
-        entry = read_entry(ports, blob_names.VAULT_STREAM, settings.journal_seq)
-    except (IntegrityError, NotFoundError):
-        return True
-    return not _turns_off(entry)
-
-
-def _turns_off(entry: Entry) -> bool:
-    return entry.type == "VaultChanged" and entry.body["settings"]["is_poisoning_guarded"] is False

@@ -50,12 +50,13 @@ class _Pass:
     @classmethod
     def from_row(cls, row: Row | None) -> "_Pass":
         values: Mapping[str, Any] = row.values if row is not None else {}
+        look_at = values.get("look_at")
         return cls(
-            day=values.get("day", ""),
-            cursor=values.get("cursor", ""),
-            is_done=values.get("is_done", False),
-            only_missing=values.get("only_missing", False),
-            look_at=values.get("look_at"),
+            day=str(values.get("day", "")),
+            cursor=str(values.get("cursor", "")),
+            is_done=bool(values.get("is_done", False)),
+            only_missing=bool(values.get("only_missing", False)),
+            look_at=look_at if isinstance(look_at, datetime) else None,
         )
 
     def to_values(self) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from flexvault.domain import blob_names, names
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, VaultError
 from flexvault.domain.journal import Entry
 from flexvault.domain.root import NOTHING, Covered, Root, RootLine
-from flexvault.ports import Ports, VaultReader
-from flexvault.services import catalog
-from flexvault.services.first_versions import list_first
+from flexvault.ports import BlobFacts, Ports, VaultReader
+from flexvault.services.believed_settings import read_believed_settings
+from flexvault.services.first_versions import list_first, read_first
 from flexvault.services.immutability import Version, is_weaker, protect
-from flexvault.services.stored_names import read_if_there
+from flexvault.services.stored_names import read_first_if_there
 from flexvault.services.vault import Vault
 
 PARALLEL_STREAMS = 8
@@ -44,7 +44,7 @@ def write_due_root(vault: Vault, now: datetime) -> bool:
 
     A failure is told and tried again at the next tick: it must not keep reconcile from its other work.
     """
-    day = (now - timedelta(days=1)).date()
+    day = _due(now)
     if vault.rooted_day == day:
         return False
     try:
@@ -56,10 +56,21 @@ def write_due_root(vault: Vault, now: datetime) -> bool:
     return is_new
 
 
-def list_root_days(reader: VaultReader) -> list[date]:
-    """Answer the days that have a root, the earliest first."""
-    blobs = reader.list_blobs(blob_names.JOURNAL, blob_names.ROOTS_PREFIX)
-    return sorted(day for blob in blobs if (day := blob_names.root_day(blob.name)) is not None)
+def _list_roots(ports: Ports, prefix: str, due: date) -> Iterator[tuple[date, BlobFacts]]:
+    """Answer the first version of every root below a prefix, also one whose name was deleted.
+
+    One of a day that is still to come, created before that day's end, is none of the vault's: whoever may write could
+    stop the roots with it for as long as they like. It is told, and neither followed nor protected.
+    """
+    for blob in list_first(ports.vault_reader, blob_names.JOURNAL, prefix):
+        day = blob_names.root_day(blob.name)
+        if day is None:
+            continue
+        ends = datetime.combine(day, time.min, UTC) + timedelta(days=1)
+        if day > due and blob.last_modified is not None and blob.last_modified < ends:
+            ports.telemetry.emit("RootNotBelieved", {"day": day.isoformat(), "path": blob.name})
+            continue
+        yield day, blob
 
 
 def protect_roots(ports: Ports, prefix: str = blob_names.ROOTS_PREFIX) -> int:
@@ -70,21 +81,22 @@ def protect_roots(ports: Ports, prefix: str = blob_names.ROOTS_PREFIX) -> int:
     Raises:
         IntegrityError: code ImmutabilityNotSet.
     """
-    mode = catalog.read_vault_settings(ports).immutability
+    mode = read_believed_settings(ports).immutability
     weak = 0
-    for blob in list_first(ports.vault_reader, blob_names.JOURNAL, prefix):
-        day = blob_names.root_day(blob.name)
-        if day is None:
-            continue
+    for day, blob in _list_roots(ports, prefix, _due(ports.clock.storage_now())):
         until = datetime.combine(day, time.min, UTC) + ROOT_KEPT_FOR
         version = Version(container=blob_names.JOURNAL, path=blob.name, version_id=blob.version_id)
         weak += is_weaker(blob, until, mode) and protect(ports, version, until, mode)
     return weak
 
 
+def _due(now: datetime) -> date:
+    return (now - timedelta(days=1)).date()
+
+
 def _write_root(ports: Ports, day: date) -> bool:
     path = blob_names.root_path(day)
-    days = list_root_days(ports.vault_reader)
+    days = sorted(found for found, _ in _list_roots(ports, blob_names.ROOTS_PREFIX, day))
     if days and days[-1] >= day:
         if day in days:
             protect_roots(ports, path)
@@ -110,7 +122,7 @@ def _build(reader: VaultReader, day: date, previous_day: date | None) -> tuple[R
     previous_hash = ""
     problems: list[tuple[str, str]] = []
     if previous_day is not None:
-        data = reader.read(blob_names.JOURNAL, blob_names.root_path(previous_day))
+        data = read_first(reader, blob_names.JOURNAL, blob_names.root_path(previous_day))
         previous_hash = names.sha256_hex(data)
         try:
             before = Root.from_bytes(data)
@@ -193,4 +205,4 @@ def _read_from(reader: VaultReader, stream: str, seq: int) -> Iterator[tuple[int
 
 
 def _find_entry(reader: VaultReader, stream: str, seq: int) -> bytes | None:
-    return read_if_there(reader, blob_names.JOURNAL, blob_names.journal_path(stream, seq))
+    return read_first_if_there(reader, blob_names.JOURNAL, blob_names.journal_path(stream, seq))

@@ -3,23 +3,26 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from flexvault.domain import blob_names, names
-from flexvault.domain.errors import AlreadyExistsError, IntegrityError
+from flexvault.domain.errors import AlreadyExistsError, IntegrityError, PermanentError
 from flexvault.domain.job import JobStatus, Result, closes_as
 from flexvault.domain.manifest import Manifest, ManifestFile
+from flexvault.ports import Ports
 from flexvault.services import catalog
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.block_log import BlockLog, LoggedFile
-from flexvault.services.immutability import Version, hold, protect, versions_of
+from flexvault.services.immutability import Version, protect, versions_of
 from flexvault.services.journal import Draft, append
 from flexvault.services.landing_check import describe_archive
 from flexvault.services.manifests import FoundManifest, find_manifest, read_stored
 from flexvault.services.poisoning_guard import guard_backup, tell_suspicion
 from flexvault.services.progress import warning
 from flexvault.services.promote import OWNER, vault_path
-from flexvault.services.regrades import standing_holds
 from flexvault.services.steps import StepRun
+from flexvault.services.storage_holds import hold_sealed
 
 
 def seal_point(run: StepRun) -> Result:
@@ -30,12 +33,9 @@ def seal_point(run: StepRun) -> Result:
     found, stored = _create_or_find(run)
     path = blob_names.manifest_path(found.instance, found.point_id)
     manifest = _read_manifest(stored, path)
-    version = Version(container=blob_names.MANIFESTS, path=path, version_id=found.version_id)
-    protect(run.ports, version, manifest.expiry_time, catalog.read_vault_settings(run.ports).immutability)
+    _protect_manifest(run.ports, manifest, found.version_id)
     append(run.ports, sealed_draft(manifest, stored, found.version_id, run.now()))
-    if standing_holds(run.ports, found.instance, found.point_id):
-        for covered in versions_of(manifest, found.version_id):
-            hold(run.ports, covered, is_held=True)
+    hold_sealed(run.ports, manifest, found.version_id)
     tell_suspicion(run.ports, manifest)
     for container in run.open.state["containers"]:
         run.ports.landing.delete_container(container)
@@ -45,7 +45,10 @@ def seal_point(run: StepRun) -> Result:
 
 
 def journal_found_manifest(run: StepRun) -> list[Mapping[str, Any]]:
-    """Journal the manifest of a job that closes otherwise: it exists, so the point does; answers what to warn of."""
+    """Journal the manifest of a job that closes otherwise: it exists, so the point does; answers what to warn of.
+
+    It is protected and held as any other; where storage refuses that, the nightly check tries it again.
+    """
     found = find_manifest(run.ports, run.open.instance, names.point_id(run.open.job_id))
     if found is None:
         return []
@@ -54,10 +57,27 @@ def journal_found_manifest(run: StepRun) -> list[Mapping[str, Any]]:
         manifest = _read_manifest(stored, blob_names.manifest_path(found.instance, found.point_id))
     except IntegrityError:
         return []  # the job's error says so already, and nothing may keep a job from closing
-    append(run.ports, sealed_draft(manifest, stored, found.version_id, run.now()))
-    tell_suspicion(run.ports, manifest)
     text = f"the recovery point {manifest.point_id} exists although its job failed: its manifest had been created"
-    return [warning("PointSealed", text, manifest.point_id)]
+    warnings: list[Mapping[str, Any]] = [warning("PointSealed", text, manifest.point_id)]
+    try:
+        _protect_manifest(run.ports, manifest, found.version_id)
+    except PermanentError as error:
+        warnings.append(warning(error.code, error.message, manifest.point_id))
+    append(run.ports, sealed_draft(manifest, stored, found.version_id, run.now()))
+    try:
+        hold_sealed(run.ports, manifest, found.version_id)
+    except PermanentError as error:
+        warnings.append(warning(error.code, error.message, manifest.point_id))
+    tell_suspicion(run.ports, manifest)
+    return warnings
+
+
+def _protect_manifest(ports: Ports, manifest: Manifest, version_id: str) -> None:
+    """Protect a manifest; the files, too, where the vault's immutability changed since they were protected."""
+    mode = read_believed_settings(ports).immutability
+    only = 1 if manifest.immutability == mode else None
+    for version in islice(versions_of(manifest, version_id), only):
+        protect(ports, version, manifest.expiry_time, mode)
 
 
 def _read_manifest(stored: bytes, path: str) -> Manifest:
@@ -119,7 +139,7 @@ def _build(run: StepRun) -> Manifest:
         raise IntegrityError("the backup instance of this job is not known", target=run.open.instance)
     recovery: Mapping[str, str] = state["recovery"]
     expiry_time = datetime.fromisoformat(recovery["expiry_time"])
-    immutability = catalog.read_vault_settings(run.ports).immutability
+    immutability = read_believed_settings(run.ports).immutability
     files = tuple(_verify(run, file) for file in log.files())
     for file in files:  # all are as they were copied: from here on storage keeps them so
         version = Version(container=blob_names.POINTS, path=file.path, version_id=file.version_id)

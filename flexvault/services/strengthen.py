@@ -5,17 +5,26 @@ or a person left behind.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
 from flexvault.domain import blob_names, row_keys
-from flexvault.domain.errors import AlreadyExistsError, RowChangedError, VaultError
+from flexvault.domain.errors import (
+    AlreadyExistsError,
+    IntegrityError,
+    NotFoundError,
+    RowChangedError,
+    TransientError,
+    VaultError,
+)
 from flexvault.domain.event_rows import config_target, put
 from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import BlobFacts, Ports
 from flexvault.services import catalog
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.holds import list_holds
 from flexvault.services.immutability import (
     Version,
@@ -28,7 +37,7 @@ from flexvault.services.immutability import (
 )
 from flexvault.services.journal import find_row
 from flexvault.services.manifests import find_manifest
-from flexvault.services.regrades import show_effective
+from flexvault.services.regrades import find_retention_row, reevaluated_seq, show_effective
 from flexvault.services.roots import protect_roots
 from flexvault.services.storage_holds import hold_in_storage
 from flexvault.services.vault import Vault
@@ -39,7 +48,8 @@ CHECKED = config_target(row_keys.GUARDS)
 def strengthen(ports: Ports, instance: str) -> int:
     """Give every version of an instance's recovery points a policy until the point's present expiry at least.
 
-    Answers how many versions lacked it.
+    Answers how many versions lacked it. What is gone or cannot be read keeps nothing else from being protected: it is
+    raised at the end.
 
     Args:
         ports: What may be reached.
@@ -47,25 +57,45 @@ def strengthen(ports: Ports, instance: str) -> int:
 
     Raises:
         TransientError: code StorageNotDoneYet: some is left; the same call goes on.
-        IntegrityError: code VersionMissing, ManifestDiffers or ImmutabilityNotSet.
+        IntegrityError, NotFoundError: code VersionMissing, ManifestDiffers or ImmutabilityNotSet, of the first one.
     """
-    mode = catalog.read_vault_settings(ports).immutability
+    mode = read_believed_settings(ports).immutability
     if mode is Immutability.DISABLED:
         return 0
     known: dict[str, dict[Version, BlobFacts]] = defaultdict(dict)
     for version, blob in list_versions(ports, f"{instance}/"):
         known[point_of_version(version)][version] = blob
-    now = ports.clock.storage_now()
+    now, reevaluated = ports.clock.storage_now(), _newest_reevaluation(ports, instance)
     sealed = show_effective(ports, instance, catalog.list_sealed_points(ports, instance))
     points = [point for point in sealed if point.expiry_time > now]
-    weak = [
-        found
-        for point in points
-        for found in _find_weak(ports, point, known[blob_names.point_prefix(instance, point.point_id)], mode)
-    ]
-    work = (partial(protect, ports, version, until, mode) for version, until in weak)
+    damage: list[IntegrityError | NotFoundError] = []
+    weak: list[tuple[Version, datetime]] = []
+    for point in points:
+        try:
+            weak += _find_weak(ports, point, known[blob_names.point_prefix(instance, point.point_id)], mode)
+        except (IntegrityError, NotFoundError) as error:
+            damage.append(error)
+    work = (partial(_protect, ports, version, until, mode, damage) for version, until in weak)
     carry_out(ports, work, "the immutability of recovery points")
+    if weak and _newest_reevaluation(ports, instance) != reevaluated:
+        # Its own policies may lie under some of these, which were on their way with an earlier end.
+        return len(weak) + strengthen(ports, instance)
+    if damage:
+        raise damage[0]
     return len(weak)
+
+
+def _newest_reevaluation(ports: Ports, instance: str) -> int:
+    return reevaluated_seq(find_retention_row(ports, instance))
+
+
+def _protect(
+    ports: Ports, version: Version, until: datetime, mode: Immutability, damage: list[IntegrityError | NotFoundError]
+) -> None:
+    try:
+        protect(ports, version, until, mode)
+    except (IntegrityError, NotFoundError) as error:
+        damage.append(error)
 
 
 def _find_weak(
@@ -87,7 +117,8 @@ def _find_weak(
 def check_guards(vault: Vault, now: datetime) -> None:
     """Compare storage's policies and holds with what the vault says, once a UTC day, and mend what is too weak.
 
-    What could not be mended is told and tried again at the next call; it must not keep reconcile from its other work.
+    What could not be mended is told and must not keep reconcile from its other work. It is tried again at the next call
+    if that may help, else on the next day: one damaged point must not have the whole vault listed every few minutes.
     """
     row = find_row(vault.ports, CHECKED)
     day = now.date().isoformat()
@@ -105,24 +136,30 @@ def check_guards(vault: Vault, now: datetime) -> None:
 
 
 def _check_roots(ports: Ports) -> bool:
-    return _check(ports, {"container": blob_names.JOURNAL}, lambda: protect_roots(ports))
+    return _check(ports, {"container": blob_names.JOURNAL}, [partial(protect_roots, ports)])
 
 
 def _check_instance(ports: Ports, instance: str) -> bool:
-    def mend() -> int:
-        return strengthen(ports, instance) + sum(
-            hold_in_storage(ports, instance, standing) for standing in list_holds(ports, instance)
-        )
+    def hold_all() -> int:
+        return sum(hold_in_storage(ports, instance, standing) for standing in list_holds(ports, instance))
 
-    return _check(ports, {"flexvault.instance": instance}, mend)
+    return _check(ports, {"flexvault.instance": instance}, [partial(strengthen, ports, instance), hold_all])
 
 
-def _check(ports: Ports, facts: Mapping[str, str], mend: Callable[[], int]) -> bool:
-    try:
-        mended = mend()
-    except VaultError as error:
-        ports.telemetry.emit("ImmutabilityNotChecked", {**facts, "code": error.code, "message": error.message})
-        return False
+def _check(ports: Ports, facts: Mapping[str, str], parts: Sequence[Callable[[], int]]) -> bool:
+    """Mend part by part; answers whether it is done for today."""
+    mended, errors = 0, list[VaultError]()
+    for mend in parts:
+        try:
+            mended += mend()
+        except VaultError as error:
+            errors.append(error)
+        except MALFORMED as error:
+            text = f"what the tables say of it cannot be read: {type(error).__name__}"
+            errors.append(IntegrityError(text, code="RowUnreadable"))
     if mended:
         ports.telemetry.emit("ImmutabilityDrift", {**facts, "versions": mended})
-    return True
+    if errors:
+        first = errors[0]
+        ports.telemetry.emit("ImmutabilityNotChecked", {**facts, "code": first.code, "message": first.message})
+    return not any(isinstance(error, TransientError) for error in errors)

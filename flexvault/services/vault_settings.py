@@ -11,6 +11,7 @@ from flexvault.domain.events import Rows, settings_target
 from flexvault.domain.vault_settings import Immutability, VaultSettings, find_weakenings, require_transition
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.journal import Draft, append
 from flexvault.services.vault import Vault
 
@@ -27,7 +28,7 @@ def set_immutability(vault: Vault, state: Immutability, actor: Mapping[str, str]
         ApprovalRequiredError: To disable it needs a second person.
         ConflictError: Somebody else changed the settings meanwhile.
     """
-    before = catalog.read_vault_settings(vault.ports)
+    before = read_believed_settings(vault.ports)
     require_transition(before.immutability, state)
     order = _Order(
         operation=VAULT_WRITE,
@@ -45,7 +46,7 @@ def set_poisoning_guard(vault: Vault, *, is_on: bool, actor: Mapping[str, str]) 
         ApprovalRequiredError: To turn it off needs a second person.
         ConflictError: Somebody else changed the settings meanwhile.
     """
-    before = catalog.read_vault_settings(vault.ports)
+    before = read_believed_settings(vault.ports)
     body = {"state": "On" if is_on else "Off"}
     order = _Order(operation=GUARD_WRITE, path=GUARD_PATH, body=body, actor=actor)
     return _change(vault, before, replace(before, is_poisoning_guarded=is_on), order)

@@ -13,11 +13,12 @@ from flexvault.domain.manifest import Manifest
 from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import BlobFacts
 from flexvault.services import catalog
+from flexvault.services.end_deletion import end_deletions
 from flexvault.services.holds import HoldOrder, place_hold, release_hold
 from flexvault.services.immutability import whole_seconds
 from flexvault.services.reconcile import reconcile
 from flexvault.services.reevaluate import reevaluate
-from tests.builders import ACTOR, World, let_pass, policy_properties, run_jobs, run_one, set_immutability
+from tests.builders import ACTOR, INSTANCE_ID, World, let_pass, policy_properties, run_jobs, run_one, set_immutability
 from tests.services.approving import approve
 from tests.services.changing import add_points, begin_deletion, clean_up
 from tests.services.running import claimed, newest_job, only_open, protected, run_until
@@ -405,6 +406,32 @@ def test_an_approved_deletion_of_all_data_waits_for_the_policies_to_end():
     let_pass(world, timedelta(days=60))
     clean_up(world)
     assert versions(world) == []
+
+
+def test_a_deletion_that_waits_for_policies_is_told_once_and_not_each_night():
+    world = with_points(2)
+    begin_deletion(world)
+    nights: list[list[str]] = []
+    for _ in range(20):
+        clean_up(world)
+        nights.append([f"{told['code']}: {told['message']}" for told in newest_job(world).warnings])
+        world.clock.advance(timedelta(days=1))
+    assert [len(night) for night in nights] == [1, *([0] * 19)]
+    assert nights[0][0].startswith("DeletionUnfinished")
+    assert policies(world)[-1].isoformat() in nights[0][0]
+    world.clock.advance_to(policies(world)[-1])
+    clean_up(world)
+    assert versions(world) == []
+    assert catalog.find_instance(world.vault.ports, INSTANCE_ID) is None
+
+
+def test_a_run_that_dies_after_it_noted_what_waits_tells_it_when_it_is_repeated():
+    world = with_points(1)
+    begin_deletion(world)
+    let_pass(world, timedelta(days=1))
+    standing = plans(world)[-1]["standing"]
+    told = [len(end_deletions(world.vault, standing, job)) for job in ("first", "first", "second")]
+    assert told == [1, 1, 0]
 
 
 def test_an_unsealed_file_that_storage_protects_is_left_until_it_does_not():

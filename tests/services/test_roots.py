@@ -153,7 +153,7 @@ def test_a_crash_at_its_writing_leaves_no_root_or_the_whole_one(after: bool) -> 
 
 @pytest.mark.parametrize("error", [TransientError("busy"), NotAuthorizedError("refused")], ids=lambda e: e.code)
 @pytest.mark.parametrize(
-    "operation", ["vault_reader.list_blobs", "vault_reader.list_folders", "vault_reader.read", "vault_writer.create"]
+    "operation", ["vault_reader.list_versions", "vault_reader.list_folders", "vault_reader.read", "vault_writer.create"]
 )
 def test_a_failure_is_told_keeps_nothing_else_from_being_done_and_is_tried_again(
     operation: str, error: VaultError

@@ -23,6 +23,7 @@ from flexvault.services import catalog, protection
 from flexvault.services.immutability import LeftByStorage, find_left
 from flexvault.services.operations import record_operation
 from flexvault.services.poisoning_guard import read_poisoning
+from flexvault.services.rights import verify_instance
 
 ALREADY_PROTECTED = "UserErrorDppDatasourceAlreadyProtected"
 
@@ -85,7 +86,7 @@ def put_instance(call: Call) -> Answer:
     call.require_preconditions(None if old is None else instance_etag(old), f"the backup instance '{name}'")
     if old is not None:
         _require_same_server(old, server_id)
-        if old.properties == properties and old.state in _SETTLED and old.error is None and old.rights is None:
+        if old.properties == properties and old.state in _SETTLED and old.error is None and _has_rights(call, old):
             return _answer(call, old)
     request = protection.ProtectionRequest(
         instance_id=call.ids.instance(name) if old is None else old.id,
@@ -95,6 +96,14 @@ def put_instance(call: Call) -> Answer:
         properties=properties,
     )
     return _find_running(call, request) or _configure(call, request)
+
+
+def _has_rights(call: Call, instance: Instance) -> bool:
+    """Ask ARM now: by an identical PUT a person has lost rights granted again, also before the night has seen it."""
+    if instance.state is ProtectionState.CONFIGURED:
+        verify_instance(call.vault, instance, call.vault.ports.clock.storage_now())
+        instance = catalog.get_instance(call.vault.ports, instance.id)
+    return instance.rights is None
 
 
 _SETTLED = frozenset({ProtectionState.CONFIGURED, *PAUSED})

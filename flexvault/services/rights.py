@@ -78,7 +78,7 @@ def verify_rights(vault: Vault, now: datetime) -> None:
         if instance.state in RUNS_BACKUPS and instance.key > current.cursor and _is_due(instance, current)
     ]
     for instance in due[:CHECKED_PER_RUN]:
-        _verify(vault, instance, now)
+        verify_instance(vault, instance, now)
     if len(due) > CHECKED_PER_RUN:
         current = replace(current, cursor=due[CHECKED_PER_RUN - 1].key)
     else:
@@ -146,8 +146,8 @@ def _is_due(instance: Instance, current: _Pass) -> bool:
     return not current.only_missing or instance.rights is not None
 
 
-def _verify(vault: Vault, instance: Instance, now: datetime) -> None:
-    """One server's trouble must not keep the others from being verified."""
+def verify_instance(vault: Vault, instance: Instance, now: datetime) -> None:
+    """Ask for one server what the identity may do, and note it; its trouble keeps nothing else from being done."""
     try:
         note_rights(vault, instance, _find_missing(vault, instance.server_id), now)
     except NotFoundError:

@@ -281,6 +281,16 @@ def lose_rights(door: Door) -> None:
     verify_rights(door.world.vault, door.world.clock.storage_now())
 
 
+def test_an_identical_put_looks_at_the_rights_at_once_and_grants_what_is_missing(door: Door) -> None:
+    door.protect()
+    assert door.send("PUT", INSTANCE, instance_body()).status == 200
+    door.world.memory.roles.revoke(builders.SERVER_ID)  # and no night has looked yet
+    assert door.send("PUT", INSTANCE, instance_body()).status == 201
+    door.run_jobs()
+    assert door.world.vault.ports.roles.find_missing(builders.SERVER_ID) == ()
+    assert door.send("GET", INSTANCE).json["properties"]["currentProtectionState"] == "ProtectionConfigured"
+
+
 def test_rights_that_disappeared_are_shown_with_the_command_that_restores_them(door: Door) -> None:
     door.protect()
     lose_rights(door)

@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 
 from flexvault.domain import blob_names
+from flexvault.domain.errors import TransientError
 from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
 from flexvault.services.reconcile import reconcile
+from flexvault.services.strengthen import strengthen
 from tests.builders import World, policy_properties, set_immutability
 from tests.services.running import quietly
 from tests.services.test_immutability import expiries, hold, policies, told, unprotect, versions, with_points
@@ -78,3 +80,28 @@ def test_a_re_evaluation_in_the_midst_of_the_check_is_not_shortened_by_it():
     night(world, runs=1)
     assert policies(world) == sorted(expiries(world))
     assert {blob.immutable_until in set(expiries(world)) for blob in versions(world)} == {True}
+
+
+def test_reading_manifests_counts_against_the_time_of_a_request_and_the_same_request_goes_on():
+    world = with_points(12)
+    set_immutability(world, Immutability.LOCKED)
+
+    def read_slowly() -> None:
+        world.clock.advance(timedelta(seconds=15))
+        world.memory.faults.run_next("vault_reader.read", read_slowly)
+
+    world.memory.faults.run_next("vault_reader.read", read_slowly)
+    began, tries = world.clock.host_now(), 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flexvault.services.immutability.BATCH", 4)
+        for tries in range(1, 12):
+            began = world.clock.host_now()
+            try:
+                strengthen(world.vault.ports, world.instance().key)
+            except TransientError as cut:
+                assert cut.code == "StorageNotDoneYet"
+                assert world.clock.host_now() - began <= timedelta(seconds=100)
+                continue
+            break
+    assert 1 < tries < 11
+    assert {blob.immutability_mode for blob in versions(world)} == {"Locked"}

@@ -91,17 +91,19 @@ def test_reading_manifests_counts_against_the_time_of_a_request_and_the_same_req
         world.memory.faults.run_next("vault_reader.read", read_slowly)
 
     world.memory.faults.run_next("vault_reader.read", read_slowly)
-    began, tries = world.clock.host_now(), 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("flexvault.services.immutability.BATCH", 4)
-        for tries in range(1, 12):
-            began = world.clock.host_now()
-            try:
-                strengthen(world.vault.ports, world.instance().key)
-            except TransientError as cut:
-                assert cut.code == "StorageNotDoneYet"
-                assert world.clock.host_now() - began <= timedelta(seconds=100)
-                continue
-            break
-    assert 1 < tries < 11
+        times = [time_of_a_request(world) for _ in range(10)]
+    assert timedelta(seconds=60) < max(times) <= timedelta(seconds=100)
     assert {blob.immutability_mode for blob in versions(world)} == {"Locked"}
+
+
+def time_of_a_request(world: World) -> timedelta:
+    """Send a request that may be cut off; answers how long it took."""
+    began = world.clock.host_now()
+    try:
+        strengthen(world.vault.ports, world.instance().key)
+    except TransientError as cut:
+        if cut.code != "StorageNotDoneYet":
+            raise
+    return world.clock.host_now() - began

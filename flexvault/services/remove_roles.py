@@ -19,6 +19,7 @@ from flexvault.services.journal import Draft, append, find_row
 from flexvault.services.vault import Vault
 
 REMOVED_PER_RUN = 5
+ROTATES_EVERY = timedelta(minutes=5)
 TRY_AGAIN_AFTER = timedelta(days=1)
 EFFECT = timedelta(minutes=10)
 """How long a removal may take to have its effect everywhere, and how long an intent counts that nobody finishes."""
@@ -29,6 +30,9 @@ def remove_roles(vault: Vault, now: datetime) -> int:
     """Remove the roles of instances that are gone, a few at a time; answers of how many."""
     pending = [one for one in catalog.list_instances(vault.ports, with_deleted=True) if one.has_roles_to_remove]
     removed = 0
+    # Each run begins at another one: servers that cannot be reached must not take every turn.
+    begin = int(now.timestamp() // ROTATES_EVERY.total_seconds()) % len(pending) if pending else 0
+    pending = [*pending[begin:], *pending[:begin]]
     for instance in islice((one for one in pending if _may_try(vault.ports, one, now)), REMOVED_PER_RUN):
         try:
             removed += _remove(vault, instance, now)

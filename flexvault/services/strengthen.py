@@ -69,14 +69,21 @@ def strengthen(ports: Ports, instance: str) -> int:
     sealed = show_effective(ports, instance, catalog.list_sealed_points(ports, instance))
     points = [point for point in sealed if point.expiry_time > now]
     damage: list[IntegrityError | NotFoundError] = []
-    weak: list[tuple[Version, datetime]] = []
-    for point in points:
-        try:
-            weak += _find_weak(ports, point, known[blob_names.point_prefix(instance, point.point_id)], mode)
-        except (IntegrityError, NotFoundError) as error:
-            damage.append(error)
-    work = (partial(_protect, ports, version, until, mode, damage) for version, until in weak)
-    carry_out(ports, work, "the immutability of recovery points")
+    weak: list[Version] = []
+
+    def list_work() -> Iterator[Callable[[], None]]:
+        for point in points:
+            try:
+                found = list(_find_weak(ports, point, known[blob_names.point_prefix(instance, point.point_id)], mode))
+            except (IntegrityError, NotFoundError) as error:
+                damage.append(error)
+                continue
+            for version, until in found:
+                weak.append(version)
+                yield partial(_protect, ports, version, until, mode, damage)
+
+    # Manifests are read as the work goes on: so their reading counts against a request's time, too.
+    carry_out(ports, list_work(), "the immutability of recovery points")
     if weak and _newest_reevaluation(ports, instance) != reevaluated:
         # Its own policies may lie under some of these, which were on their way with an earlier end.
         return len(weak) + strengthen(ports, instance)

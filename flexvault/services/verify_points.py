@@ -163,13 +163,8 @@ class PointReader:
         blob = stored.first if stored else None
         if blob is None or (file.version_id and blob.version_id != file.version_id):  # or it came after the list
             blob = self._reader.find(blob_names.POINTS, file.path, version_id=file.version_id)
-        gone = Finding(
-            code="FileMissing",
-            subject=file_subject(file),
-            message=f"version {file.version_id} of it is not there" if file.version_id else "it is not there",
-        )
         if blob is None:
-            yield gone
+            yield _file_gone(file)
             return
         yield from find_wrong_file(manifest, file, blob.size_bytes, blob.metadata.get(OWNER, ""))
         try:
@@ -177,7 +172,7 @@ class PointReader:
         except NotFoundError as error:
             if error.code != BLOB_NOT_FOUND:
                 raise
-            yield gone
+            yield _file_gone(file)
             return
         yield from find_wrong_blocks(file, sizes)
 
@@ -189,14 +184,17 @@ class PointReader:
             first = begin.block if begin is not None and index == begin.file else 0
             blocks = list(enumerate(split_blocks(file.size_bytes, file.block_size_bytes)))[first:]
             for batch in batched(blocks, BLOCKS_AT_ONCE, strict=False):
-                self._read_blocks(file, batch)
+                if not self._read_blocks(checked.point_id, file, batch):
+                    break
                 if self._page.is_full:
                     return Position(
                         stream=self._chain.stream, point=checked.point_id, file=index, block=batch[-1][0] + 1
                     )
         return None
 
-    def _read_blocks(self, file: ManifestFile, blocks: Sequence[tuple[int, tuple[int, int]]]) -> None:
+    def _read_blocks(self, point_id: str, file: ManifestFile, blocks: Sequence[tuple[int, tuple[int, int]]]) -> bool:
+        """Compare blocks with their checksums; answers whether the file is still there."""
+
         def compute(block: tuple[int, tuple[int, int]]) -> str:
             _, (offset, length) = block
             data = self._reader.read(
@@ -206,13 +204,26 @@ class PointReader:
 
         try:
             checksums = list(self._pool.map(compute, blocks))
+        except NotFoundError as error:
+            if error.code != BLOB_NOT_FOUND:
+                raise
+            self._stream.read_on()  # to read a large file takes long: retention may have deleted it meanwhile
+            if point_id not in self._chain.tombstoned:
+                self._page.add([_file_gone(file)])
+            return False
         except PermanentError as error:
             if not is_of_one_blob(error):
                 raise
             self._page.skip(file_subject(file), error)
-            return
+            return True
         for (index, (offset, length)), found in zip(blocks, checksums, strict=True):
             self._page.counts.bytes_read += length
             if found != file.crc64[index]:
                 text = f"block {index}, bytes {offset} to {offset + length - 1}, has not the checksum that was sealed"
                 self._page.add([Finding(code="BlockDiffers", subject=file_subject(file), message=text)])
+        return True
+
+
+def _file_gone(file: ManifestFile) -> Finding:
+    text = f"version {file.version_id} of it is not there" if file.version_id else "it is not there"
+    return Finding(code="FileMissing", subject=file_subject(file), message=text)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from flexvault.domain import blob_names
+from flexvault.domain.errors import InvalidInputError
 from flexvault.ports import VaultReader
 from flexvault.services.verify_page import Order, Page, Position, Report
 from flexvault.services.verify_points import PointReader
@@ -29,7 +30,7 @@ def verify_vault(reader: VaultReader, order: Order, is_spent: Callable[[], bool]
         is_spent: Says that the rest is for another call.
 
     Raises:
-        InvalidInputError: `continue_from` is none.
+        InvalidInputError: `continue_from` is none, or nothing is there of the only instance: that is not intact.
         TransientError, NotAuthorizedError, NotFoundError: The vault account, or one of its containers, cannot be
             read: a refusal is no finding.
     """
@@ -67,6 +68,12 @@ def _list_streams(reader: VaultReader, page: Page) -> list[str]:
     rooted = page.newest.root.streams if page.newest and page.newest.root else ()
     known = {name for name in (*folders, *rooted, *page.order.heads) if blob_names.is_stream(name)}
     only = page.order.instance
+    if only and only not in known:
+        text = (
+            f"neither journal, manifests, roots nor tables hold anything of the backup instance with the key '{only}'"
+        )
+        hint = "correct the key, or leave it out to verify the whole vault"
+        raise InvalidInputError(text, code="UserErrorGenericResourceNotFound", target="instance", hint=hint)
     return sorted(known & {only} if only else known)
 
 

@@ -105,6 +105,12 @@ def test_a_request_that_cannot_be_understood_is_400(door: Door, body: Any, targe
     assert target in str(refused.error)
 
 
+def test_a_key_of_which_the_vault_account_holds_nothing_is_not_called_intact(door: Door) -> None:
+    refused = verify(door, {"instance": "0" * 32})
+    assert refused.status == 400
+    assert "0" * 32 in refused.error["message"]
+
+
 def test_an_instance_that_nobody_knows_is_400(door: Door) -> None:
     refused = verify(door, {"instance": "pg-nothing"})
 

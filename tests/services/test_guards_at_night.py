@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 
 from flexvault.domain import blob_names
+from flexvault.domain.errors import TransientError
 from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
 from flexvault.services.reconcile import reconcile
+from flexvault.services.strengthen import strengthen
 from tests.builders import World, policy_properties, set_immutability
 from tests.services.running import quietly
 from tests.services.test_immutability import expiries, hold, policies, told, unprotect, versions, with_points
@@ -78,3 +80,30 @@ def test_a_re_evaluation_in_the_midst_of_the_check_is_not_shortened_by_it():
     night(world, runs=1)
     assert policies(world) == sorted(expiries(world))
     assert {blob.immutable_until in set(expiries(world)) for blob in versions(world)} == {True}
+
+
+def test_reading_manifests_counts_against_the_time_of_a_request_and_the_same_request_goes_on():
+    world = with_points(12)
+    set_immutability(world, Immutability.LOCKED)
+
+    def read_slowly() -> None:
+        world.clock.advance(timedelta(seconds=15))
+        world.memory.faults.run_next("vault_reader.read", read_slowly)
+
+    world.memory.faults.run_next("vault_reader.read", read_slowly)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flexvault.services.immutability.BATCH", 4)
+        times = [time_of_a_request(world) for _ in range(10)]
+    assert timedelta(seconds=60) < max(times) <= timedelta(seconds=100)
+    assert {blob.immutability_mode for blob in versions(world)} == {"Locked"}
+
+
+def time_of_a_request(world: World) -> timedelta:
+    """Send a request that may be cut off; answers how long it took."""
+    began = world.clock.host_now()
+    try:
+        strengthen(world.vault.ports, world.instance().key)
+    except TransientError as cut:
+        if cut.code != "StorageNotDoneYet":
+            raise
+    return world.clock.host_now() - began

@@ -1,5 +1,6 @@
 """The roles that flexvault granted itself end with the protection; what others gave, and what others need, stays."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -171,6 +172,28 @@ def test_many_ends_are_worked_off_a_few_at_a_time():
     assert remove_roles(world.vault, world.clock.storage_now()) == REMOVED_PER_RUN
     assert remove_roles(world.vault, world.clock.storage_now()) == 1
     assert len(world.memory.roles.assigned(SERVER_ID)) == 2
+
+
+def test_servers_that_cannot_be_reached_keep_no_other_from_its_turn(monkeypatch: pytest.MonkeyPatch):
+    world = protected()
+    ids = [f"{INSTANCE_ID}-{number}" for number in range(REMOVED_PER_RUN + 1)]
+    for number, instance_id in enumerate(ids):
+        server_id = add_server(world, str(number))
+        protect(world, request_key=instance_id, instance_id=instance_id, server_id=server_id)
+        delete_with_data(world, instance_id)
+    original, reached = world.memory.roles.remove, f"{SERVER_ID}-{REMOVED_PER_RUN}"
+
+    def remove(server_id: str, assignments: Sequence[str]) -> None:
+        if server_id != reached:
+            raise TransientError("503")
+        original(server_id, assignments)
+
+    monkeypatch.setattr(world.memory.roles, "remove", remove)
+    for _ in ids:
+        run_reconcile(world)
+        world.clock.advance(timedelta(minutes=5))
+    assert removals(world) == ["RolesRemoved"]
+    assert world.memory.roles.assigned(reached) == frozenset()
 
 
 def test_who_protects_the_server_while_its_roles_are_removed_waits_and_grants_anew():

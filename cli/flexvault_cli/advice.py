@@ -77,7 +77,7 @@ _TABLE = (
     Advice(applies=_target(".ruleName"), text="give one of these rules with --rule"),
     Advice(applies=_target(".retentionTagOverride"), text="give one of these tags with --tag"),
     Advice(
-        applies=lambda error: error.status == _UNAVAILABLE,
+        applies=lambda error: error.status == _UNAVAILABLE and not error.actions,
         text="try again in a minute; if it lasts, look at the vault's log",
     ),
 )

@@ -10,14 +10,14 @@ from flexvault.api.views import show_point
 from flexvault.domain.errors import InvalidInputError, NotFoundError
 from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.services import catalog
-from flexvault.services.immutability import find_policy
+from flexvault.services.immutability import find_policy, list_policies
 
 _TERM = re.compile(r"\s*(?P<member>startDate|endDate)\s+eq\s+'(?P<value>[^']*)'\s*", re.IGNORECASE)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 
 
 def list_points(call: Call) -> Answer:
-    """List an instance's recovery points, newest first, between two dates if the client names them."""
+    """List an instance's recovery points, newest first, between two dates if the client names them, as `get_point` does."""
     instance = find_named(call)
     first, last = _read_filter(call.query.get("$filter", ""))
     points = [
@@ -28,7 +28,9 @@ def list_points(call: Call) -> Answer:
     token = read_token(call.query.get("$skiptoken", ""), _PLACE)
     rest = [point for point in points if not token or _place(point) > token]
     page = rest[: call.page_size]
-    body: dict[str, object] = {"value": [show_point(call.ids, instance, point) for point in page]}
+    policies = list_policies(call.vault.ports, instance.key) if page else {}
+    shown = [show_point(call.ids, instance, point, policies.get(point.point_id)) for point in page]
+    body: dict[str, object] = {"value": shown}
     if len(rest) > len(page):
         query = {"filter": call.query["$filter"]} if call.query.get("$filter") else {}
         body["nextLink"] = call.links.to(call.path, **query, skipToken=write_token(_place(page[-1])))

@@ -15,6 +15,7 @@ from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import BlobFacts, Ports
+from flexvault.services.first_versions import list_first
 from flexvault.services.vault_files import point_of
 
 PARALLEL = 16
@@ -145,10 +146,23 @@ def find_policy(ports: Ports, point: RecoveryPoint) -> Policy | None:
     """Ask storage for the policy of a recovery point's manifest, which its files share; nothing when none runs."""
     path = blob_names.manifest_path(point.instance, point.point_id)
     found = ports.vault_reader.find(blob_names.MANIFESTS, path, version_id=point.manifest_version)
-    until = None if found is None else found.immutable_until
-    if found is None or until is None or until <= ports.clock.storage_now():
-        return None
-    return Policy(until=until, mode=found.immutability_mode)
+    return None if found is None else _policy_of(found, ports.clock.storage_now())
+
+
+def list_policies(ports: Ports, instance: str) -> Mapping[str, Policy]:
+    """Ask storage once for the policies of all manifests of an instance, by point id; first versions count."""
+    now = ports.clock.storage_now()
+    found = {
+        point_id_of(Version(container=blob_names.MANIFESTS, path=blob.name, version_id=blob.version_id)): blob
+        for blob in list_first(ports.vault_reader, blob_names.MANIFESTS, f"{instance}/")
+    }
+    policies = {point_id: _policy_of(blob, now) for point_id, blob in found.items()}
+    return {point_id: policy for point_id, policy in policies.items() if policy is not None}
+
+
+def _policy_of(blob: BlobFacts, now: datetime) -> Policy | None:
+    until = blob.immutable_until
+    return None if until is None or until <= now else Policy(until=until, mode=blob.immutability_mode)
 
 
 @dataclass(frozen=True, slots=True)

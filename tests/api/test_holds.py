@@ -29,6 +29,7 @@ def test_a_point_says_until_when_storage_keeps_it_and_how(door: Door) -> None:
     shown = door.send("GET", f"{INSTANCE}/recoveryPoints/{point_id}").json["properties"]
     facts = json.loads(shown["recoveryPointDataStoresDetails"][0]["metaData"])
     assert (facts["immutableUntil"], facts["immutability"]) == (shown["expiryTime"], "Unlocked")
+    assert points(door)[0] == shown, "the list says the same"
     for container in ("manifests", "points"):
         door.world.memory.storage.unprotect(container)
     shown = door.send("GET", f"{INSTANCE}/recoveryPoints/{point_id}").json["properties"]

@@ -17,7 +17,7 @@ _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 
 
 def list_points(call: Call) -> Answer:
-    """List an instance's recovery points, newest first, between two dates if the client names them, as `get_point` does."""
+    """List an instance's recovery points, newest first, between two dates if the client names them."""
     instance = find_named(call)
     first, last = _read_filter(call.query.get("$filter", ""))
     points = [
@@ -28,7 +28,7 @@ def list_points(call: Call) -> Answer:
     token = read_token(call.query.get("$skiptoken", ""), _PLACE)
     rest = [point for point in points if not token or _place(point) > token]
     page = rest[: call.page_size]
-    policies = list_policies(call.vault.ports, instance.key) if page else {}
+    policies = list_policies(call.vault.ports, instance.key)
     shown = [show_point(call.ids, instance, point, policies.get(point.point_id)) for point in page]
     body: dict[str, object] = {"value": shown}
     if len(rest) > len(page):

@@ -152,12 +152,12 @@ def find_policy(ports: Ports, point: RecoveryPoint) -> Policy | None:
 def list_policies(ports: Ports, instance: str) -> Mapping[str, Policy]:
     """Ask storage once for the policies of all manifests of an instance, by point id; first versions count."""
     now = ports.clock.storage_now()
-    found = {
-        point_id_of(Version(container=blob_names.MANIFESTS, path=blob.name, version_id=blob.version_id)): blob
-        for blob in list_first(ports.vault_reader, blob_names.MANIFESTS, f"{instance}/")
-    }
-    policies = {point_id: _policy_of(blob, now) for point_id, blob in found.items()}
-    return {point_id: policy for point_id, policy in policies.items() if policy is not None}
+    policies: dict[str, Policy] = {}
+    for blob in list_first(ports.vault_reader, blob_names.MANIFESTS, f"{instance}/"):
+        point_id, policy = blob.name.partition("/")[2].removesuffix(".json"), _policy_of(blob, now)
+        if policy is not None and blob.name == blob_names.manifest_path(instance, point_id):
+            policies[point_id] = policy
+    return policies
 
 
 def _policy_of(blob: BlobFacts, now: datetime) -> Policy | None:

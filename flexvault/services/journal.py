@@ -12,14 +12,15 @@ from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys, row_values
 from flexvault.domain.approval_events import approval_target
-from flexvault.domain.errors import AlreadyExistsError, IntegrityError, RowChangedError, TransientError
+from flexvault.domain.azure_codes import BLOB_NOT_FOUND
+from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, RowChangedError, TransientError
 from flexvault.domain.events import EVENT_TYPES, EventType, Rows, Target, head_target, head_values
 from flexvault.domain.journal import Entry
 from flexvault.domain.json_values import MALFORMED
-from flexvault.domain.rows import Delete, Insert, Replace, Row
+from flexvault.domain.rows import Change, Delete, Insert, Replace, Row
 from flexvault.domain.verification import Head
 from flexvault.ports import Ports
-from flexvault.services.first_versions import read_first
+from flexvault.services.first_versions import list_first, read_first
 
 MAX_TRIES = 40
 
@@ -73,6 +74,9 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
             project(ports, done)
             return False
         draft.check(rows)
+        if head is not None and not _is_stored(ports, draft.stream, head):
+            _mend_head(ports, draft.stream, head)
+            continue
         entry = Entry(
             stream=draft.stream,
             seq=1 if head is None else int(str(head.values["seq"])) + 1,
@@ -92,6 +96,33 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
         if stored.event_id == event_id:
             return stored == entry  # then it was this call's own write, whose answer got lost
     raise TransientError(f"the journal stream '{draft.stream}' is contended", code="JournalContended")
+
+
+def _is_stored(ports: Ports, stream: str, head: Row) -> bool:
+    """Say whether the entry that a head row names is there: by a forged row a hole would come that nothing mends."""
+    try:
+        path = blob_names.journal_path(stream, int(str(head.values["seq"])))
+        return names.sha256_hex(read_first(ports.vault_reader, blob_names.JOURNAL, path)) == head.values["hash"]
+    except NotFoundError as error:
+        if error.code != BLOB_NOT_FOUND:
+            raise
+        return False
+    except MALFORMED:
+        return False  # no number at all
+
+
+def _mend_head(ports: Ports, stream: str, head: Row) -> None:
+    """Put a head row back to the last entry that is stored, and tell it; who loses the row reads it again."""
+    target = head_target(stream)
+    stored = [blob.name for blob in list_first(ports.vault_reader, blob_names.JOURNAL, f"{stream}/")]
+    change: Change = Delete(key=target.key, etag=head.etag)
+    if stored:
+        data = read_first(ports.vault_reader, blob_names.JOURNAL, stored[-1])
+        values = head_values(Entry.from_bytes(data), names.sha256_hex(data))
+        change = Replace(key=target.key, values=values, etag=head.etag)
+    ports.telemetry.emit("RowsDiffer", {"instance": stream})
+    with suppress(RowChangedError):
+        ports.rows.apply(target.table, target.partition, [change])
 
 
 def project(ports: Ports, entry: Entry) -> None:

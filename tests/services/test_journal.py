@@ -11,6 +11,7 @@ from flexvault.domain import blob_names, names, row_values
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, PermanentError, TransientError
 from flexvault.domain.events import Rows, head_target
 from flexvault.domain.journal import Entry
+from flexvault.domain.rows import Replace
 from flexvault.ports import Ports
 from flexvault.services.journal import Draft, append, project, read_entry
 from tests.builders import World, world
@@ -254,3 +255,28 @@ def test_what_does_not_fit_into_a_row_is_refused_with_what_to_do():
     with pytest.raises(PermanentError, match="40000 characters") as refused:
         row_values.check_row("points", "key", {"holds": "x" * 40_000})
     assert (refused.value.code, "send less" in refused.value.hint) == ("RowNotStorable", True)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        pytest.param({"seq": 999}, id="a number far ahead"),
+        pytest.param({"seq": 1}, id="a number long past"),
+        pytest.param({"hash": "f" * 64}, id="another hash"),
+        pytest.param({"seq": "none"}, id="no number"),
+    ],
+)
+def test_a_forged_head_makes_no_hole_and_is_told(forged: dict[str, Any]):
+    vault = world()
+    for point in ("p1", "p2", "p3"):
+        append(vault.vault.ports, sealed(point))
+    head = head_target(sealed().stream)
+    row = vault.vault.ports.rows.find(head.table, head.partition, head.key)
+    assert row is not None
+    change = Replace(key=row.key, values={**row.values, **forged}, etag=row.etag)
+    vault.vault.ports.rows.apply(head.table, head.partition, [change])
+    assert append(vault.vault.ports, sealed("p4"))
+    stored = entries(vault, sealed().stream)
+    assert [entry.seq for entry in stored] == [1, 2, 3, 4]
+    assert stored[3].previous_hash == names.sha256_hex(stored[2].to_bytes())
+    assert ("RowsDiffer", {"instance": sealed().stream}) in vault.memory.telemetry.events

@@ -1,12 +1,23 @@
-"""What the local cloud's HTTPS servers share: a uvicorn server that says when it serves, and its listening socket."""
+"""What the local cloud's HTTPS servers share: a listening socket, a server that says when it serves, and its thread."""
 
+import asyncio
 import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import uvicorn
+
+_START_SECONDS = 10.0
+_GRACE_SECONDS = 1
+_KEEP_ALIVE_SECONDS = 3_600
+"""A connection that uvicorn closes for its idleness, and again at the end, could not be aborted any more."""
+_ABORTED_WITHIN_SECONDS = 0.01
+"""The event loop closes an aborted transport in its next rounds."""
 
 
 class Server(uvicorn.Server):
@@ -19,6 +30,13 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        # A client that keeps its connection answers no TLS goodbye: what is left would outlive the event loop.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(_ABORTED_WITHIN_SECONDS)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -43,3 +61,93 @@ def listen(port: int) -> socket.socket:
     listener.bind(("127.0.0.1", port))
     listener.listen()
     return listener
+
+
+class HttpsServer:
+    """One application on one loopback port: in the main thread with `run`, or in a thread as a context manager."""
+
+    def __init__(self, name: str, port: int) -> None:
+        """Listen at once.
+
+        Args:
+            name: Of the thread, and in messages.
+            port: Of the loopback address; 0 = a free one.
+        """
+        self._name = name
+        self._socket = listen(port)
+        self.port: int = self._socket.getsockname()[1]
+        self._started = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._server: Server
+
+    def serve(self, app: Any, *, certificate: Path, private_key: Path, **options: Any) -> None:
+        """Say what is served, before it is run.
+
+        Args:
+            app: An ASGI application.
+            certificate: File with the certificate.
+            private_key: File with its key.
+            options: Further ones of `uvicorn.Config`.
+        """
+        settings = uvicorn.Config(
+            app,
+            ws="none",
+            ssl_certfile=certificate,
+            ssl_keyfile=str(private_key),
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # a client's address is its connection's, whatever it says
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            **options,
+        )
+        self._server = Server(settings, self._started.set)
+
+    def close(self) -> None:
+        """Let go of what is behind the application; called when it is to end, perhaps twice."""
+
+    def run(self, on_started: Callable[[], None]) -> None:
+        """Serve until SIGTERM or SIGINT; `on_started` is called once requests are answered."""
+        self._server.on_started = on_started
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self.close()
+            self._socket.close()
+
+    def start(self) -> None:
+        """Serve in a thread; requests are answered when this returns.
+
+        Raises:
+            TimeoutError: the server did not start.
+        """
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._socket]}, name=self._name, daemon=True
+        )
+        self._thread.start()
+        if not self._started.wait(_START_SECONDS):
+            raise TimeoutError(f"{self._name} did not start")
+
+    def ask_to_stop(self) -> None:
+        """Let go of what is behind the application, and let the thread end soon."""
+        self.close()
+        self._server.should_exit = True
+
+    def stop(self) -> None:
+        """End the thread."""
+        self.ask_to_stop()
+        if self._thread is not None:
+            self._thread.join()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()

@@ -190,6 +190,7 @@ def test_what_the_owner_took_out_of_the_journal_is_named_and_keeps_every_point(
     found = user.send("POST", "/vault/verify", {}).json()["findings"]
     # What was written over it is the first version at its name now, and is no entry.
     told = {finding["code"] for finding in found if finding["subject"].startswith(subject)}
-    assert told == {"EntryUnreadable", "LaterVersion", "LinkBroken", "NameDeleted"}
+    # The day's root may have been written before or after this entry: one that covers it says so, too.
+    assert told - {"EntryDiffers"} == {"EntryUnreadable", "LaterVersion", "LinkBroken", "NameDeleted"}
     let_the_janitor_run(user)
     assert all(points[name].is_intact(storage_owner) for name in (COMMON, LOCKED_ORDERS))

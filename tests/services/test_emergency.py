@@ -109,5 +109,5 @@ def test_a_reason_must_be_given(reason: str):
 
 def test_a_secret_in_the_reason_does_not_come_into_the_journal():
     world = protected()
-    ask(world, reason="leaked: https://landing.example/c0?sv=2026&sig=c2VjcmV0c2VjcmV0c2VjcmV0")
-    assert "c2VjcmV0" not in entries(world, "vault")[-1].body["reason"]
+    ask(world, reason=f"leaked: https://landing.example/c0?sig={'made-up' * 4}")
+    assert "made-up" not in entries(world, "vault")[-1].body["reason"]

@@ -17,6 +17,7 @@ from flexvault.domain.vault_settings import Immutability
 from flexvault.messages import StepAnswer, StepRequest
 from flexvault.ports import Server
 from flexvault.services import catalog
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.effects import run
 from flexvault.services.journal import Draft, append
 from flexvault.services.policies import put_policy
@@ -248,7 +249,7 @@ def world(*, immutability: Immutability = Immutability.UNLOCKED, **changes: Any)
 
 def set_immutability(world: World, immutability: Immutability) -> None:
     """Put the vault into a state of immutability, whatever it is in and without a second person."""
-    settings = replace(catalog.read_vault_settings(world.vault.ports), immutability=immutability)
+    settings = replace(read_believed_settings(world.vault.ports), immutability=immutability)
     body = {"settings": settings.to_json(), "before": {}}
     append(world.vault.ports, Draft(stream="vault", type="VaultChanged", key=f"test {immutability}", body=body))
 

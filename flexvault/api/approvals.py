@@ -10,9 +10,8 @@ from flexvault.api.call import Answer, Call
 from flexvault.api.pages import read_token, write_token
 from flexvault.domain.approval import Approval, ApprovalState
 from flexvault.domain.errors import InvalidInputError, NotFoundError
+from flexvault.domain.texts import LONGEST_REASON
 from flexvault.services import approvals
-
-LONGEST_REASON = 1_000
 
 
 def list_approvals(call: Call) -> Answer:

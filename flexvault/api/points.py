@@ -10,7 +10,7 @@ from flexvault.api.views import show_point
 from flexvault.domain.errors import InvalidInputError, NotFoundError
 from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.services import catalog
-from flexvault.services.immutability import find_policy, list_policies
+from flexvault.services.immutability import find_immutability_policy, list_immutability_policies
 
 _TERM = re.compile(r"\s*(?P<member>startDate|endDate)\s+eq\s+'(?P<value>[^']*)'\s*", re.IGNORECASE)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
@@ -28,7 +28,7 @@ def list_points(call: Call) -> Answer:
     token = read_token(call.query.get("$skiptoken", ""), _PLACE)
     rest = [point for point in points if not token or _place(point) > token]
     page = rest[: call.page_size]
-    policies = list_policies(call.vault.ports, instance.key)
+    policies = list_immutability_policies(call.vault.ports, instance.key)
     shown = [show_point(call.ids, instance, point, policies.get(point.point_id)) for point in page]
     body: dict[str, object] = {"value": shown}
     if len(rest) > len(page):
@@ -42,7 +42,7 @@ def get_point(call: Call) -> Answer:
     instance = find_named(call)
     point_id = require_point_id(instance, call.params["point"])
     point = catalog.get_point(call.vault.ports, instance, point_id)
-    return Answer(body=show_point(call.ids, instance, point, find_policy(call.vault.ports, point)))
+    return Answer(body=show_point(call.ids, instance, point, find_immutability_policy(call.vault.ports, point)))
 
 
 def require_point_id(instance: Instance, point_id: str) -> str:

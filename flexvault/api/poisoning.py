@@ -9,8 +9,8 @@ from flexvault.api.instances import find_named
 from flexvault.api.people import show_person
 from flexvault.api.times import plain_time
 from flexvault.domain.poisoning import Poisoning, Suspect
-from flexvault.services import catalog
 from flexvault.services.acknowledge_poisoning import acknowledge_poisoning
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.poisoning_guard import read_poisoning
 
 
@@ -29,7 +29,7 @@ def acknowledge(call: Call) -> Answer:
 
 
 def _show(call: Call, found: Poisoning) -> dict[str, Any]:
-    settings = catalog.read_vault_settings(call.vault.ports)
+    settings = read_believed_settings(call.vault.ports)
     by = found.acknowledged_by
     return {
         "state": "Suspected" if found.is_suspected else "Clear",

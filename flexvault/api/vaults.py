@@ -9,7 +9,8 @@ from flexvault.api.call import Answer, Call
 from flexvault.api.views import show_vault
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.vault_settings import Immutability, VaultSettings
-from flexvault.services import catalog, vault_settings
+from flexvault.services import vault_settings
+from flexvault.services.believed_settings import read_believed_settings
 
 _STATE = "properties.securitySettings.immutabilitySettings.state"
 _OWN = frozenset({"etag"})
@@ -23,12 +24,12 @@ def get_alive(_call: Call) -> Answer:
 
 def get_vault(call: Call) -> Answer:
     """Show the vault."""
-    return _answer(call, catalog.read_vault_settings(call.vault.ports))
+    return _answer(call, read_believed_settings(call.vault.ports))
 
 
 def patch_vault(call: Call) -> Answer:
     """Change the vault's immutability; whatever else would be changed is refused by its name."""
-    settings = catalog.read_vault_settings(call.vault.ports)
+    settings = read_believed_settings(call.vault.ports)
     shown = show_vault(call.ids, settings)
     body = call.body(shapes.VAULT)
     call.require_preconditions(shown["eTag"], f"the vault '{call.ids.vault_name}'")
@@ -48,7 +49,7 @@ def patch_vault(call: Call) -> Answer:
 
 def get_poisoning_guard(call: Call) -> Answer:
     """Show whether the poisoning guard is on."""
-    return Answer(body=_show_guard(catalog.read_vault_settings(call.vault.ports)))
+    return Answer(body=_show_guard(read_believed_settings(call.vault.ports)))
 
 
 def put_poisoning_guard(call: Call) -> Answer:

@@ -1,27 +1,24 @@
 """Acknowledge what a backup lost: a critical operation, for the good recovery points expire again from then on."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from itertools import count
 
 from flexvault.domain.approval import Approval
-from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from flexvault.domain.errors import ConflictError
 from flexvault.domain.event_rows import seq_of
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import Instance
 from flexvault.domain.poisoning import Poisoning
 from flexvault.domain.poisoning_events import poisoning_target
 from flexvault.domain.redaction import redact
-from flexvault.domain.texts import shorten
+from flexvault.domain.texts import require_reason, shorten
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
 from flexvault.services.breaker import find_earlier_plans
-from flexvault.services.journal import Draft, append, project, read_entry
+from flexvault.services.journal import Draft, append, project, read_stream
 from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.standings import Standings
 from flexvault.services.vault import Vault
 
 ACKNOWLEDGE = "Microsoft.DataProtection/backupVaults/backupInstances/acknowledgePoisoning/action"
-LONGEST_REASON = 1_000
 _TOLD = 3
 """Suspected points that a reason of the approval describes, the oldest of those that are shown."""
 
@@ -37,12 +34,8 @@ def acknowledge_poisoning(vault: Vault, instance: Instance, reason: str, actor: 
         ApprovalRequiredError: It must be approved first.
         ConflictError: Another backup was suspected meanwhile.
     """
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise InvalidInputError(
-            f"the reason of an acknowledgement has 1 to {LONGEST_REASON} characters, this one has {len(reason)}",
-            target="reason",
-            hint='send {"reason": "..."}: why the data that are gone may be gone',
-        )
+    hint = 'send {"reason": "..."}: why the data that are gone may be gone'
+    require_reason(reason, "an acknowledgement", hint)
     before = read_poisoning(vault.ports, instance.key)
     if not before.is_suspected:
         _mend(vault, instance.key)
@@ -112,11 +105,9 @@ def _mend(vault: Vault, instance: str) -> None:
     standings.catch_up(instance)
     if not standings.instance(instance).suspects:
         return
-    with suppress(NotFoundError):
-        for seq in count(1):
-            entry = read_entry(vault.ports, instance, seq)
-            if entry.type in _KINDS:
-                project(vault.ports, entry)
+    for entry in read_stream(vault.ports, instance):
+        if entry.type in _KINDS:
+            project(vault.ports, entry)
 
 
 _KINDS = frozenset({"Sealed", "PointDeleted", "PoisoningAcknowledged"})

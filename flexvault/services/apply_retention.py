@@ -29,7 +29,6 @@ from flexvault.services.deletion_proofs import PlanProofs, require_executable
 from flexvault.services.end_deletion import end_deletions
 from flexvault.services.finish_deletion import finish_deletion
 from flexvault.services.journal import Draft, append
-from flexvault.services.manifests import find_manifest
 from flexvault.services.progress import warning
 from flexvault.services.retention_plan import StoredPlan, read_points, store_plan
 from flexvault.services.standings import JudgedBy, Standings, judged_by, require_unchanged
@@ -96,9 +95,8 @@ def _hold_back(run: StepRun, stored: StoredPlan) -> Result:
     for trip in stored.trips:
         facts = {"plan": stored.path, "instance": trip.instance, "code": trip.code, "message": trip.message}
         run.ports.telemetry.emit("RetentionBreakerTripped", facts)
-    unended = end_deletions(
-        run.vault, stored.standing, run.open.job_id
-    )  # of what is gone already nothing can be held back
+    # Of what is gone already nothing can be held back.
+    unended = end_deletions(run.vault, stored.standing, run.open.job_id)
     hint = "nothing was deleted; look at the plan, then POST /api/vault/breaker/release"
     warnings = [warning(trip.code, f"{trip.message}; {hint}", trip.instance or stored.path) for trip in stored.trips]
     warnings += [warning(told.code, told.message, told.resource) for told in stored.warnings]
@@ -274,12 +272,10 @@ def _tombstone(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> Dr
             raise ConflictError(text, code="PointIsHeld", target=point_id)
         _require_not_retained(run.ports, verdict)
 
-    manifest = find_manifest(run.ports, str(verdict["instance"]), point_id)
     body = {
         "point_id": point_id,
         "instance": verdict["instance"],
         "manifest_hash": verdict["manifestHash"],
-        "manifest_version": manifest.version_id if manifest else "",
         "plan_hash": run.open.state["plan_hash"],
         "reasons": verdict["reasons"],
     }

@@ -1,12 +1,12 @@
 """The vault's settings as the journal has them: a row alone changes nothing about what storage protects."""
 
 from flexvault.domain import blob_names
-from flexvault.domain.errors import IntegrityError, NotFoundError
+from flexvault.domain.errors import IntegrityError
+from flexvault.domain.events import settings_target
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.vault_settings import VaultSettings
 from flexvault.ports import Ports
-from flexvault.services import catalog
-from flexvault.services.journal import read_entry
+from flexvault.services.journal import find_entry, find_row
 
 DEFAULT = VaultSettings()
 
@@ -18,17 +18,23 @@ def read_believed_settings(ports: Ports) -> VaultSettings:
     names an older change of the settings, is not seen here.
     """
     try:
-        said = catalog.read_vault_settings(ports)
+        said = _read_row(ports)
         believed = DEFAULT if said.journal_seq == 0 else _read(ports, said.journal_seq)
-    except (IntegrityError, NotFoundError, *MALFORMED):
+    except (IntegrityError, *MALFORMED):
         said, believed = None, DEFAULT
     if said != believed:
         ports.telemetry.emit("RowsDiffer", {"instance": blob_names.VAULT_STREAM})
     return believed
 
 
+def _read_row(ports: Ports) -> VaultSettings:
+    row = find_row(ports, settings_target())
+    return DEFAULT if row is None else VaultSettings.from_values(row.values)
+
+
 def _read(ports: Ports, seq: int) -> VaultSettings:
-    entry = read_entry(ports, blob_names.VAULT_STREAM, seq)
-    if entry.type != "VaultChanged":
-        raise IntegrityError(f"journal entry {entry.stream} {seq} is no VaultChanged", code="JournalDiffers")
+    entry = find_entry(ports, blob_names.VAULT_STREAM, seq)
+    if entry is None or entry.type != "VaultChanged":
+        text = f"journal entry {blob_names.VAULT_STREAM} {seq} is no VaultChanged"
+        raise IntegrityError(text, code="JournalDiffers")
     return VaultSettings.from_values({**entry.body["settings"], "journal_seq": seq})

@@ -14,20 +14,13 @@ from flexvault.domain.names import chain_key, instance_key, sha256_hex
 from flexvault.domain.open_job import JobRecord, OpenJob
 from flexvault.domain.policy import Policy, parse_policy
 from flexvault.domain.rows import Row
-from flexvault.domain.vault_settings import VaultSettings
 from flexvault.ports import Ports, Server
 from flexvault.services.journal import read_entry
-from flexvault.services.manifests import find_manifest
+from flexvault.services.manifests import find_manifest_version
 from flexvault.services.regrades import show_effective
 
 REQUESTS_REMEMBERED_FOR = timedelta(hours=24)
 """Far longer than any client repeats a request."""
-
-
-def read_vault_settings(ports: Ports) -> VaultSettings:
-    """Read the vault's settings."""
-    row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.SETTINGS)
-    return VaultSettings() if row is None else VaultSettings.from_values(row.values)
 
 
 def find_policy(ports: Ports, name: str) -> StoredPolicy | None:
@@ -212,7 +205,10 @@ def read_manifest(ports: Ports, point: RecoveryPoint) -> Manifest:
         IntegrityError: It is not the one that was sealed.
     """
     path = blob_names.manifest_path(point.instance, point.point_id)
-    data = ports.vault_reader.read(blob_names.MANIFESTS, path, version_id=_manifest_version(ports, point, path))
+    version_id = find_manifest_version(ports, point)
+    if version_id is None:
+        raise NotFoundError(f"the vault account has no manifest '{path}'", code=BLOB_NOT_FOUND, target=path)
+    data = ports.vault_reader.read(blob_names.MANIFESTS, path, version_id=version_id)
     if sha256_hex(data) != point.manifest_hash:
         raise IntegrityError(
             f"the manifest of recovery point {point.point_id} is not the one that was sealed",
@@ -221,15 +217,6 @@ def read_manifest(ports: Ports, point: RecoveryPoint) -> Manifest:
             hint="treat the vault account as tampered with; restore another recovery point",
         )
     return Manifest.from_bytes(data)
-
-
-def _manifest_version(ports: Ports, point: RecoveryPoint, path: str) -> str:
-    if point.manifest_version:
-        return point.manifest_version
-    found = find_manifest(ports, point.instance, point.point_id)  # its entry is of an older version
-    if found is None:
-        raise NotFoundError(f"the vault account has no manifest '{path}'", code=BLOB_NOT_FOUND, target=path)
-    return found.version_id
 
 
 def find_job(ports: Ports, job_id: str) -> JobRecord | None:

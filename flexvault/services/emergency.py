@@ -11,16 +11,15 @@ from enum import StrEnum
 
 from flexvault.domain import blob_names
 from flexvault.domain.container_url import account_name
-from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.job import Operation, Step
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.redaction import redact
+from flexvault.domain.texts import require_reason
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.journal import Draft, append
 from flexvault.services.vault import Vault
 
-LONGEST_REASON = 1_000
 JOURNALLED_JOBS = 100
 
 
@@ -89,12 +88,7 @@ def request_key_revocation(
     Raises:
         InvalidInputError: The reason is missing or too long.
     """
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise InvalidInputError(
-            f"the reason must be a text of 1 to {LONGEST_REASON} characters",
-            target="reason",
-            hint='send {"account": "landing", "reason": "..."}',
-        )
+    require_reason(reason, "a key revocation", 'send {"account": "landing", "reason": "..."}')
     settings = vault.settings
     is_landing = account is OwnAccount.LANDING
     name = account_name(settings.landing_blob_endpoint if is_landing else settings.vault_blob_endpoint)

@@ -41,10 +41,8 @@ def end_deletions(vault: Vault, standing: Mapping[str, Any], job_id: str) -> lis
     standings.catch_up(blob_names.VAULT_STREAM)
     warnings: list[Mapping[str, Any]] = []
     for instance in list(_list_deleting(vault.ports)):
-        obstacles, manifests = (
-            _find_obstacles(vault.ports, standings, instance),
-            _describe_manifests(vault.ports, instance),
-        )
+        obstacles = _find_obstacles(vault.ports, standings, instance)
+        manifests = _describe_manifests(vault.ports, instance)
         if manifests and not obstacles and (until := _find_end(vault.ports, instance)):
             if _is_news(vault.ports, instance, until, job_id):
                 text = f"the deletion of backup instance '{instance.name}' waits for storage, which protects the rest"

@@ -5,14 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from flexvault.domain import blob_names, row_keys
-from flexvault.domain.errors import ConflictError, IntegrityError, NotFoundError, PreconditionFailedError
+from flexvault.domain.errors import ConflictError, IntegrityError, PreconditionFailedError
 from flexvault.domain.journal import Entry
-from flexvault.domain.rows import Merge
+from flexvault.domain.rows import Merge, Row
 from flexvault.ports import BlobFacts, Ports
 from flexvault.services.deletion_proofs import PlanProofs
-from flexvault.services.journal import Draft, append, read_entry
+from flexvault.services.journal import Draft, append, find_entry
 
 REFUSED_UNTIL, REFUSED_BECAUSE = "refused_until", "refused_because"
+
+type Refusal = tuple[str, datetime | None]
+"""Why storage refuses, and until when, where that is known."""
 
 
 def finish_deletion(ports: Ports, proofs: PlanProofs, deletion: Mapping[str, Any], now: datetime) -> str:
@@ -30,19 +33,22 @@ def finish_deletion(ports: Ports, proofs: PlanProofs, deletion: Mapping[str, Any
         refusal = _delete_versions(ports, instance, point_id, now)
     except (ConflictError, IntegrityError, PreconditionFailedError) as error:
         return error.message if point_id in error.message else f"recovery point {point_id}: {error.message}"
-    if refusal is None or not _remember(ports, instance, point_id, *refusal):
+    if refusal is None or _is_known(row, refusal):
         return ""
-    because, _ = refusal
+    because, until = refusal
     ports.telemetry.emit("DeletionRefused", {"instance": instance, "point_id": point_id, "because": because})
+    if row is not None:  # told first: after a crash between both it is told again rather than never
+        values: dict[str, Any] = {REFUSED_BECAUSE: because} | ({REFUSED_UNTIL: until} if until else {})
+        ports.rows.apply(row_keys.POINTS, instance, [Merge(key=point_id, values=values)])
     return f"recovery point {point_id} is being deleted, but {because}; it is finished as soon as storage allows it"
 
 
 def _read_tombstone(ports: Ports, instance: str, point_id: str, seq: int) -> Entry:
     try:
-        entry = read_entry(ports, instance, seq)
-        if entry.type == "Tombstoned" and entry.body["point_id"] == point_id:
+        entry = find_entry(ports, instance, seq)
+        if entry is not None and entry.type == "Tombstoned" and entry.body["point_id"] == point_id:
             return entry
-    except (NotFoundError, IntegrityError, KeyError):
+    except (IntegrityError, KeyError):
         pass  # not that either
     text = f"recovery point {point_id} has no tombstone at number {seq} of its stream, as its row says"
     raise IntegrityError(text, code="NoTombstone", target=point_id)
@@ -53,7 +59,7 @@ def _is_refused_still(values: Mapping[str, Any], now: datetime) -> bool:
     return isinstance(until, datetime) and until > now
 
 
-def _delete_versions(ports: Ports, instance: str, point_id: str, now: datetime) -> tuple[str, datetime | None] | None:
+def _delete_versions(ports: Ports, instance: str, point_id: str, now: datetime) -> Refusal | None:
     """Delete all files of a point by their versions, then its manifest, and journal that it is gone.
 
     A seal that came late may have made the manifest again: no version of it may stay, or the point would seem to
@@ -73,7 +79,7 @@ def _delete_versions(ports: Ports, instance: str, point_id: str, now: datetime) 
     return None
 
 
-def _find_refusal(blobs: list[BlobFacts], now: datetime) -> tuple[str, datetime | None] | None:
+def _find_refusal(blobs: list[BlobFacts], now: datetime) -> Refusal | None:
     held = [blob.name for blob in blobs if blob.has_legal_hold]
     if held:
         return f"a legal hold stands in the storage account on '{held[0]}'", None
@@ -83,11 +89,5 @@ def _find_refusal(blobs: list[BlobFacts], now: datetime) -> tuple[str, datetime 
     return f"storage protects it until {max(ends).isoformat()}", max(ends)
 
 
-def _remember(ports: Ports, instance: str, point_id: str, because: str, until: datetime | None) -> bool:
-    """Write a refusal into the point's row; answers whether it is news."""
-    row = ports.rows.find(row_keys.POINTS, instance, point_id)
-    if row is None or row.values.get(REFUSED_BECAUSE) == because:
-        return row is None
-    values: dict[str, Any] = {REFUSED_BECAUSE: because} | ({REFUSED_UNTIL: until} if until else {})
-    ports.rows.apply(row_keys.POINTS, instance, [Merge(key=point_id, values=values)])
-    return True
+def _is_known(row: Row | None, refusal: Refusal) -> bool:
+    return row is not None and row.values.get(REFUSED_BECAUSE) == refusal[0]

@@ -36,3 +36,13 @@ def read_first(reader: VaultReader, container: str, path: str) -> bytes:
         message = f"blob '{path}' in container '{container}' does not exist"
         raise NotFoundError(message, code=BLOB_NOT_FOUND, target=path)
     return reader.read(container, path, version_id=found.version_id)
+
+
+def read_first_if_there(reader: VaultReader, container: str, path: str) -> bytes | None:
+    """Read the first version of a name; nothing when there is none. A refusal is raised, never an answer."""
+    try:
+        return read_first(reader, container, path)
+    except NotFoundError as error:
+        if error.code != BLOB_NOT_FOUND:
+            raise
+        return None

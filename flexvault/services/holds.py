@@ -14,6 +14,7 @@ from flexvault.domain.instance import Instance
 from flexvault.domain.keeping_events import hold_target, scope_target
 from flexvault.domain.redaction import redact
 from flexvault.domain.rows import Row
+from flexvault.domain.texts import require_reason
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
@@ -23,7 +24,6 @@ from flexvault.services.vault import Vault
 
 HOLD_DELETE = "Microsoft.DataProtection/backupVaults/backupInstances/holds/delete"
 LONGEST_NAME = 100
-LONGEST_REASON = 1_000
 MOST_HOLDS = 50
 """That stand on one point, or on an instance as a whole: their names lie in one row."""
 
@@ -177,12 +177,7 @@ def _require_texts(order: HoldOrder) -> None:
             target="hold",
             hint="use the reference of the case",
         )
-    if not order.reason.strip() or len(order.reason) > LONGEST_REASON:
-        raise InvalidInputError(
-            f"the reason of hold '{order.name}' has 1 to {LONGEST_REASON} characters, this one has {len(order.reason)}",
-            target="reason",
-            hint='send {"reason": "..."}',
-        )
+    require_reason(order.reason, f"hold '{order.name}'", 'send {"reason": "..."}')
 
 
 def _require_room(ports: Ports, instance: Instance, order: HoldOrder) -> None:

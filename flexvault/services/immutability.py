@@ -16,6 +16,7 @@ from flexvault.domain.manifest import Manifest
 from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import BlobFacts, Ports
 from flexvault.services.first_versions import list_first
+from flexvault.services.manifests import find_manifest_version
 from flexvault.services.vault_files import point_of
 
 PARALLEL = 16
@@ -142,14 +143,14 @@ class Policy:
     """Unlocked or Locked."""
 
 
-def find_policy(ports: Ports, point: RecoveryPoint) -> Policy | None:
+def find_immutability_policy(ports: Ports, point: RecoveryPoint) -> Policy | None:
     """Ask storage for the policy of a recovery point's manifest, which its files share; nothing when none runs."""
     path = blob_names.manifest_path(point.instance, point.point_id)
-    found = ports.vault_reader.find(blob_names.MANIFESTS, path, version_id=point.manifest_version)
+    found = ports.vault_reader.find(blob_names.MANIFESTS, path, version_id=find_manifest_version(ports, point) or "")
     return None if found is None else _policy_of(found, ports.clock.storage_now())
 
 
-def list_policies(ports: Ports, instance: str) -> Mapping[str, Policy]:
+def list_immutability_policies(ports: Ports, instance: str) -> Mapping[str, Policy]:
     """Ask storage once for the policies of all manifests of an instance, by point id; first versions count."""
     now = ports.clock.storage_now()
     policies: dict[str, Policy] = {}
@@ -176,8 +177,16 @@ class LeftByStorage:
 
 
 def find_left(ports: Ports, instance: str, now: datetime) -> LeftByStorage | None:
-    """Answer what storage keeps of an instance; nothing when there is a point that it lets go, or no point at all."""
-    guards = read_guards(ports, f"{instance}/").values()
+    """Answer what storage keeps of an instance; nothing when there is a point that it lets go, or no point at all.
+
+    Files without a manifest, as a backup that died leaves them, are no point.
+    """
+    points: dict[str, Guarded] = {}
+    for version, blob in list_versions(ports, f"{instance}/"):
+        point = point_of_version(version)
+        if version.container == blob_names.MANIFESTS or point in points:
+            points[point] = points.get(point, Guarded()).joined(blob)
+    guards = points.values()
     ends = [found.until for found in guards if found.until is not None and found.until > now]
     is_kept = all(found.is_held or (found.until is not None and found.until > now) for found in guards)
     return LeftByStorage(len(guards), max(ends, default=None)) if guards and is_kept else None

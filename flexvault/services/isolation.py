@@ -8,6 +8,7 @@ from flexvault.domain.errors import VaultError
 from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import Identity, Ports
 from flexvault.services import catalog
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.scheduling import subscription_of
 from flexvault.services.vault import Vault
 
@@ -55,7 +56,7 @@ def examine_isolation(vault: Vault) -> Isolation:
         sources.judge_own_tenant(),
         sources.judge_subscriptions(),
         sources.judge_tenants(),
-        _judge_immutability(catalog.read_vault_settings(vault.ports).immutability),
+        _judge_immutability(read_believed_settings(vault.ports).immutability),
     )
     return Isolation(role=vault.settings.role, identities=identities, findings=findings)
 

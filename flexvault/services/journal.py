@@ -5,9 +5,10 @@ first and the head after them. That order is the proof: whoever saw head n sees 
 event that is not done there is not in the stream up to n, and entry n + 1 can be created only once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys, row_values
@@ -19,8 +20,8 @@ from flexvault.domain.journal import Entry
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.rows import Change, Delete, Insert, Replace, Row
 from flexvault.domain.verification import Head
-from flexvault.ports import Ports
-from flexvault.services.first_versions import list_first, read_first
+from flexvault.ports import Ports, VaultReader
+from flexvault.services.first_versions import list_first, read_first, read_first_if_there
 
 MAX_TRIES = 40
 
@@ -101,12 +102,8 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
 def _is_stored(ports: Ports, stream: str, head: Row) -> bool:
     """Say whether the entry that a head row names is there: by a forged row a hole would come that nothing mends."""
     try:
-        path = blob_names.journal_path(stream, int(str(head.values["seq"])))
-        return names.sha256_hex(read_first(ports.vault_reader, blob_names.JOURNAL, path)) == head.values["hash"]
-    except NotFoundError as error:
-        if error.code != BLOB_NOT_FOUND:
-            raise
-        return False
+        data = find_entry_data(ports.vault_reader, stream, int(str(head.values["seq"])))
+        return data is not None and names.sha256_hex(data) == head.values["hash"]
     except MALFORMED:
         return False  # no number at all
 
@@ -141,18 +138,51 @@ def project(ports: Ports, entry: Entry) -> None:
     raise TransientError(f"the rows of event {entry.event_id} are contended", code="JournalContended")
 
 
+def find_entry_data(reader: VaultReader, stream: str, seq: int) -> bytes | None:
+    """Find the bytes of one entry; nothing when there is none of that number. A refusal is raised, never an answer."""
+    return read_first_if_there(reader, blob_names.JOURNAL, blob_names.journal_path(stream, seq))
+
+
+def find_entry(ports: Ports, stream: str, seq: int) -> Entry | None:
+    """Find one entry; nothing when there is none of that number. A refusal is raised, never an answer.
+
+    Raises:
+        IntegrityError: What lies there is no entry, or another stream's or number's.
+    """
+    data = find_entry_data(ports.vault_reader, stream, seq)
+    if data is None:
+        return None
+    entry, path = Entry.from_bytes(data), blob_names.journal_path(stream, seq)
+    if (entry.stream, entry.seq) != (stream, seq):
+        raise IntegrityError(f"journal entry {path} says that it is {entry.stream} {entry.seq}", target=path)
+    return entry
+
+
 def read_entry(ports: Ports, stream: str, seq: int) -> Entry:
     """Read one entry.
 
     Raises:
         NotFoundError: There is none of that number.
-        IntegrityError: What lies there is another stream's or number's.
+        IntegrityError: What lies there is no entry, or another stream's or number's.
     """
-    path = blob_names.journal_path(stream, seq)
-    entry = Entry.from_bytes(read_first(ports.vault_reader, blob_names.JOURNAL, path))
-    if (entry.stream, entry.seq) != (stream, seq):
-        raise IntegrityError(f"journal entry {path} says that it is {entry.stream} {entry.seq}", target=path)
+    entry = find_entry(ports, stream, seq)
+    if entry is None:
+        path = blob_names.journal_path(stream, seq)
+        raise NotFoundError(f"the journal has no entry '{path}'", code=BLOB_NOT_FOUND, target=path)
     return entry
+
+
+def read_stream(ports: Ports, stream: str) -> Iterator[Entry]:
+    """Read a stream from its first entry to its end.
+
+    Raises:
+        IntegrityError: What lies at a number is no entry, or another's.
+    """
+    for seq in count(1):
+        entry = find_entry(ports, stream, seq)
+        if entry is None:
+            return
+        yield entry
 
 
 def _find_by_use(ports: Ports, draft: Draft, rows: Rows) -> Entry | None:

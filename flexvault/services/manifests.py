@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from flexvault.domain import blob_names
 from flexvault.domain.errors import IntegrityError
+from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.manifest import Manifest
 from flexvault.ports import Ports
 from flexvault.services.first_versions import list_first
@@ -38,6 +39,17 @@ def find_manifest(ports: Ports, instance: str, point_id: str) -> FoundManifest |
     """Find the manifest of one recovery point."""
     prefix = blob_names.manifest_path(instance, point_id)
     return next((found for found in find_manifests(ports, prefix) if found.point_id == point_id), None)
+
+
+def find_manifest_version(ports: Ports, point: RecoveryPoint) -> str | None:
+    """Answer the version of a sealed point's manifest; an entry of an older flexvault names none: then the first one.
+
+    Nothing when there is no manifest.
+    """
+    if point.manifest_version:
+        return point.manifest_version
+    found = find_manifest(ports, point.instance, point.point_id)
+    return None if found is None else found.version_id
 
 
 def read_stored(ports: Ports, found: FoundManifest) -> bytes:

@@ -11,7 +11,6 @@ from flexvault.domain.poisoning_events import poisoning_target
 from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.ports import Ports
 from flexvault.services import catalog
-from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.journal import find_row
 from flexvault.services.manifests import find_manifests, read_own_manifest, read_stored
 from flexvault.services.progress import warning
@@ -30,8 +29,6 @@ def guard_backup(ports: Ports, manifest: Manifest) -> Manifest:
 
     The suspicion is part of the manifest, so that it exists as soon as the point does, whoever dies after that.
     """
-    if not read_believed_settings(ports).is_poisoning_guarded:
-        return manifest
     previous = find_previous(ports, manifest)
     suspicion = find_suspicion(manifest, previous) if previous else None
     if suspicion is None:

@@ -4,12 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import count as count_from
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.breaker import EarlierPlan, PointKey, Trip
-from flexvault.domain.errors import AlreadyExistsError, IntegrityError, NotFoundError, PermanentError
+from flexvault.domain.errors import AlreadyExistsError, IntegrityError, PermanentError
 from flexvault.domain.instance import TOMBSTONED, RecoveryPoint
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.keeping_events import KEEPING_KINDS
@@ -21,7 +20,7 @@ from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.breaker import breaker_of, find_earlier_plans, find_trips_now, trip_breaker
 from flexvault.services.immutability import STORAGE_HOLD, Guarded, read_guards
-from flexvault.services.journal import append, project, read_entry
+from flexvault.services.journal import append, project, read_stream
 from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
 from flexvault.services.manifests import FoundManifest, find_manifest, find_manifests, read_own_manifest, read_stored
 from flexvault.services.poisoning_guard import tell_suspicion
@@ -308,17 +307,15 @@ def _project_again(ports: Ports, stream: str, wanted: set[str], renew: Callable[
     With them the rows of holds and of re-evaluations may be lost: those entries are projected, too.
     """
     told: set[str] = set()
-    with suppress(NotFoundError):
-        for seq in count_from(1):
-            if seq % RENEW_EVERY == 0:
-                renew()
-            entry = read_entry(ports, stream, seq)
-            point_id = str(entry.body.get("point_id"))
-            if point_id in wanted:
-                project(ports, entry)
-                told.add(point_id)
-            elif entry.type in KEEPING_KINDS:
-                project(ports, entry)
+    for entry in read_stream(ports, stream):
+        if entry.seq % RENEW_EVERY == 0:
+            renew()
+        point_id = str(entry.body.get("point_id"))
+        if point_id in wanted:
+            project(ports, entry)
+            told.add(point_id)
+        elif entry.type in KEEPING_KINDS:
+            project(ports, entry)
     return told
 
 

@@ -18,7 +18,7 @@ from flexvault.ports import BlobFacts, Ports, VaultReader
 from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.first_versions import list_first, read_first
 from flexvault.services.immutability import Version, is_weaker, protect
-from flexvault.services.stored_names import read_first_if_there
+from flexvault.services.journal import find_entry_data
 from flexvault.services.vault import Vault
 
 PARALLEL_STREAMS = 8
@@ -173,7 +173,7 @@ def _gather(reader: VaultReader, stream: str, before: Covered, room: _Room) -> _
     covered = replace(before, first=before.last + 1)
     problem = ""
     if before.last:
-        stored = _find_entry(reader, stream, before.last)
+        stored = find_entry_data(reader, stream, before.last)
         if stored is None or names.sha256_hex(stored) != before.hash:
             return _Gathered(stream=stream, covered=covered, problem=f"entry {before.last} is not the root's")
     for seq, data in _read_from(reader, stream, before.last + 1):
@@ -199,10 +199,6 @@ def _find_break(stream: str, seq: int, data: bytes, previous_hash: str) -> str:
 
 
 def _read_from(reader: VaultReader, stream: str, seq: int) -> Iterator[tuple[int, bytes]]:
-    while (data := _find_entry(reader, stream, seq)) is not None:
+    while (data := find_entry_data(reader, stream, seq)) is not None:
         yield seq, data
         seq += 1
-
-
-def _find_entry(reader: VaultReader, stream: str, seq: int) -> bytes | None:
-    return read_first_if_there(reader, blob_names.JOURNAL, blob_names.journal_path(stream, seq))

@@ -10,6 +10,7 @@ from flexvault.domain import blob_names, names
 from flexvault.domain.errors import AlreadyExistsError, IntegrityError, PermanentError
 from flexvault.domain.job import JobStatus, Result, closes_as
 from flexvault.domain.manifest import Manifest, ManifestFile
+from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.believed_settings import read_believed_settings
@@ -122,7 +123,9 @@ def _create_or_find(run: StepRun) -> tuple[FoundManifest, bytes]:
     path = blob_names.manifest_path(instance, point_id)
     found = find_manifest(run.ports, instance, point_id)
     if found is None:
-        data = guard_backup(run.ports, _build(run)).to_bytes()
+        settings = read_believed_settings(run.ports)
+        manifest = _build(run, settings.immutability)
+        data = (guard_backup(run.ports, manifest) if settings.is_poisoning_guarded else manifest).to_bytes()
         with suppress(AlreadyExistsError):  # a second run of this step was faster
             run.ports.vault_writer.create(blob_names.MANIFESTS, path, data)
         found = find_manifest(run.ports, instance, point_id)
@@ -131,7 +134,7 @@ def _create_or_find(run: StepRun) -> tuple[FoundManifest, bytes]:
     return found, read_stored(run.ports, found)
 
 
-def _build(run: StepRun) -> Manifest:
+def _build(run: StepRun, immutability: Immutability) -> Manifest:
     log = BlockLog(run.ports, run.open.job_id, run.open.attempt)
     state = run.open.state
     instance = catalog.find_instance_by_key(run.ports, run.open.instance)
@@ -139,7 +142,6 @@ def _build(run: StepRun) -> Manifest:
         raise IntegrityError("the backup instance of this job is not known", target=run.open.instance)
     recovery: Mapping[str, str] = state["recovery"]
     expiry_time = datetime.fromisoformat(recovery["expiry_time"])
-    immutability = read_believed_settings(run.ports).immutability
     files = tuple(_verify(run, file) for file in log.files())
     for file in files:  # all are as they were copied: from here on storage keeps them so
         version = Version(container=blob_names.POINTS, path=file.path, version_id=file.version_id)

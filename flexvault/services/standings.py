@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from flexvault.domain import blob_names, names
-from flexvault.domain.azure_codes import BLOB_NOT_FOUND
-from flexvault.domain.errors import ConflictError, IntegrityError, NotFoundError
+from flexvault.domain.errors import ConflictError, IntegrityError
 from flexvault.domain.events import head_target
 from flexvault.domain.journal import Entry
 from flexvault.domain.json_values import MALFORMED
@@ -15,8 +14,7 @@ from flexvault.domain.standing import InstanceStanding, Protection, Standing, Va
 from flexvault.domain.stored_plan import PlanWarning
 from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.ports import Ports
-from flexvault.services.first_versions import read_first
-from flexvault.services.journal import find_row
+from flexvault.services.journal import find_entry_data, find_row
 from flexvault.services.vault_files import RENEW_EVERY, do_nothing
 
 JOURNAL_DIFFERS = "JournalDiffers"
@@ -69,7 +67,7 @@ class Standings:
         head_seq = self._read_head(name)
         stream.problem = ""
         while not stream.problem:
-            data = self._find(name, stream.seq + 1)
+            data = find_entry_data(self._ports.vault_reader, name, stream.seq + 1)
             if data is None:
                 break
             self._take_up(stream, data)
@@ -125,7 +123,7 @@ class Standings:
             standing = _standing_of(name).from_json(stored["facts"])
         except MALFORMED:
             return None  # no checkpoint at all: every entry is read
-        data = self._find(name, seq)
+        data = find_entry_data(self._ports.vault_reader, name, seq)
         if data is not None and names.sha256_hex(data) == expected:
             return _Stream(name=name, standing=standing, seq=seq, entry_hash=expected)
         text = f"the journal stream '{name}' is not the one that the plan before read: it was read from its first entry"
@@ -158,15 +156,6 @@ class Standings:
             stream.problem = f"journal entry {stream.name} {seq} cannot be read: {error.message}"
             return
         stream.seq, stream.entry_hash = seq, names.sha256_hex(data)
-
-    def _find(self, stream: str, seq: int) -> bytes | None:
-        """Read an entry; nothing when there is none of that number."""
-        try:
-            return read_first(self._ports.vault_reader, blob_names.JOURNAL, blob_names.journal_path(stream, seq))
-        except NotFoundError as error:
-            if error.code != BLOB_NOT_FOUND:
-                raise  # a container that is gone is no end of a stream
-            return None
 
 
 def _standing_of(stream: str) -> type[VaultStanding] | type[InstanceStanding]:

@@ -7,7 +7,6 @@ from flexvault.domain.azure_codes import BLOB_NOT_FOUND
 from flexvault.domain.errors import NotFoundError
 from flexvault.domain.verification import Finding
 from flexvault.ports import BlobFacts, VaultReader
-from flexvault.services.first_versions import read_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +47,6 @@ def read_if_there(reader: VaultReader, container: str, path: str, version_id: st
     """Read a blob; nothing when there is none. A refusal is raised, never an answer."""
     try:
         return reader.read(container, path, version_id=version_id)
-    except NotFoundError as error:
-        if error.code != BLOB_NOT_FOUND:
-            raise
-        return None
-
-
-def read_first_if_there(reader: VaultReader, container: str, path: str) -> bytes | None:
-    """Read the first version of a name; nothing when there is none. A refusal is raised, never an answer."""
-    try:
-        return read_first(reader, container, path)
     except NotFoundError as error:
         if error.code != BLOB_NOT_FOUND:
             raise

@@ -36,7 +36,7 @@ from flexvault.services.immutability import (
     versions_of,
 )
 from flexvault.services.journal import find_row
-from flexvault.services.manifests import find_manifest
+from flexvault.services.manifests import find_manifest_version
 from flexvault.services.regrades import find_retention_row, reevaluated_seq, show_effective
 from flexvault.services.roots import protect_roots
 from flexvault.services.storage_holds import hold_in_storage
@@ -109,13 +109,10 @@ def _find_weak(
     ports: Ports, point: RecoveryPoint, known: Mapping[Version, BlobFacts], mode: Immutability
 ) -> Iterator[tuple[Version, datetime]]:
     """Answer what of a point is too weak: only its own versions, whatever else lies beside them."""
-    version_id = point.manifest_version
-    if not version_id:
-        found = find_manifest(ports, point.instance, point.point_id)
-        version_id = found.version_id if found else ""
     if known and not any(is_weaker(blob, point.expiry_time, mode) for blob in known.values()):
         return
-    for version in versions_of(catalog.read_manifest(ports, point), version_id):
+    manifest = catalog.read_manifest(ports, point)
+    for version in versions_of(manifest, find_manifest_version(ports, point) or ""):
         blob = known.get(version)
         if blob is None or is_weaker(blob, point.expiry_time, mode):
             yield version, point.expiry_time

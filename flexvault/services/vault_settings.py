@@ -9,7 +9,6 @@ from flexvault.domain.errors import ConflictError
 from flexvault.domain.event_rows import seq_of
 from flexvault.domain.events import Rows, settings_target
 from flexvault.domain.vault_settings import Immutability, VaultSettings, find_weakenings, require_transition
-from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
 from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.journal import Draft, append
@@ -88,7 +87,7 @@ def _change(vault: Vault, before: VaultSettings, after: VaultSettings, order: _O
         vault.ports,
         Draft(stream=blob_names.VAULT_STREAM, type="VaultChanged", key=key, body=body, actor=order.actor, check=check),
     )
-    return catalog.read_vault_settings(vault.ports)
+    return read_believed_settings(vault.ports)
 
 
 def _critical(

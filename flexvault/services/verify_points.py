@@ -19,9 +19,9 @@ from flexvault.domain.verification import (
     manifest_subject,
 )
 from flexvault.ports import VaultReader
+from flexvault.services.manifests import read_own_manifest
 from flexvault.services.promote import OWNER
 from flexvault.services.stored_names import StoredName, list_names, read_if_there
-from flexvault.services.vault_files import read_own_manifest
 from flexvault.services.verify_page import Page, Position, is_of_one_blob
 from flexvault.services.verify_streams import StreamReader, unknown
 

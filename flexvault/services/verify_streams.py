@@ -11,7 +11,8 @@ from flexvault.domain.root import RootLine
 from flexvault.domain.root_check import Before, find_wrong_root, read_root, root_subject
 from flexvault.domain.verification import Chain, Finding, find_wrong_head, journal_subject
 from flexvault.ports import VaultReader
-from flexvault.services.stored_names import StoredName, list_names, read_first_if_there, read_if_there
+from flexvault.services.journal import find_entry_data
+from flexvault.services.stored_names import StoredName, list_names, read_if_there
 from flexvault.services.verify_page import Page, StreamEvidence, is_of_one_blob
 
 ENTRIES_A_BATCH = 256
@@ -47,8 +48,7 @@ class StreamReader:
         """Read what came since: a point may have been sealed or deleted meanwhile."""
         while True:
             seq = self.chain.last + 1
-            path = blob_names.journal_path(self.chain.stream, seq)
-            data = read_first_if_there(self._reader, blob_names.JOURNAL, path)
+            data = find_entry_data(self._reader, self.chain.stream, seq)
             if data is None:
                 return
             self._take_up(seq, data)
@@ -166,10 +166,9 @@ class RootReader:
         expected = {(line.stream, line.seq): line.hash for line in lines}
 
         def read(key: tuple[str, int]) -> str | None:
-            path = blob_names.journal_path(*key)
-            data = read_if_there(self._reader, blob_names.JOURNAL, path)
+            data = read_if_there(self._reader, blob_names.JOURNAL, blob_names.journal_path(*key))
             if data is None or names.sha256_hex(data) != expected[key]:  # the first version is asked for only then
-                data = read_first_if_there(self._reader, blob_names.JOURNAL, path)
+                data = find_entry_data(self._reader, *key)
             return None if data is None else names.sha256_hex(data)
 
         for batch in batched(missing, ENTRIES_A_BATCH, strict=False):

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from flexvault.domain.event_rows import put
+from flexvault.domain.events import settings_target
+from flexvault.services.journal import find_row
 from tests.api.doors import VAULT_ID, Door, Sent
 from tests.services.invariants import entries
 
@@ -40,6 +43,15 @@ def approve(door: Door, refused: Sent) -> None:
     assert (refused.status, refused.error["code"]) == (403, "ApprovalRequired"), refused.body
     path = f"/vault/approvals/{refused.error['target']}/approve"
     assert door.send("POST", path, person="approver", query="").status == 200
+
+
+def test_a_row_alone_is_not_shown(door: Door) -> None:
+    assert patch(door, immutability("locked")).status == 200
+    target = settings_target()
+    row = find_row(door.world.vault.ports, target)
+    forged = put(target, row, {"immutability": "Disabled", "is_poisoning_guarded": False})
+    door.world.vault.ports.rows.apply(target.table, target.partition, [forged])
+    assert (state_of(door), guard_of(door)) == ("Locked", "On")
 
 
 def changes(door: Door) -> list[dict[str, Any]]:

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from flexvault.domain import row_keys
-from flexvault.domain.errors import ApprovalRequiredError, InvalidInputError
+from flexvault.domain.errors import ApprovalRequiredError, InvalidInputError, NotFoundError
 from flexvault.domain.event_rows import put
 from flexvault.domain.events import Target, retention_target, settings_target
 from flexvault.domain.keeping_events import hold_target
 from flexvault.domain.vault_settings import Immutability
 from flexvault.services import catalog
+from flexvault.services.believed_settings import read_believed_settings
+from flexvault.services.isolation import IMMUTABILITY, examine_isolation
 from flexvault.services.journal import find_row
 from flexvault.services.reconcile import reconcile
 from flexvault.services.rights import RIGHTS
@@ -66,6 +68,21 @@ def test_a_row_alone_does_not_unlock_what_is_locked() -> None:
     assert modes(world) == {Immutability.LOCKED}
     with pytest.raises(InvalidInputError):
         ask_for(world.vault, Immutability.UNLOCKED, ACTOR)
+
+
+def test_a_row_alone_reassures_nobody() -> None:
+    world = with_points(0)
+    set_immutability(world, Immutability.UNLOCKED)
+    forge(world, settings_target(), immutability="Locked")
+    [found] = [found for found in examine_isolation(world.vault).findings if found.code == IMMUTABILITY]
+    assert (found.is_ok, "is Unlocked" in found.message) == (False, True)
+
+
+def test_a_journal_that_is_refused_is_not_a_vault_that_nobody_changed() -> None:
+    world = with_points(0, immutability=Immutability.LOCKED)
+    world.memory.faults.fail_next("vault_reader.read", NotFoundError("no container", code="ContainerNotFound"))
+    with pytest.raises(NotFoundError):
+        read_believed_settings(world.vault.ports)
 
 
 def test_disabling_still_needs_a_second_person_whatever_the_row_says() -> None:

@@ -13,17 +13,29 @@ from flexvault.domain.manifest import Manifest
 from flexvault.domain.vault_settings import Immutability
 from flexvault.ports import BlobFacts
 from flexvault.services import catalog
+from flexvault.services.effects import run
 from flexvault.services.end_deletion import end_deletions
 from flexvault.services.holds import HoldOrder, place_hold, release_hold
-from flexvault.services.immutability import whole_seconds
+from flexvault.services.immutability import LeftByStorage, find_left, whole_seconds
 from flexvault.services.reconcile import reconcile
 from flexvault.services.reevaluate import reevaluate
-from tests.builders import ACTOR, INSTANCE_ID, World, let_pass, policy_properties, run_jobs, run_one, set_immutability
+from tests.builders import (
+    ACTOR,
+    INSTANCE_ID,
+    World,
+    let_pass,
+    policy_properties,
+    request_of,
+    run_jobs,
+    run_one,
+    set_immutability,
+)
 from tests.services.approving import approve
 from tests.services.changing import add_points, begin_deletion, clean_up
+from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.running import claimed, newest_job, only_open, protected, run_until
 from tests.services.test_reevaluate import carry_out, of_type, put
-from tests.services.test_retention import plans
+from tests.services.test_retention import planned, plans, retention_job
 
 ALL = (blob_names.MANIFESTS, blob_names.POINTS)
 
@@ -397,6 +409,32 @@ def test_nights_of_refusals_after_the_tombstone_raise_one_alarm_and_end_when_sto
     assert all(oldest not in found.name for found in versions(world))
 
 
+def refused_late() -> World:
+    """A plan that is about to be executed, and a policy that somebody sets once the tombstone stands."""
+    world = with_points(2)
+    oldest = catalog.list_points(world.vault.ports, world.instance().key)[-1].point_id
+    blob = next(blob for blob in versions(world) if f"{oldest}/" in blob.name)
+    let_pass(world, timedelta(days=60))
+    planned(world)
+    world.memory.faults.run_next("vault_cleaner.create", lambda: extend(world, blob, timedelta(days=30)), after=True)
+    return world
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_refusal_is_told_also_when_the_run_that_met_it_dies_at_it(later: int):
+    measured, count = refused_late(), Interruption()
+    run(interrupted(measured.vault, count), request_of(retention_job(measured)))
+    assert len(told(measured, "DeletionRefused")) == 1
+    world, call = refused_late(), count.calls.index("telemetry.emit") + later
+    with pytest.raises(CrashError):
+        run(interrupted(world.vault, crash_at(call, after=False)), request_of(retention_job(world)))
+    for _ in range(3):
+        world.clock.advance(timedelta(days=1))
+        run_jobs(world)
+        clean_up(world)
+    assert told(world, "DeletionRefused")
+
+
 def test_an_approved_deletion_of_all_data_waits_for_the_policies_to_end():
     world = with_points(2)
     begin_deletion(world)
@@ -423,6 +461,14 @@ def test_a_deletion_that_waits_for_policies_is_told_once_and_not_each_night():
     clean_up(world)
     assert versions(world) == []
     assert catalog.find_instance(world.vault.ports, INSTANCE_ID) is None
+
+
+def test_files_that_a_dead_backup_left_are_no_recovery_point_that_a_deletion_waits_for():
+    world = with_points(2)
+    world.memory.storage.put("vault", blob_names.POINTS, f"{world.instance().key}/left-by-a-backup/f", b"")
+    begin_deletion(world)
+    left = find_left(world.vault.ports, world.instance().key, world.clock.storage_now())
+    assert left == LeftByStorage(count=2, until=max(policies(world)))
 
 
 def test_a_run_that_dies_after_it_noted_what_waits_tells_it_when_it_is_repeated():

@@ -8,12 +8,19 @@ from typing import Any
 import pytest
 
 from flexvault.domain import blob_names, names, row_values
-from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, PermanentError, TransientError
+from flexvault.domain.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    IntegrityError,
+    NotFoundError,
+    PermanentError,
+    TransientError,
+)
 from flexvault.domain.events import Rows, head_target
 from flexvault.domain.journal import Entry
 from flexvault.domain.rows import Replace
 from flexvault.ports import Ports
-from flexvault.services.journal import Draft, append, project, read_entry
+from flexvault.services.journal import Draft, append, project, read_entry, read_stream
 from tests.builders import World, world
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import entries, require_whole_journal
@@ -235,6 +242,16 @@ def test_an_entry_that_says_it_is_another_is_not_believed():
     vault.memory.storage.put("vault", blob_names.JOURNAL, blob_names.journal_path(STREAM, 7), moved)
     with pytest.raises(IntegrityError, match="says that it is"):
         read_entry(vault.vault.ports, STREAM, 7)
+
+
+@pytest.mark.parametrize("operation", ["vault_reader.list_versions", "vault_reader.read"])
+def test_a_container_that_is_gone_is_no_end_of_a_stream(operation: str):
+    vault = world()
+    append(vault.vault.ports, sealed())
+    assert [entry.seq for entry in read_stream(vault.vault.ports, STREAM)] == [1]
+    vault.memory.faults.fail_next(operation, NotFoundError("no container", code="ContainerNotFound"))
+    with pytest.raises(NotFoundError, match="no container"):
+        list(read_stream(vault.vault.ports, STREAM))
 
 
 def test_a_repeated_event_has_the_same_id_and_another_has_not():

@@ -11,12 +11,12 @@ from flexvault.domain import blob_names
 from flexvault.ports import BlobFacts, BlockRange
 
 
-class AzureVaultReader:
-    """Reads.
+class _VaultAccount:
+    """The account as one identity reaches it.
 
     Args:
         endpoint: Blob endpoint of the vault account.
-        credential: The control identity.
+        credential: The identity.
     """
 
     def __init__(self, endpoint: str, credential: TokenCredential) -> None:
@@ -25,6 +25,10 @@ class AzureVaultReader:
     def close(self) -> None:
         """Close the connections."""
         self._account.close()
+
+
+class AzureVaultReader(_VaultAccount):
+    """Reads (control identity)."""
 
     def read(
         self, container: str, path: str, *, offset: int = 0, length: int | None = None, version_id: str = ""
@@ -53,7 +57,7 @@ class AzureVaultReader:
         return self._account.list_blocks(container, path, version_id)
 
 
-class AzureVaultWriter:
+class AzureVaultWriter(_VaultAccount):
     """Create-only writes.
 
     Args:
@@ -63,13 +67,9 @@ class AzureVaultWriter:
     """
 
     def __init__(self, endpoint: str, credential: TokenCredential, sources: SourceDelegation) -> None:
-        self._account = BlobAccount(endpoint, credential)
+        super().__init__(endpoint, credential)
         self._sources = sources
         self.delegation = SourceDelegation(self._account.service)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._account.close()
 
     def create(self, container: str, path: str, data: bytes) -> BlobFacts:
         """Create a blob."""
@@ -88,20 +88,8 @@ class AzureVaultWriter:
         return self._account.commit(blob_names.POINTS, path, block_count, metadata)
 
 
-class AzureVaultGuard:
-    """Immutability policies and legal holds.
-
-    Args:
-        endpoint: Blob endpoint of the vault account.
-        credential: The control identity.
-    """
-
-    def __init__(self, endpoint: str, credential: TokenCredential) -> None:
-        self._account = BlobAccount(endpoint, credential)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._account.close()
+class AzureVaultGuard(_VaultAccount):
+    """Immutability policies and legal holds (control identity)."""
 
     def protect(self, container: str, path: str, version_id: str, until: datetime, mode: str) -> None:
         """Set a version's policy."""
@@ -112,20 +100,8 @@ class AzureVaultGuard:
         self._account.set_legal_hold(container, path, version_id, is_held=is_held)
 
 
-class AzureVaultCleaner:
-    """Deletes, and writes of journal and plans.
-
-    Args:
-        endpoint: Blob endpoint of the vault account.
-        credential: The retention identity.
-    """
-
-    def __init__(self, endpoint: str, credential: TokenCredential) -> None:
-        self._account = BlobAccount(endpoint, credential)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._account.close()
+class AzureVaultCleaner(_VaultAccount):
+    """Deletes, and writes of journal and plans (retention identity)."""
 
     def create(self, container: str, path: str, data: bytes) -> BlobFacts:
         """Create a blob; the identity's role admits only `journal` and `plans`."""

@@ -1,10 +1,12 @@
-"""What the local cloud's HTTPS servers share: a listening socket, a server that says when it serves, and its thread."""
+"""What the local cloud's HTTPS servers share: listening, saying when they serve, a thread, a main program."""
 
+import argparse
 import asyncio
+import json
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -151,3 +153,21 @@ class HttpsServer:
     ) -> None:
         """Stop."""
         self.stop()
+
+
+def serve_configured(name: str, description: str, build: Callable[[Mapping[str, Any]], HttpsServer]) -> None:
+    """Be a server's main program: `--config FILE`, and one line of JSON once requests are answered.
+
+    Args:
+        name: Of the program, and of its package in `local_cloud`.
+        description: For `--help`.
+        build: Makes the server of its configuration, the file's JSON object.
+    """
+    parser = argparse.ArgumentParser(prog=name, description=description)
+    parser.add_argument("--config", type=Path, required=True, help=f"JSON file, see local_cloud/{name}/config.py")
+    server = build(json.loads(parser.parse_args().config.read_text(encoding="utf-8")))
+
+    def announce() -> None:
+        print(json.dumps({"ready": True, "port": server.port}), flush=True)
+
+    server.run(announce)

@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 from starlette.concurrency import run_in_threadpool
 
-from local_cloud.key_set import KeySet, KeySetUnreadableError
+from local_cloud.key_set import IdentityTokens, KeySetUnreadableError
 from local_cloud.storage_gateway.config import GatewayConfig
 from local_cloud.storage_gateway.problems import StorageError
 
@@ -17,11 +17,10 @@ _KEPT_TOKENS = 1_000
 
 
 class BearerTokens:
-    """Checks signature (RS256), validity, issuer and audience, and remembers what it has checked."""
+    """Checks tokens, and remembers what it has checked."""
 
     def __init__(self, config: GatewayConfig) -> None:
-        self._keys = KeySet(config.jwks_url)
-        self._issuer = f"https://sts.windows.net/{config.tenant_id}/"
+        self._tokens = IdentityTokens(jwks_url=config.jwks_url, tenant_id=config.tenant_id, audiences=AUDIENCES)
         self._challenge = (
             f"Bearer authorization_uri=https://login.microsoftonline.com/{config.tenant_id}/oauth2/authorize "
             "resource_id=https://storage.azure.com"
@@ -55,14 +54,7 @@ class BearerTokens:
 
     def _verify(self, token: str) -> dict[str, Any]:
         try:
-            return jwt.decode(
-                token,
-                self._keys.key_of(jwt.get_unverified_header(token).get("kid")),
-                algorithms=["RS256"],
-                audience=AUDIENCES,
-                issuer=self._issuer,
-                options={"require": ["exp", "nbf", "iss", "aud", "oid"]},
-            )
+            return self._tokens.claims_of(token)
         except jwt.PyJWTError as error:
             raise self.refused(f"Authentication information is not valid: {error}.") from error
         except KeySetUnreadableError as error:

@@ -1,6 +1,5 @@
 """The gateway's configuration, read from one JSON file."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -88,11 +87,6 @@ class GatewayConfig:
             base_name_delete=BaseNameDelete(data.get("baseNameDelete", BaseNameDelete.KEEP)),
             soft_delete_days=int(data.get("softDeleteDays", 14)),
         )
-
-    @classmethod
-    def from_file(cls, path: Path) -> Self:
-        """Read the configuration from a JSON file."""
-        return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
 def revoked_keys_file(state_dir: Path) -> Path:

@@ -25,7 +25,6 @@ class BearerTokens:
             f"Bearer authorization_uri=https://login.microsoftonline.com/{config.tenant_id}/oauth2/authorize "
             "resource_id=https://storage.azure.com"
         )
-        self._principals = config.principals
         self._checked: dict[str, tuple[str, float]] = {}
 
     async def object_id_of(self, token: str) -> str:
@@ -43,10 +42,6 @@ class BearerTokens:
             self._checked.clear()
         self._checked[token] = (str(claims["oid"]), float(claims["exp"]))
         return str(claims["oid"])
-
-    def name_of(self, object_id: str) -> str:
-        """Answer a principal's name; an unknown one has its id for a name, and no rights."""
-        return self._principals.get(object_id, object_id)
 
     def refused(self, reason: str, code: str = "InvalidAuthenticationInfo") -> StorageError:
         """Answer the refusal of a caller who proved nothing."""

@@ -61,6 +61,10 @@ class GatewayConfig:
     soft_delete_days: int = 14
     """As `softDeleteDays` in `infra/vault.bicep`."""
 
+    def name_of(self, object_id: str) -> str:
+        """Answer a principal's name; an unknown one has its id for a name, and no rights."""
+        return self.principals.get(object_id, object_id)
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read the configuration from its JSON object.

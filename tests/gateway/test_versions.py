@@ -1,6 +1,7 @@
 """Versions of the vault account: what each call makes of them, and what a list shows."""
 
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import md5
 
 import pytest
 from azure.core import MatchConditions
@@ -38,6 +39,7 @@ def test_facts_of_a_version_are_its_own(world: World, name: str) -> None:
 
     assert (found.metadata, found.size) == ({"number": "1"}, 5)
     assert found.content_settings.content_type == "text/plain"
+    assert found.content_settings.content_md5 == md5(b"first", usedforsecurity=False).digest()
     assert found.content_settings.cache_control == "no-cache"
     got = world.blob(name, version=first).download_blob().properties
     assert (got.etag, got.metadata, got.content_settings.content_type) == (found.etag, found.metadata, "text/plain")

@@ -37,7 +37,7 @@ rebuild: setup ## a fresh server of a restore made in the local cloud: make rebu
 	@$(PY) -m local_cloud.demo.rebuild --server $(SERVER) $(or $(PREFIX),$(error give PREFIX=..., the restore's --prefix))
 
 # Two processes share the test files. Durable's SDK and the Functions runtime keep one thread pool per process, which the tests of
-# the host end, and a second cloud beside the first one slows jobs that are timed: these two have a process of their own.
+# the host end, so tests/orchestrators is not among them. Nor is tests/e2e: its files share one cloud, and two processes would start two.
 ALONE := tests/orchestrators tests/e2e
 SHARED := -n 2 --dist loadfile $(ALONE:%=--ignore=%)
 

@@ -12,8 +12,8 @@ from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, gener
 from durabletask.internal import orchestrator_service_pb2 as pb
 
 from bench.host_start import measure_start, print_start
-from bench.token import StaticCredential
 from local_cloud.certificates import now
+from local_cloud.credentials import StaticCredential
 from local_cloud.demo.client import VaultClient
 from local_cloud.demo.orders import SERVER, protect
 from local_cloud.endpoints import Endpoints, read_endpoints

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-from azure.core.credentials import AccessToken
 from azure.storage.blob import BlobBlock, BlobServiceClient
 
 from bench.stored_vault import StoredBlob, grow_vault
@@ -16,6 +15,7 @@ from flexvault.adapters.memory.storage import VAULT
 from flexvault.domain import blob_names, crc64
 from flexvault.services.verify_page import Order
 from flexvault.services.verify_vault import verify_vault
+from local_cloud.credentials import StaticCredential
 from local_cloud.endpoints import Endpoints, read_endpoints
 from local_cloud.launch import LaunchedCloud
 from local_cloud.services import ROOT
@@ -80,19 +80,11 @@ def _measure_in_cloud(files: Sequence[StoredBlob]) -> None:
             _print("local cloud", time.monotonic() - started, verdicts, pages=len(pages), is_deep=is_deep)
 
 
-class _Owner:
-    """The owner of the vault account, who alone may write everywhere in it."""
-
-    def __init__(self, endpoints: Endpoints) -> None:
-        self._token = endpoints["owners"]["vault-owner"]
-
-    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        return AccessToken(self._token, int(time.time()) + 3_600)
-
-
 def _fill(endpoints: Endpoints, files: Sequence[StoredBlob]) -> None:
     endpoint, trust = endpoints["storage"]["vault"]["blobEndpoint"], endpoints["storage"]["ca"]
-    with BlobServiceClient(endpoint, credential=_Owner(endpoints), connection_verify=trust) as service:
+    # The owner of the vault account alone may write everywhere in it.
+    owner = StaticCredential(endpoints["owners"]["vault-owner"])
+    with BlobServiceClient(endpoint, credential=owner, connection_verify=trust) as service:
 
         def commit(blob: StoredBlob) -> tuple[str, str]:
             client: Any = service.get_blob_client(blob.container, blob.path)

@@ -56,6 +56,11 @@ def apps_of(*, is_split: bool) -> tuple[str, ...]:
     return (FRONT, JANITOR) if is_split else (ALL,)
 
 
+def folder_of(app: str) -> str:
+    """Name an app's folder and its log: those of the one with the HTTP door are its host's."""
+    return JANITOR if app == JANITOR else "host"
+
+
 def app_settings(app: str, settings: Mapping[str, str], headers: IdentityHeaders) -> dict[str, str]:
     """Answer the settings of one app, from those of an app that does everything.
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from local_cloud.app_settings import Surroundings, build_settings
-from local_cloud.apps import ALL, JANITOR, IdentityHeaders, app_settings, apps_of
+from local_cloud.apps import ALL, JANITOR, IdentityHeaders, app_settings, apps_of, folder_of
 from local_cloud.certificates import Certificates, ensure_certificates, now
 from local_cloud.endpoints import (
     NO_API,
@@ -202,7 +202,7 @@ class Cloud:
         return child
 
     def _start_host(self, app: Path, name: str) -> None:
-        folder = "host" if name == self._apps[0] else name
+        folder = folder_of(name)
         command = host_command(
             app=app,
             state=self._folder.subfolder(folder),

@@ -1,16 +1,19 @@
-"""What the local cloud's HTTPS servers share: a listening socket, a server that says when it serves, and its thread."""
+"""What the local cloud's HTTPS servers share: listening, saying when they serve, a thread, a main program."""
 
+import argparse
 import asyncio
+import json
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _START_SECONDS = 10.0
 _GRACE_SECONDS = 1
@@ -20,7 +23,17 @@ _ABORTED_WITHIN_SECONDS = 0.01
 """The event loop closes an aborted transport in its next rounds."""
 
 
-class Server(uvicorn.Server):
+class Protocol(H11Protocol):
+    """uvicorn's HTTP protocol, which lets go of an idle client at the end."""
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.is_closing():
+            # An idle client reads nothing, so it would never answer TLS's farewell.
+            self.transport.abort()
+
+
+class _Server(uvicorn.Server):
     """uvicorn's server, which says when it serves."""
 
     def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
@@ -52,7 +65,7 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def listen(port: int) -> socket.socket:
+def _listen(port: int) -> socket.socket:
     """Listen on a port of the loopback address; 0 = a free one."""
     # With its protocol named: asyncio switches Nagle's algorithm off only then, and with it every small answer would
     # wait 40 ms for the client's delayed acknowledgement.
@@ -74,23 +87,27 @@ class HttpsServer:
             port: Of the loopback address; 0 = a free one.
         """
         self._name = name
-        self._socket = listen(port)
+        self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self._started = threading.Event()
         self._thread: threading.Thread | None = None
-        self._server: Server
+        self._server: _Server
 
-    def serve(self, app: Any, *, certificate: Path, private_key: Path, **options: Any) -> None:
+    def serve(
+        self, app: Any, *, certificate: Path, private_key: Path, http: type[Protocol] = Protocol, **options: Any
+    ) -> None:
         """Say what is served, before it is run.
 
         Args:
             app: An ASGI application.
             certificate: File with the certificate.
             private_key: File with its key.
+            http: Of its connections.
             options: Further ones of `uvicorn.Config`.
         """
         settings = uvicorn.Config(
             app,
+            http=http,
             ws="none",
             ssl_certfile=certificate,
             ssl_keyfile=str(private_key),
@@ -102,7 +119,7 @@ class HttpsServer:
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             **options,
         )
-        self._server = Server(settings, self._started.set)
+        self._server = _Server(settings, self._started.set)
 
     def close(self) -> None:
         """Let go of what is behind the application; called when it is to end, perhaps twice."""
@@ -151,3 +168,21 @@ class HttpsServer:
     ) -> None:
         """Stop."""
         self.stop()
+
+
+def serve_configured(name: str, description: str, build: Callable[[Mapping[str, Any]], HttpsServer]) -> None:
+    """Be a server's main program: `--config FILE`, and one line of JSON once requests are answered.
+
+    Args:
+        name: Of the program, and of its package in `local_cloud`.
+        description: For `--help`.
+        build: Makes the server of its configuration, the file's JSON object.
+    """
+    parser = argparse.ArgumentParser(prog=name, description=description)
+    parser.add_argument("--config", type=Path, required=True, help=f"JSON file, see local_cloud/{name}/config.py")
+    server = build(json.loads(parser.parse_args().config.read_text(encoding="utf-8")))
+
+    def announce() -> None:
+        print(json.dumps({"ready": True, "port": server.port}), flush=True)
+
+    server.run(announce)

@@ -1,4 +1,4 @@
-"""The public keys of the local identity service, for those who check its tokens.
+"""The tokens of the local identity service's identities, for those who check them, and its public keys.
 
 They are fetched at the first token, kept, and fetched again when a token names a key that is not among them.
 """
@@ -7,6 +7,8 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from typing import Any
 
 import jwt
 
@@ -50,3 +52,34 @@ class KeySet:
             message = f"the keys of the identity service cannot be read from {self._url}: {error}"
             raise KeySetUnreadableError(message) from error
         return {key.key_id: key for key in keys.keys if key.key_id is not None}
+
+
+class IdentityTokens:
+    """Checks tokens as Entra's are checked: signature (RS256), validity, issuer and audience.
+
+    Args:
+        jwks_url: Where the key set is.
+        tenant_id: Whose tokens.
+        audiences: Any of these will do.
+    """
+
+    def __init__(self, *, jwks_url: str, tenant_id: str, audiences: Sequence[str]) -> None:
+        self._keys = KeySet(jwks_url)
+        self._issuer = f"https://sts.windows.net/{tenant_id}/"
+        self._audiences = audiences
+
+    def claims_of(self, token: str) -> dict[str, Any]:
+        """Answer what a token says, `oid` and `exp` among it.
+
+        Raises:
+            jwt.PyJWTError: it does not hold; the message says why.
+            KeySetUnreadableError: the keys cannot be fetched.
+        """
+        return jwt.decode(
+            token,
+            self._keys.key_of(jwt.get_unverified_header(token).get("kid")),
+            algorithms=["RS256"],
+            audience=self._audiences,
+            issuer=self._issuer,
+            options={"require": ["exp", "nbf", "iss", "aud", "oid"]},
+        )

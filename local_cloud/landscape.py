@@ -120,7 +120,7 @@ def landscapes(test_vaults: int) -> list[Landscape]:
 
 _ROLE_DEFINITIONS = "/providers/Microsoft.Authorization/roleDefinitions"
 _LTR_BACKUP_ID, _READER_ID = "c088a766-074b-43ba-90d4-1fb21feae531", "acdd72a7-3385-48ef-bd42-f606fba81ae7"
-_READER = f"{_ROLE_DEFINITIONS}/acdd72a7-3385-48ef-bd42-f606fba81ae7"
+_READER = f"{_ROLE_DEFINITIONS}/{_READER_ID}"
 _ACCESS_ADMINISTRATOR = f"{_ROLE_DEFINITIONS}/f58310d9-a9f6-439a-9e8d-f62e7b41a168"
 
 
@@ -131,18 +131,14 @@ def first_role_assignments(places: Sequence[Landscape]) -> list[dict[str, str]]:
     right to start a long-term backup is not among them: the vault grants it to itself when protection is configured.
     """
     control = object_id_of("control")
-    rights = [
-        (scope, role, condition)
+    return [
+        {"scope": scope, "roleDefinitionId": role, "principalId": control, "condition": condition}
         for place in places
         for scope, role, condition in (
             (place.servers_group_id, _READER, ""),
             (place.servers_group_id, _ACCESS_ADMINISTRATOR, delegation_condition(control)),
             (place.restore_resource_id, _READER, ""),
         )
-    ]
-    return [
-        {"scope": scope, "roleDefinitionId": role, "principalId": control, "condition": condition}
-        for scope, role, condition in rights
     ]
 
 

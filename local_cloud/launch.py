@@ -14,7 +14,7 @@ from typing import Any, Self
 import httpx
 
 from local_cloud.app_settings import Surroundings, build_settings
-from local_cloud.apps import JANITOR, IdentityHeaders, app_settings, apps_of
+from local_cloud.apps import IdentityHeaders, app_settings, apps_of, folder_of
 from local_cloud.certificates import ensure_certificates, now
 from local_cloud.endpoints import NO_API, Endpoints, api_at, build_endpoints, read_endpoints
 from local_cloud.identity import TOKEN_PATH
@@ -176,20 +176,18 @@ class LaunchedCloud:
         return numbered(number)
 
     def _ask_gateway(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        endpoints = self.endpoints
-        context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
-        url = f"{_read_surroundings(endpoints).blob_url}{path}"
-        return httpx.request(method, url, json=body, verify=context, trust_env=False).raise_for_status().json()
+        return self._ask(method, f"{_read_surroundings(self.endpoints).blob_url}{path}", body).json()
 
     def _ask_emulator(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        endpoints = self.endpoints
-        context = ssl.create_default_context(cafile=endpoints["storage"]["ca"])
-        headers = {"Authorization": f"Bearer {endpoints['arm']['token']}"}
-        answer = httpx.request(
-            method, f"{endpoints['arm']['endpoint']}{path}", headers=headers, json=body, verify=context, trust_env=False
-        )
-        answer.raise_for_status()
-        return answer
+        arm = self.endpoints["arm"]
+        return self._ask(method, f"{arm['endpoint']}{path}", body, {"Authorization": f"Bearer {arm['token']}"})
+
+    def _ask(
+        self, method: str, url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        context = ssl.create_default_context(cafile=self.endpoints["storage"]["ca"])
+        answer = httpx.request(method, url, headers=headers, json=body, verify=context, trust_env=False)
+        return answer.raise_for_status()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,18 +215,17 @@ class VaultHost:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.identity_headers = IdentityHeaders.load(cloud.folder / "keys")
         """The secret by which each app gets its tokens: what a thief of an app's environment holds."""
-        commands = {
-            name: host_command(
+        self._command, *others = [
+            host_command(
                 app=app,
-                state=self.folder / (JANITOR if name == JANITOR else "host"),
+                state=self.folder / folder_of(name),
                 ports=(0, 0),
                 certificates=ensure_certificates(cloud.folder / "tls", now()),
                 settings=app_settings(name, build_settings(place, self._around, changed), self.identity_headers),
-                log=self.folder / ("janitor.log" if name == JANITOR else "host.log"),
+                log=self.folder / f"{folder_of(name)}.log",
             )
             for name in apps_of(is_split=is_split)
-        }
-        self._command, *others = commands.values()
+        ]
         token = cloud.issuer.for_identity(DEPLOYMENT, STORAGE_AUDIENCE)
         create_content(place, self._around, token)
         self._host = self._start(self._command)

@@ -56,14 +56,8 @@ def emulator_config(
         revoked_keys: The file in which storage reads whose keys are revoked.
     """
     return {
-        "port": port,
-        "certificate": str(certificates.certificate),
-        "privateKey": str(certificates.private_key),
-        "caFile": str(certificates.authority),
-        "state": str(state),
+        **_server_config(port, state, around, certificates),
         "baseUrl": around.arm_url,
-        "tenantId": TENANT_ID,
-        "jwksUrl": f"{around.identity_url}{KEY_SET_PATH}",
         "pgBin": str(postgres.binaries()),
         "roleDelaySeconds": 3,
         "minimumDurationSeconds": minimum_backup_seconds,
@@ -139,16 +133,23 @@ def gateway_config(
         for kind, name in zip((Kind.LANDING, Kind.VAULT, Kind.APP, Kind.RESTORE), place.accounts, strict=True)
     ]
     return {
-        "port": ports[0],
+        **_server_config(ports[0], state, around, certificates),
+        "azuriteUrl": f"https://127.0.0.1:{ports[1]}",
+        "accounts": accounts,
+        "principals": {object_id_of(name): name for name in GRANTS},
+    }
+
+
+def _server_config(port: int, state: Path, around: Surroundings, certificates: Certificates) -> dict[str, Any]:
+    """Answer what both configurations say."""
+    return {
+        "port": port,
         "certificate": str(certificates.certificate),
         "privateKey": str(certificates.private_key),
         "caFile": str(certificates.authority),
         "state": str(state),
-        "azuriteUrl": f"https://127.0.0.1:{ports[1]}",
         "tenantId": TENANT_ID,
         "jwksUrl": f"{around.identity_url}{KEY_SET_PATH}",
-        "accounts": accounts,
-        "principals": {object_id_of(name): name for name in GRANTS},
     }
 
 

@@ -37,9 +37,7 @@ PEOPLE: Mapping[str, tuple[str, str]] = {
 }
 """Name of each person in `endpoints.json`: role, display name."""
 
-HOST = "host"
-"""Client id of the identity that answers when no client id is given."""
-IDENTITIES = ("control", "writer", "retention", "single", HOST)
+IDENTITIES = ("control", "writer", "retention", "single", "host")
 """Client ids of the app's identities; `single` is one that holds all rights of the first three."""
 OWNERS = ("vault-owner", "source-owner")
 """People with rights on storage: the owner of the vault account, and the owner of the source subscription.

@@ -1,26 +1,17 @@
 """`python -m local_cloud.arm_emulator --config FILE`: serve until SIGTERM."""
 
-import argparse
-import json
-import sys
-from pathlib import Path
-
 from local_cloud.arm_emulator.config import EmulatorConfig
 from local_cloud.arm_emulator.server import EmulatorServer
+from local_cloud.https_server import serve_configured
 
 
 def main() -> None:
     """Read the configuration, serve, and print one line of JSON once requests are answered."""
-    parser = argparse.ArgumentParser(prog="arm_emulator", description="An Azure Resource Manager for one machine.")
-    parser.add_argument("--config", type=Path, required=True, help="JSON file, see local_cloud/arm_emulator/config.py")
-    arguments = parser.parse_args()
-    server = EmulatorServer(EmulatorConfig.from_file(arguments.config))
-
-    def announce() -> None:
-        print(json.dumps({"ready": True, "port": server.port}), flush=True)
-
-    server.run(announce)
-    sys.exit(0)
+    serve_configured(
+        "arm_emulator",
+        "An Azure Resource Manager for one machine.",
+        lambda data: EmulatorServer(EmulatorConfig.from_json(data)),
+    )
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ from starlette.types import Receive, Scope, Send
 
 from local_cloud.arm_emulator import control
 from local_cloud.arm_emulator.clock import wire_time
+from local_cloud.arm_emulator.connections import Connections
 from local_cloud.arm_emulator.emulator import Emulator
 from local_cloud.arm_emulator.faults import Fault, Stage
 from local_cloud.arm_emulator.problems import ArmError, bad_request
 from local_cloud.arm_emulator.ratelimit import RateLimit
 from local_cloud.arm_emulator.routing import Answer, Call, normalised
-from local_cloud.connections import Connections
 
 _NAMESPACE = uuid.UUID("d2c0a1f4-1d4e-4c43-8a8f-5b0a7c9e3e52")
 _STANDARD_HEADERS = {

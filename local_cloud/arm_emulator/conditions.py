@@ -98,16 +98,14 @@ def _takes(tokens: list[_Token], mark: str) -> bool:
 def _either(tokens: list[_Token], facts: Facts) -> bool:
     value = _both(tokens, facts)
     while _takes(tokens, "OR"):
-        right = _both(tokens, facts)
-        value = value or right
+        value |= _both(tokens, facts)  # read in any case
     return value
 
 
 def _both(tokens: list[_Token], facts: Facts) -> bool:
     value = _one(tokens, facts)
     while _takes(tokens, "AND"):
-        right = _one(tokens, facts)
-        value = value and right
+        value &= _one(tokens, facts)  # read in any case
     return value
 
 

@@ -1,6 +1,5 @@
 """The emulator's configuration, read from one JSON file."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,8 +90,3 @@ class EmulatorConfig:
             storage_accounts=tuple(map(StorageAccount.from_json, data.get("storageAccounts", ()))),
             role_assignments=tuple(map(InitialRoleAssignment.from_json, data.get("roleAssignments", ()))),
         )
-
-    @classmethod
-    def from_file(cls, path: Path) -> Self:
-        """Read the configuration from a JSON file."""
-        return cls.from_json(json.loads(path.read_text(encoding="utf-8")))

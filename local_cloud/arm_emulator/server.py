@@ -3,8 +3,8 @@
 from local_cloud.arm_emulator.app import EmulatorApp
 from local_cloud.arm_emulator.clock import Clock, utc_now
 from local_cloud.arm_emulator.config import EmulatorConfig
+from local_cloud.arm_emulator.connections import Connections
 from local_cloud.arm_emulator.emulator import Emulator
-from local_cloud.connections import Connections
 from local_cloud.https_server import HttpsServer
 
 

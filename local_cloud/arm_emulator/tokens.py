@@ -6,7 +6,7 @@ from http import HTTPStatus
 import jwt
 
 from local_cloud.arm_emulator.problems import ArmError
-from local_cloud.key_set import KeySet, KeySetUnreadableError
+from local_cloud.key_set import IdentityTokens, KeySetUnreadableError
 
 AUDIENCES = ("https://management.azure.com", "https://management.azure.com/")
 
@@ -23,9 +23,8 @@ class TokenVerifier:
     """Checks signature (RS256), validity, issuer and audience of bearer tokens."""
 
     def __init__(self, *, tenant_id: str, jwks_url: str) -> None:
-        self._issuer = f"https://sts.windows.net/{tenant_id}/"
         self._challenge = f'Bearer authorization_uri="https://login.windows.net/{tenant_id}"'
-        self._keys = KeySet(jwks_url)
+        self._tokens = IdentityTokens(jwks_url=jwks_url, tenant_id=tenant_id, audiences=AUDIENCES)
 
     def principal_of(self, authorization: str | None) -> Principal:
         """Return the caller that an `Authorization` header proves.
@@ -39,15 +38,7 @@ class TokenVerifier:
         if scheme.lower() != "bearer" or not token.strip():
             raise self._refused("The 'Authorization' header must hold a bearer token.")
         try:
-            key = self._keys.key_of(jwt.get_unverified_header(token.strip()).get("kid"))
-            claims = jwt.decode(
-                token.strip(),
-                key,
-                algorithms=["RS256"],
-                audience=AUDIENCES,
-                issuer=self._issuer,
-                options={"require": ["exp", "nbf", "iss", "aud", "oid"]},
-            )
+            claims = self._tokens.claims_of(token.strip())
         except jwt.PyJWTError as error:
             raise self._refused(f"The access token is invalid: {error}.") from error
         except KeySetUnreadableError as error:

@@ -1,18 +1,16 @@
 """What storage itself says of the demo's recovery points: asked as the vault account's owner, never of flexvault."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from azure.core.credentials import AccessToken
 from azure.storage.blob import BlobServiceClient
 
+from local_cloud.credentials import StaticCredential
 from local_cloud.endpoints import Endpoints
 
 CONTAINERS = ("manifests", "points")
-_TOKEN_SECONDS = 3600
 
 
 class NotProtectedError(Exception):
@@ -31,14 +29,6 @@ class Protection:
         return f"immutable until {self.until:%Y-%m-%d} ({self.mode})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    token: str
-
-    def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
-        return AccessToken(self.token, int(time.time()) + _TOKEN_SECONDS)
-
-
 def find_protection(endpoints: Endpoints, point: str) -> Protection:
     """Look at every version of a point's manifest and files.
 
@@ -50,7 +40,7 @@ def find_protection(endpoints: Endpoints, point: str) -> Protection:
         NotProtectedError: One has no policy, or there is none at all.
     """
     storage = endpoints["storage"]
-    owner = _Token(endpoints["owners"]["vault-owner"])
+    owner = StaticCredential(endpoints["owners"]["vault-owner"])
     with BlobServiceClient(storage["vault"]["blobEndpoint"], owner, connection_verify=storage["ca"]) as service:
         return judge([version for name in CONTAINERS for version in _versions(service, name, point)], point)
 

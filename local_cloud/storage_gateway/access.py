@@ -6,6 +6,7 @@ from http import HTTPStatus
 from local_cloud.storage_gateway.bearer import BearerTokens
 from local_cloud.storage_gateway.call import Call
 from local_cloud.storage_gateway.clock import GatewayClock
+from local_cloud.storage_gateway.config import GatewayConfig
 from local_cloud.storage_gateway.operations import Operation
 from local_cloud.storage_gateway.problems import StorageError, key_not_permitted, mismatch
 from local_cloud.storage_gateway.rights import Kind, may
@@ -40,7 +41,10 @@ class Caller:
 class Access:
     """Finds the caller and decides."""
 
-    def __init__(self, tokens: BearerTokens, shared_access: SharedAccess, clock: GatewayClock) -> None:
+    def __init__(
+        self, config: GatewayConfig, tokens: BearerTokens, shared_access: SharedAccess, clock: GatewayClock
+    ) -> None:
+        self._config = config
         self._tokens = tokens
         self._shared_access = shared_access
         self._clock = clock
@@ -54,7 +58,7 @@ class Access:
         scheme, _, proof = call.header("authorization").partition(" ")
         if scheme.lower() == BEARER:
             object_id = await self._tokens.object_id_of(proof.strip())
-            return Caller(name=self._tokens.name_of(object_id), object_id=object_id)
+            return Caller(name=self._config.name_of(object_id), object_id=object_id)
         is_vault = call.account.kind is Kind.VAULT
         if scheme.lower() in _KEY_SCHEMES:
             if is_vault:  # allowSharedKeyAccess: false in infra/modules/vault-account.bicep
@@ -71,7 +75,7 @@ class Access:
         signature = self._shared_access.check(call.key, call.query, self._clock.now())
         if signature.resource != "c" and not call.blob:
             raise mismatch()
-        return Caller(name=self._tokens.name_of(signature.signer), object_id=signature.signer, signature=signature)
+        return Caller(name=self._config.name_of(signature.signer), object_id=signature.signer, signature=signature)
 
     def require(self, caller: Caller, call: Call, operation: Operation, *, exists: bool) -> None:
         """Refuse a call that the caller has no right to.

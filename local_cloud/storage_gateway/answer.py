@@ -49,11 +49,7 @@ def relay(response: httpcore.Response, headers: Mapping[str, str] | None = None)
 async def relay_failure(response: httpcore.Response) -> Answer:
     """Answer Azurite's refusal, read whole."""
     body = await read_all(response)
-    headers = {
-        name: value
-        for name in ("x-ms-error-code", "Content-Type", "Content-Range")
-        if (value := header_of(response, name))
-    }
+    headers = pick(response, "x-ms-error-code", "Content-Type", "Content-Range")
     return Answer(status=response.status, headers=headers, body=body)
 
 

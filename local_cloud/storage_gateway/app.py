@@ -6,12 +6,12 @@ import uuid
 from contextlib import aclosing
 from http import HTTPStatus
 
-import httpcore
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from local_cloud.storage_gateway import control
 from local_cloud.storage_gateway.answer import Answer
+from local_cloud.storage_gateway.azurite import CONNECTION_LOST
 from local_cloud.storage_gateway.call import Call, split_path
 from local_cloud.storage_gateway.config import CALLERS_PATH, SETTINGS_PATH
 from local_cloud.storage_gateway.dispatch import dispatch
@@ -100,7 +100,7 @@ class GatewayApp:
                 async for part in parts:
                     if has_body and part:
                         await send({"type": "http.response.body", "body": part, "more_body": True})
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+        except CONNECTION_LOST:
             # The status is sent already; an answer that ends early tells the client that it is not whole.
             _LOG.warning("Azurite broke off an answer")
             raise

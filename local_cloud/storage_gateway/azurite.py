@@ -19,6 +19,8 @@ _TIMEOUTS = {"connect": 10.0, "read": 300.0, "write": 300.0, "pool": 60.0}
 # Azurite (Node) closes an idle connection after 5 s; one that is given up sooner never dies under a request.
 _IDLE_SECONDS = 3.0
 _CONNECTIONS = 200
+CONNECTION_LOST = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+"""What is raised when Azurite does not answer, or not to the end."""
 _TOKEN_SECONDS = 3600
 
 type Body = bytes | AsyncIterable[bytes]
@@ -72,7 +74,7 @@ class Azurite:
         )
         try:
             return await self._pool.handle_async_request(request)
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+        except CONNECTION_LOST as error:
             message = f"Azurite does not answer: {type(error).__name__}"
             raise StorageError(HTTPStatus.SERVICE_UNAVAILABLE, "ServerBusy", message) from error
 
@@ -130,7 +132,7 @@ async def read_all(response: httpcore.Response) -> bytes:
     """Read an answer to its end and give its connection back."""
     try:
         return await response.aread()
-    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+    except CONNECTION_LOST as error:
         message = f"Azurite broke off: {type(error).__name__}"
         raise StorageError(HTTPStatus.SERVICE_UNAVAILABLE, "ServerBusy", message) from error
     finally:

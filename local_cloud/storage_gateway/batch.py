@@ -25,11 +25,12 @@ async def answer_batch(gateway: Gateway, call: Call, dispatch: Dispatch) -> Answ
     body = await call.request.body()
     kind = f"Content-Type: {call.header('content-type')}\r\n\r\n".encode("latin-1")
     message = BytesParser(policy=HTTP).parsebytes(kind + body)
-    if not message.is_multipart() or not 0 < len(list(message.iter_parts())) <= _MOST:
+    parts = list(message.iter_parts())
+    if not 0 < len(parts) <= _MOST:
         text = f"A batch is a multipart/mixed body of 1 to {_MOST} parts."
         raise StorageError(HTTPStatus.BAD_REQUEST, "InvalidInput", text)
     answers: list[bytes] = []
-    for part in message.iter_parts():
+    for part in parts:
         payload = part.get_payload(decode=True)
         content = payload if isinstance(payload, bytes) else b""
         answered = await _answer_part(gateway, call, content, dispatch)

@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 from starlette.concurrency import run_in_threadpool
 
-from local_cloud.key_set import KeySet, KeySetUnreadableError
+from local_cloud.key_set import IdentityTokens, KeySetUnreadableError
 from local_cloud.storage_gateway.config import GatewayConfig
 from local_cloud.storage_gateway.problems import StorageError
 
@@ -17,16 +17,14 @@ _KEPT_TOKENS = 1_000
 
 
 class BearerTokens:
-    """Checks signature (RS256), validity, issuer and audience, and remembers what it has checked."""
+    """Checks tokens, and remembers what it has checked."""
 
     def __init__(self, config: GatewayConfig) -> None:
-        self._keys = KeySet(config.jwks_url)
-        self._issuer = f"https://sts.windows.net/{config.tenant_id}/"
+        self._tokens = IdentityTokens(jwks_url=config.jwks_url, tenant_id=config.tenant_id, audiences=AUDIENCES)
         self._challenge = (
             f"Bearer authorization_uri=https://login.microsoftonline.com/{config.tenant_id}/oauth2/authorize "
             "resource_id=https://storage.azure.com"
         )
-        self._principals = config.principals
         self._checked: dict[str, tuple[str, float]] = {}
 
     async def object_id_of(self, token: str) -> str:
@@ -45,24 +43,13 @@ class BearerTokens:
         self._checked[token] = (str(claims["oid"]), float(claims["exp"]))
         return str(claims["oid"])
 
-    def name_of(self, object_id: str) -> str:
-        """Answer a principal's name; an unknown one has its id for a name, and no rights."""
-        return self._principals.get(object_id, object_id)
-
     def refused(self, reason: str, code: str = "InvalidAuthenticationInfo") -> StorageError:
         """Answer the refusal of a caller who proved nothing."""
         return StorageError(HTTPStatus.UNAUTHORIZED, code, reason, {"WWW-Authenticate": self._challenge})
 
     def _verify(self, token: str) -> dict[str, Any]:
         try:
-            return jwt.decode(
-                token,
-                self._keys.key_of(jwt.get_unverified_header(token).get("kid")),
-                algorithms=["RS256"],
-                audience=AUDIENCES,
-                issuer=self._issuer,
-                options={"require": ["exp", "nbf", "iss", "aud", "oid"]},
-            )
+            return self._tokens.claims_of(token)
         except jwt.PyJWTError as error:
             raise self.refused(f"Authentication information is not valid: {error}.") from error
         except KeySetUnreadableError as error:

@@ -1,6 +1,5 @@
 """The gateway's configuration, read from one JSON file."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -62,6 +61,10 @@ class GatewayConfig:
     soft_delete_days: int = 14
     """As `softDeleteDays` in `infra/vault.bicep`."""
 
+    def name_of(self, object_id: str) -> str:
+        """Answer a principal's name; an unknown one has its id for a name, and no rights."""
+        return self.principals.get(object_id, object_id)
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read the configuration from its JSON object.
@@ -88,11 +91,6 @@ class GatewayConfig:
             base_name_delete=BaseNameDelete(data.get("baseNameDelete", BaseNameDelete.KEEP)),
             soft_delete_days=int(data.get("softDeleteDays", 14)),
         )
-
-    @classmethod
-    def from_file(cls, path: Path) -> Self:
-        """Read the configuration from a JSON file."""
-        return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
 def revoked_keys_file(state_dir: Path) -> Path:

@@ -15,7 +15,7 @@ from local_cloud.storage_gateway.call import BlobKey, Call, split_path, split_qu
 from local_cloud.storage_gateway.clock import GatewayClock
 from local_cloud.storage_gateway.config import GatewayConfig
 from local_cloud.storage_gateway.ledger import Ledger, Version
-from local_cloud.storage_gateway.problems import StorageError
+from local_cloud.storage_gateway.problems import StorageError, blob_archived
 from local_cloud.storage_gateway.rights import READ_BLOBS, Kind, may
 from local_cloud.storage_gateway.shared_access import SharedAccess
 from local_cloud.storage_gateway.signing import sign_read
@@ -57,13 +57,12 @@ class CopySources:
         self._shared_access = shared_access
         self._clock = clock
 
-    def resolve(self, call: Call, caller: Caller, names_of: dict[str, str]) -> Source:
+    def resolve(self, call: Call, caller: Caller) -> Source:
         """Answer the source of a copy.
 
         Args:
             call: The copy.
             caller: Who makes it; needed for a source without a signature, which only the target's account may have.
-            names_of: Name of each principal by object id.
 
         Raises:
             StorageError: the caller may not read it, or it does not exist.
@@ -81,7 +80,7 @@ class CopySources:
             self._require_not_revoked(account, query)
             return Source(url=f"{self._config.azurite_url}{url.path}{f'?{url.query}' if url.query else ''}")
         key = BlobKey(account, container, name)
-        self._require_readable(call, caller, key, query, names_of)
+        self._require_readable(call, caller, key, query)
         version = self._find(key, query.get("versionid", ""))
         conditions.require_for_source(call.headers, version)
         return Source(url=self._sign(key, found.key, version), version=version)
@@ -92,9 +91,7 @@ class CopySources:
         except StorageError as error:
             raise _unverified(HTTPStatus.FORBIDDEN, error.message) from None
 
-    def _require_readable(
-        self, call: Call, caller: Caller, key: BlobKey, query: dict[str, str], names_of: dict[str, str]
-    ) -> None:
+    def _require_readable(self, call: Call, caller: Caller, key: BlobKey, query: dict[str, str]) -> None:
         if "sig" not in query:
             # "a source in another account only by SAS or anonymously" (copy-blob, Authorization).
             if call.account.name == key.account and may(caller.name, READ_BLOBS, Kind.VAULT, key.container):
@@ -104,18 +101,16 @@ class CopySources:
             signature = self._shared_access.check(key, query, self._clock.now())
         except StorageError as error:
             raise _unverified(error.status, error.message) from None
-        signer = names_of.get(signature.signer, signature.signer)
+        signer = self._config.name_of(signature.signer)
         if "r" not in signature.permissions or not may(signer, READ_BLOBS, Kind.VAULT, key.container):
             raise _unverified(HTTPStatus.FORBIDDEN, "The source's signature does not permit reading.")
 
     def _find(self, key: BlobKey, version_id: str) -> Version:
-        version = self._ledger.version(key, version_id) if version_id else self._ledger.current(key)
-        if version is None or version.deleted_at is not None:
+        version = self._ledger.find(key, version_id)
+        if version is None:
             raise _unverified(HTTPStatus.NOT_FOUND, "The specified blob does not exist.")
         if version.tier == "Archive":
-            raise StorageError(
-                HTTPStatus.CONFLICT, "BlobArchived", "This operation is not permitted on an archived blob."
-            )
+            raise blob_archived()
         return version
 
     def _sign(self, key: BlobKey, account_key: str, version: Version) -> str:

@@ -1,6 +1,6 @@
 """Get User Delegation Key (get-user-delegation-key)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from xml.etree import ElementTree as ET
 
@@ -11,7 +11,7 @@ from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.passing import pass_through
 from local_cloud.storage_gateway.problems import StorageError
 from local_cloud.storage_gateway.rights import Kind
-from local_cloud.storage_gateway.wire import element
+from local_cloud.storage_gateway.wire import element, iso_time, parse_iso_time
 
 LONGEST = timedelta(days=7)
 
@@ -28,8 +28,8 @@ async def get_user_delegation_key(gateway: Gateway, call: Call, caller: Caller) 
     facts = {
         "skoid": caller.object_id,
         "sktid": gateway.config.tenant_id,
-        "skt": _time(starts_at),
-        "ske": _time(expires_at),
+        "skt": iso_time(starts_at),
+        "ske": iso_time(expires_at),
         "sks": "b",
         "skv": call.header("x-ms-version"),
     }
@@ -49,20 +49,11 @@ def _read(body: bytes, now: datetime) -> tuple[datetime, datetime]:
     try:
         found = ET.fromstring(body)
         start, expiry = found.findtext("Start") or "", found.findtext("Expiry") or ""
-        starts_at = _moment(start) if start else now
-        expires_at = _moment(expiry)
+        starts_at = parse_iso_time(start) if start else now
+        expires_at = parse_iso_time(expiry)
     except (ET.ParseError, ValueError):
         raise StorageError(HTTPStatus.BAD_REQUEST, "InvalidXmlDocument", "XML specified is not valid.") from None
     if not (now < expires_at <= now + LONGEST and starts_at <= min(expires_at, now + LONGEST)):
         message = "The value for one of the XML nodes is not in the correct format: Start and Expiry within seven days."
         raise StorageError(HTTPStatus.BAD_REQUEST, "InvalidXmlNodeValue", message)
     return starts_at, expires_at
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -58,7 +58,7 @@ class Gateway:
             azurite=Azurite(config),
             tokens=tokens,
             shared_access=shared_access,
-            access=Access(tokens, shared_access, clock),
+            access=Access(config, tokens, shared_access, clock),
             sources=CopySources(config, port, ledger, shared_access, clock),
             base_name_delete=config.base_name_delete,
         )

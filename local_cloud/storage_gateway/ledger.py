@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from local_cloud.storage_gateway.call import BlobKey
-from local_cloud.storage_gateway.wire import ticks_of, version_id_of
+from local_cloud.storage_gateway.wire import TICKS_A_SECOND, etag_of, ticks_of, version_id_of
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS versions (
@@ -82,14 +82,6 @@ class Ledger:
         """Close the database."""
         self._db.close()
 
-    def next_moment(self, now: datetime) -> int:
-        """Answer a moment in steps of 100 ns that is now, and later than every one answered before."""
-        sql = (
-            "INSERT INTO counters VALUES ('moment', ?1) ON CONFLICT DO UPDATE SET value = max(?1, value + 1) "
-            "RETURNING value"
-        )
-        return int(self._one(sql, ticks_of(now))[0])
-
     def new_path(self, key: BlobKey) -> str:
         """Answer a hidden name that no other version has."""
         sql = "INSERT INTO counters VALUES ('path', 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value"
@@ -112,23 +104,38 @@ class Ledger:
         """Answer the current version."""
         return next(self._select("is_current AND deleted_at IS NULL", key), None)
 
-    def version(self, key: BlobKey, version_id: str) -> Version | None:
-        """Answer a version, also a deleted one."""
-        return next(self._select("version_id = ?", key, version_id), None)
+    def find(self, key: BlobKey, version_id: str) -> Version | None:
+        """Answer a version, or, with "", the current one; a soft-deleted one is not there."""
+        if not version_id:
+            return self.current(key)
+        return next(self._select("version_id = ? AND deleted_at IS NULL", key, version_id), None)
 
     def deleted(self, key: BlobKey) -> list[Version]:
         """Answer the soft-deleted versions of a blob."""
         return list(self._select("deleted_at IS NOT NULL", key))
 
-    def add(self, key: BlobKey, version: Version) -> None:
-        """Add a version as the current one; the blocks that were gathered for the blob are used up or void."""
+    def add(self, key: BlobKey, now: datetime, path: str, **facts: Any) -> Version:
+        """Make a version the current one, and answer it; the blocks gathered for the blob are used up or void.
+
+        Args:
+            key: The blob.
+            now: When.
+            path: Name of the hidden blob with its bytes.
+            facts: All others of the version.
+        """
+        ticks = self._next_moment(now)
+        version = Version(
+            version_id=version_id_of(ticks), path=path, etag=etag_of(ticks), modified=ticks // TICKS_A_SECOND, **facts
+        )
         row = _to_row(version)
         marks = ", ".join("?" for _ in range(len(_COLUMNS) + 3))
         names = ", ".join(["account", "container", "name", *_COLUMNS])
-        with _transaction(self._db) as db:
+        with self._db as db:
+            db.execute("BEGIN IMMEDIATE")
             db.execute("UPDATE versions SET is_current = 0 WHERE (account, container, name) = (?, ?, ?)", key)
             db.execute(f"INSERT INTO versions ({names}) VALUES ({marks})", (*key, *row.values()))
             db.execute("DELETE FROM staged WHERE (account, container, name) = (?, ?, ?)", key)
+        return version
 
     def change(self, key: BlobKey, version: Version, **changes: Any) -> Version:
         """Change facts of a version and answer it."""
@@ -177,24 +184,20 @@ class Ledger:
                     return
                 yield row[0], _from_row(row[1:])
 
+    def _next_moment(self, now: datetime) -> int:
+        """Answer a moment in steps of 100 ns that is now, and later than every one answered before."""
+        sql = (
+            "INSERT INTO counters VALUES ('moment', ?1) ON CONFLICT DO UPDATE SET value = max(?1, value + 1) "
+            "RETURNING value"
+        )
+        return int(self._one(sql, ticks_of(now))[0])
+
     def _select(self, condition: str, key: BlobKey, *values: object) -> Iterator[Version]:
         sql = f"SELECT {', '.join(_COLUMNS)} FROM versions WHERE (account, container, name) = (?, ?, ?) AND {condition}"
         yield from map(_from_row, self._db.execute(sql, (*key, *values)).fetchall())
 
     def _one(self, sql: str, *values: object) -> tuple[Any, ...]:
         return self._db.execute(sql, values).fetchone()
-
-
-class _transaction:  # noqa: N801 - used like a function
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._db.execute("BEGIN IMMEDIATE")
-        return self._db
-
-    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        self._db.execute("ROLLBACK" if kind else "COMMIT")
 
 
 def _to_row(version: Version) -> dict[str, Any]:
@@ -206,8 +209,3 @@ def _from_row(row: tuple[Any, ...]) -> Version:
     values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     values |= {name: bool(values[name]) for name in _FLAGS if values[name] is not None}
     return Version(**values | {name: json.loads(values[name]) for name in _JSON})
-
-
-def new_version(ticks: int, path: str, etag: str, **facts: Any) -> Version:
-    """Make a version of the moment that `next_moment` answered."""
-    return Version(version_id=version_id_of(ticks), path=path, etag=etag, modified=ticks // 10_000_000, **facts)

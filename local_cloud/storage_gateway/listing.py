@@ -14,7 +14,7 @@ from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.ledger import Version
 from local_cloud.storage_gateway.problems import StorageError, not_implemented
 from local_cloud.storage_gateway.reads import DEFAULT_TIER
-from local_cloud.storage_gateway.wire import element, http_date_of
+from local_cloud.storage_gateway.wire import CONTENT_HEADERS, element, http_date_of
 
 _MOST = 5_000
 _SECONDS_A_DAY = 86_400
@@ -23,14 +23,6 @@ _KNOWN = frozenset({
 })  # fmt: skip
 # Characters that XML 1.0 cannot hold: such a name is percent-encoded, and says so.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-_PROPERTIES = {
-    "content-type": "Content-Type",
-    "content-encoding": "Content-Encoding",
-    "content-language": "Content-Language",
-    "content-md5": "Content-MD5",
-    "cache-control": "Cache-Control",
-    "content-disposition": "Content-Disposition",
-}
 
 
 async def list_blobs(gateway: Gateway, call: Call, _caller: Caller) -> Answer:
@@ -101,7 +93,7 @@ def _properties(gateway: Gateway, version: Version, include: set[str]) -> list[s
         element("Last-Modified", http_date_of(version.modified)),
         element("Etag", version.etag.strip('"')),
         element("Content-Length", version.size),
-        *(element(tag, version.content.get(name, "")) for name, tag in _PROPERTIES.items()),
+        *(element(tag, version.content.get(name, "")) for name, tag in CONTENT_HEADERS.items()),
         element("BlobType", "BlockBlob"),
         element("AccessTier", version.tier or DEFAULT_TIER),
         element("ServerEncrypted", "true"),

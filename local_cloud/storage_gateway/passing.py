@@ -41,7 +41,7 @@ async def pass_through(gateway: Gateway, call: Call, caller: Caller, body: bytes
 
 
 def _source(gateway: Gateway, call: Call, caller: Caller) -> str:
-    source = gateway.sources.resolve(call, caller, dict(gateway.config.principals))
+    source = gateway.sources.resolve(call, caller)
     given = call.header(copy_source.HEADER)
     scheme = call.header("authorization").partition(" ")[0].lower()
     if source.url != given and scheme not in {"", BEARER}:

@@ -54,6 +54,12 @@ def blob_not_found() -> StorageError:
     return StorageError(HTTPStatus.NOT_FOUND, "BlobNotFound", "The specified blob does not exist.")
 
 
+def blob_archived() -> StorageError:
+    """Answer that a blob must be rehydrated before it is read (set-blob-tier, "Remarks"; access-tiers-overview)."""
+    message = "This operation is not permitted on an archived blob."
+    return StorageError(HTTPStatus.CONFLICT, "BlobArchived", message)
+
+
 def condition_not_met() -> StorageError:
     """Answer that a conditional header does not hold."""
     message = "The condition specified using HTTP conditional header(s) is not met."

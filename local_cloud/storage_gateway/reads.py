@@ -11,9 +11,9 @@ from local_cloud.storage_gateway.azurite import read_all
 from local_cloud.storage_gateway.call import BlobKey, Call
 from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.ledger import Ledger, Version
-from local_cloud.storage_gateway.problems import StorageError, blob_not_found
+from local_cloud.storage_gateway.problems import StorageError, blob_archived, blob_not_found
 from local_cloud.storage_gateway.signing import OVERRIDES
-from local_cloud.storage_gateway.wire import http_date_of
+from local_cloud.storage_gateway.wire import CONTENT_HEADERS, http_date_of
 
 DEFAULT_TIER = "Hot"
 _RANGE = ("range", "x-ms-range", "x-ms-range-get-content-md5", "x-ms-range-get-content-crc64")
@@ -25,8 +25,8 @@ def find(ledger: Ledger, call: Call) -> Version:
     Raises:
         StorageError: 404 BlobNotFound.
     """
-    found = ledger.version(call.key, call.version_id) if call.version_id else ledger.current(call.key)
-    if found is None or found.deleted_at is not None:
+    found = ledger.find(call.key, call.version_id)
+    if found is None:
         raise blob_not_found()
     return found
 
@@ -36,8 +36,7 @@ async def get_blob(gateway: Gateway, call: Call, caller: Caller) -> Answer:
     version = find(gateway.ledger, call)
     conditions.require_for_read(call.headers, version)
     if version.tier == "Archive":
-        # set-blob-tier, "Remarks"; access-tiers-overview: an archived blob must be rehydrated before it is read.
-        raise StorageError(HTTPStatus.CONFLICT, "BlobArchived", "This operation is not permitted on an archived blob.")
+        raise blob_archived()
     wanted = {name: call.header(name) for name in _RANGE if name in call.headers}
     response = await gateway.azurite.send_own("GET", call.key._replace(name=version.path), headers=wanted)
     if response.status == HTTPStatus.NOT_FOUND:
@@ -110,7 +109,7 @@ def describe(version: Version, caller: Caller) -> dict[str, str]:
     headers = {
         **named(version),
         "Content-Type": "application/octet-stream",
-        **{"-".join(map(str.capitalize, name.split("-"))): value for name, value in version.content.items()},
+        **{CONTENT_HEADERS[name]: value for name, value in version.content.items()},
         "Accept-Ranges": "bytes",
         "x-ms-blob-type": "BlockBlob",
         "x-ms-creation-time": http_date_of(version.modified),
@@ -122,8 +121,6 @@ def describe(version: Version, caller: Caller) -> dict[str, str]:
         **version.copy,
         **worm.describe(version),
     }
-    if "Content-Md5" in headers:
-        headers["Content-MD5"] = headers.pop("Content-Md5")
     headers |= {"x-ms-is-current-version": "true"} if version.is_current else {}
     headers |= {} if version.tier else {"x-ms-access-tier-inferred": "true"}
     overridden: Mapping[str, str] = caller.signature.content_headers if caller.signature else {}

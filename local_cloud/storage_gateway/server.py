@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from local_cloud.connections import Connections
 from local_cloud.https_server import HttpsServer
 from local_cloud.storage_gateway.app import GatewayApp
 from local_cloud.storage_gateway.clock import utc_now
@@ -26,7 +25,6 @@ class GatewayServer(HttpsServer):
             GatewayApp(self.gateway),
             certificate=config.certificate,
             private_key=config.private_key,
-            http=Connections().protocol,
             lifespan="on",
             date_header=False,  # the gateway's own clock writes it
         )

@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from local_cloud.files import write_atomically
@@ -18,6 +18,7 @@ from local_cloud.storage_gateway.call import BlobKey
 from local_cloud.storage_gateway.config import revoked_keys_file
 from local_cloud.storage_gateway.problems import key_not_permitted, not_authenticated
 from local_cloud.storage_gateway.signing import NOT_SUPPORTED, OVERRIDES, VERSION, sign_delegated
+from local_cloud.storage_gateway.wire import parse_iso_time
 
 _REQUIRED = ("sv", "sp", "se", "sr", "sktid", "skt", "ske", "sks", "skv")
 
@@ -118,7 +119,6 @@ class SharedAccess:
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        return parse_iso_time(text)
     except ValueError:
         raise not_authenticated(f"'{text}' is no time.") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

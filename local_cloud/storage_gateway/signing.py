@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from local_cloud.storage_gateway.call import BlobKey
+from local_cloud.storage_gateway.wire import iso_time
 
 VERSION = "2026-10-06"
 """The only `sv` whose string is known here: that of the locked azure-storage-blob."""
@@ -63,8 +64,8 @@ def sign_read(key: BlobKey, account_key: str, now: datetime) -> str:
     """Answer the query of an hour's read of a blob, signed with the account's key, for Azurite."""
     query = {
         "sp": "r",
-        "st": f"{now - timedelta(minutes=15):%Y-%m-%dT%H:%M:%SZ}",
-        "se": f"{now + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",
+        "st": iso_time(now - timedelta(minutes=15)),
+        "se": iso_time(now + timedelta(hours=1)),
         "sv": _OWN_VERSION,
         "sr": "b",
     }

@@ -6,6 +6,15 @@ from xml.sax.saxutils import escape
 
 TICKS_A_SECOND = 10_000_000
 """A version id counts in steps of 100 ns."""
+CONTENT_HEADERS = {
+    "content-type": "Content-Type",
+    "content-encoding": "Content-Encoding",
+    "content-language": "Content-Language",
+    "content-md5": "Content-MD5",
+    "cache-control": "Cache-Control",
+    "content-disposition": "Content-Disposition",
+}
+"""How the service writes the headers that are kept with a version, by lower-case name."""
 
 
 def http_date(moment: datetime) -> str:
@@ -24,7 +33,24 @@ def parse_http_date(text: str) -> datetime:
     Raises:
         ValueError: it is none.
     """
-    moment = parsedate_to_datetime(text)
+    return _utc(parsedate_to_datetime(text))
+
+
+def iso_time(moment: datetime) -> str:
+    """Write a moment as keys and signatures do: `2026-11-25T23:30:00Z`."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def parse_iso_time(text: str) -> datetime:
+    """Read an ISO 8601 moment; one without a zone is UTC.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return _utc(datetime.fromisoformat(text))
+
+
+def _utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

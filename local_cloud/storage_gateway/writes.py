@@ -18,21 +18,13 @@ from local_cloud.storage_gateway.answer import Answer, pick, relay, relay_failur
 from local_cloud.storage_gateway.azurite import header_of, read_all
 from local_cloud.storage_gateway.call import BlobKey, Call
 from local_cloud.storage_gateway.gateway import Gateway
-from local_cloud.storage_gateway.ledger import Version, new_version
+from local_cloud.storage_gateway.ledger import Version
 from local_cloud.storage_gateway.problems import StorageError, invalid_header, mismatch
 from local_cloud.storage_gateway.reads import find, named
 from local_cloud.storage_gateway.rights import SET_IMMUTABILITY
-from local_cloud.storage_gateway.wire import etag_of
+from local_cloud.storage_gateway.wire import CONTENT_HEADERS
 
 _META = "x-ms-meta-"
-_CONTENT = (
-    "content-type",
-    "content-encoding",
-    "content-language",
-    "content-disposition",
-    "content-md5",
-    "cache-control",
-)
 _CHECKED_BY_AZURITE = ("content-type", "content-md5", "x-ms-content-crc64")
 _SOURCE = ("x-ms-source-range", "x-ms-source-content-md5", "x-ms-source-content-crc64")
 _TIERS = {tier.lower(): tier for tier in ("Hot", "Cool", "Cold", "Archive")}
@@ -53,10 +45,9 @@ async def put_blob(gateway: Gateway, call: Call, caller: Caller) -> Answer:
     await read_all(response)
     sums = pick(response, "Content-MD5", "x-ms-content-crc64")
     # put-blob: "When this header is omitted in version 2012-02-12 or later, Blob Storage generates an MD5 hash."
-    content = (
-        {"content-md5": sums["Content-MD5"], **facts.pop("content")} if "Content-MD5" in sums else facts["content"]
-    )
-    version = await _add(gateway, call, hidden, **facts | {"size": body.size, "content": content})
+    if "Content-MD5" in sums:
+        facts["content"].setdefault("content-md5", sums["Content-MD5"])
+    version = await _add(gateway, call, hidden, **facts, size=body.size)
     return _created(version, sums)
 
 
@@ -65,7 +56,7 @@ async def put_block(gateway: Gateway, call: Call, caller: Caller) -> Answer:
     hidden = call.key._replace(name=gateway.ledger.staging_path(call.key))
     query = f"comp=block&blockid={_raw_parameter(call, 'blockid')}"
     if copy_source.HEADER in call.headers:
-        source = gateway.sources.resolve(call, caller, dict(gateway.config.principals))
+        source = gateway.sources.resolve(call, caller)
         headers = {copy_source.HEADER: source.url, **_given(call, *_SOURCE)}
         if source.version is None:
             headers |= {name: value for name, value in call.headers.items() if name.startswith("x-ms-source-if-")}
@@ -96,7 +87,7 @@ async def copy_blob(gateway: Gateway, call: Call, caller: Caller) -> Answer:
     """Make a version of another blob: Copy Blob, and Copy Blob From URL, which Azurite finishes as quickly."""
     facts = _facts(gateway, call, caller)
     conditions.require_for_write(call.headers, gateway.ledger.current(call.key))
-    source = gateway.sources.resolve(call, caller, dict(gateway.config.principals))
+    source = gateway.sources.resolve(call, caller)
     hidden = call.key._replace(name=gateway.ledger.new_path(call.key))
     headers = {copy_source.HEADER: source.url, **_given(call, "x-ms-requires-sync")}
     response = await gateway.azurite.send_own("PUT", hidden, headers=headers)
@@ -105,7 +96,7 @@ async def copy_blob(gateway: Gateway, call: Call, caller: Caller) -> Answer:
     await read_all(response)
     seen = await _look(gateway, hidden)
     origin = source.version
-    taken = origin.content if origin else pick(seen, *_CONTENT)
+    taken = origin.content if origin else pick(seen, *CONTENT_HEADERS)
     if not facts["metadata"]:  # copy-blob: "If no name-value pairs are specified, the operation will copy the metadata"
         facts["metadata"] = origin.metadata if origin else _metadata_of(seen.headers)
     copied = pick(response, "x-ms-copy-id", "x-ms-copy-status")
@@ -119,10 +110,9 @@ async def set_blob_metadata(gateway: Gateway, call: Call, _caller: Caller) -> An
     """Make a version with the same bytes and other metadata (set-blob-metadata, versioning-overview)."""
     version = conditions.require_for_change(call.headers, gateway.ledger.current(call.key))
     worm.require_metadata_writable(version, gateway.clock.policy_now())
-    ticks = gateway.ledger.next_moment(gateway.clock.now())
     facts = {"size": version.size, "content": version.content, "tier": version.tier, "copy": version.copy}
-    changed = new_version(ticks, version.path, etag_of(ticks), metadata=_metadata(call.headers), **facts)
-    gateway.ledger.add(call.key, changed)
+    now, metadata = gateway.clock.now(), _metadata(call.headers)
+    changed = gateway.ledger.add(call.key, now, version.path, metadata=metadata, **facts)
     return Answer(headers={**named(changed), "x-ms-request-server-encrypted": "true"})
 
 
@@ -142,10 +132,7 @@ async def _add(gateway: Gateway, call: Call, hidden: BlobKey, **facts: Any) -> V
         await read_all(response)
         raise
     # Nothing waits between the check above and the entry here.
-    ticks = gateway.ledger.next_moment(gateway.clock.now())
-    version = new_version(ticks, hidden.name, etag_of(ticks), **facts)
-    gateway.ledger.add(call.key, version)
-    return version
+    return gateway.ledger.add(call.key, gateway.clock.now(), hidden.name, **facts)
 
 
 def _facts(gateway: Gateway, call: Call, caller: Caller, *, plain: bool = False) -> dict[str, Any]:
@@ -159,7 +146,9 @@ def _facts(gateway: Gateway, call: Call, caller: Caller, *, plain: bool = False)
     may_set = caller.may(SET_IMMUTABILITY, "", call.account.kind, call.container)
     if (policy or hold is not None) and not may_set:
         raise mismatch()
-    content = {name: call.header(f"x-ms-blob-{name}") for name in _CONTENT if f"x-ms-blob-{name}" in call.headers}
+    content = {
+        name: call.header(f"x-ms-blob-{name}") for name in CONTENT_HEADERS if f"x-ms-blob-{name}" in call.headers
+    }
     if plain and "content-type" in call.headers:
         content.setdefault("content-type", call.header("content-type"))
     return {

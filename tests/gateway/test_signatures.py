@@ -97,6 +97,18 @@ def test_a_signature_passes_on_no_more_than_its_signer_has(world: World, name: s
     assert code(gone) == (403, "AuthorizationPermissionMismatch")
 
 
+def test_a_signature_that_creates_writes_over_nothing(world: World, name: str) -> None:
+    world.write(name, b"kept")
+    headers = {"x-ms-blob-type": "BlockBlob"}
+
+    over = ask(world, "PUT", sign(world, name, "c"), headers=headers, data=b"other")
+    new = ask(world, "PUT", sign(world, f"{name}.new", "c"), headers=headers, data=b"new")
+
+    assert code(over) == (403, "UnauthorizedBlobOverwrite")
+    assert new.status_code == 201
+    assert world.blob(name).download_blob().readall() == b"kept"
+
+
 def test_a_container_signature_lists_and_reads_its_container_alone(world: World, name: str) -> None:
     world.write(name)
     token = generate_container_sas(
@@ -179,6 +191,22 @@ def test_a_source_in_the_vault_needs_a_signature_that_reads(world: World, name: 
     with refused(404, "CannotVerifyCopySource"):
         blob.stage_block_from_url("1", sign(world, world.new_name()), 0, 3)
     blob.stage_block_from_url("1", good, 0, 3)
+
+
+def test_a_source_in_the_vault_meets_its_conditions_and_is_not_archived(world: World, name: str) -> None:
+    world.write(name)
+    etag = world.blob(name).get_blob_properties().etag
+    block = f"/{MAIN.vault}/points/{name}.copy?comp=block&blockid=AAAA"
+    source = {"x-ms-copy-source": sign(world, name)}
+
+    def copy(condition: str, value: str) -> tuple[int, str | None]:
+        headers = {**source, f"x-ms-source-{condition}": value}
+        return code(world.call("PUT", block, "writer", headers=headers))
+
+    assert copy("if-match", '"0x0"') == copy("if-none-match", etag) == (412, "SourceConditionNotMet")
+    assert copy("if-match", etag) == (201, None)
+    world.blob(name).set_standard_blob_tier("Archive")
+    assert copy("if-match", etag) == (409, "BlobArchived")
 
 
 def revoke(world: World, account: str, at: datetime) -> None:

@@ -1,13 +1,19 @@
 """Versions of the vault account: what each call makes of them, and what a list shows."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from hashlib import md5
+from pathlib import Path
 
 import pytest
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, ContentSettings, StandardBlobTier
 
-from local_cloud.storage_gateway.ledger import HIDDEN
+from local_cloud.certificates import now
+from local_cloud.landscape import MAIN
+from local_cloud.storage_gateway.call import BlobKey
+from local_cloud.storage_gateway.ledger import HIDDEN, Ledger
 from tests.gateway.world import World, refused
 
 
@@ -38,6 +44,7 @@ def test_facts_of_a_version_are_its_own(world: World, name: str) -> None:
 
     assert (found.metadata, found.size) == ({"number": "1"}, 5)
     assert found.content_settings.content_type == "text/plain"
+    assert found.content_settings.content_md5 == md5(b"first", usedforsecurity=False).digest()
     assert found.content_settings.cache_control == "no-cache"
     got = world.blob(name, version=first).download_blob().properties
     assert (got.etag, got.metadata, got.content_settings.content_type) == (found.etag, found.metadata, "text/plain")
@@ -186,3 +193,13 @@ def test_a_container_that_is_missing_is_not_an_empty_one(world: World) -> None:
         world.blob("any", container="nowhere").get_blob_properties()
     with refused(404, "ContainerNotFound"):
         world.blob("any", container="nowhere").upload_blob(b"x")
+
+
+def test_versions_of_one_moment_are_told_apart_also_when_the_clock_goes_back(tmp_path: Path) -> None:
+    ledger, key, moment = Ledger(tmp_path / "versions.db"), BlobKey(MAIN.vault, "points", "file"), now()
+
+    made = [ledger.add(key, at, "hidden", size=0) for at in (moment, moment, moment - timedelta(hours=1))]
+    ledger.close()
+
+    assert [version.version_id for version in made] == sorted({version.version_id for version in made})
+    assert len({version.etag for version in made}) == len(made)

@@ -4,7 +4,8 @@ import asyncio
 
 from starlette.requests import Request
 from starlette.types import Receive
-from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from local_cloud.https_server import Protocol
 
 
 class Connections:
@@ -14,8 +15,8 @@ class Connections:
         self._transports: dict[tuple[str, int], asyncio.Transport] = {}
         transports = self._transports
 
-        class RegisteredProtocol(H11Protocol):
-            """uvicorn's HTTP protocol, which keeps this registry up to date."""
+        class RegisteredProtocol(Protocol):
+            """The server's HTTP protocol, which keeps this registry up to date."""
 
             def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - uvicorn narrows asyncio's argument
                 super().connection_made(transport)
@@ -27,12 +28,6 @@ class Connections:
                 if self.client is not None:
                     transports.pop(self.client, None)
                 super().connection_lost(exc)
-
-            def shutdown(self) -> None:
-                super().shutdown()
-                if self.transport.is_closing():
-                    # An idle client reads nothing, so it would never answer TLS's farewell.
-                    self.transport.abort()
 
         self.protocol = RegisteredProtocol
         """The protocol class that the server must use."""

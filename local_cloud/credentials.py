@@ -13,5 +13,5 @@ class StaticCredential:
         self._token = token
 
     def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        """Answer the token; it lives longer than a benchmark."""
+        """Answer the token; those of the endpoints file live longer than an hour."""
         return AccessToken(self._token, int(time.time()) + 3600)

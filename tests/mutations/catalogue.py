@@ -115,14 +115,14 @@ MUTATIONS: Sequence[Mutation] = (
         path="flexvault/domain/verification.py",
         old="        if before is not None and entry.previous_hash != before:\n",
         new="        if before is not None and not entry.previous_hash and before:\n",
-        tests=("tests/services/test_verify_vault.py",),
+        tests=("tests/services/test_verify_chains.py",),
     ),
     Mutation(
         name="the entries of a root are not compared with what is stored",
         path="flexvault/domain/root_check.py",
         old="    elif stored != line.hash:\n",
         new="    elif not stored:\n",
-        tests=("tests/services/test_verify_vault.py",),
+        tests=("tests/services/test_verify_chains.py",),
     ),
     Mutation(
         name="a root does not name the one before by its hash",
@@ -136,7 +136,7 @@ MUTATIONS: Sequence[Mutation] = (
         path="flexvault/domain/verification.py",
         old="    if list(sizes) != expected or len(file.crc64) != len(expected):\n",
         new="    if len(file.crc64) != len(expected):\n",
-        tests=("tests/services/test_verify_vault.py",),
+        tests=("tests/services/test_verify_points.py",),
     ),
     Mutation(
         name="a backup that lost much pauses nothing",

@@ -129,7 +129,7 @@ MUTATIONS: Sequence[Mutation] = (
         path="flexvault/domain/root_check.py",
         old="    elif named != (before.day, before.hash):\n",
         new="    elif not named:\n",
-        tests=("tests/services/test_verify_vault.py",),
+        tests=("tests/services/test_verify_chains.py",),
     ),
     Mutation(
         name="the committed blocks of a file are not compared with its manifest",

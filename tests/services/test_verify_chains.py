@@ -1,7 +1,6 @@
 """Chains and roots: an entry that was changed, made up or taken away contradicts the ones beside it, or a root."""
 
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -10,12 +9,14 @@ from hypothesis import strategies as st
 
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.journal import Entry
+from flexvault.domain.root import Root
 from flexvault.domain.rows import Merge
 from flexvault.domain.verification import Severity, Verdict
 from flexvault.services.journal import list_heads
 from flexvault.services.verify_page import Order
 from tests.builders import World
 from tests.services.living import (
+    DAY,
     back_up_once_more,
     blobs,
     codes,
@@ -68,7 +69,7 @@ def test_an_entry_that_was_rewritten_with_all_its_hashes_contradicts_its_success
     lived = live(2)
     path = entry_path(lived, own_key(lived), 2)
     entry = read_entry(lived, path)
-    forged = replace(entry, at=entry.at + timedelta(days=1))
+    forged = replace(entry, at=entry.at + DAY)
     write_over(lived, JOURNAL, path, forged.to_bytes())
 
     report = verify(lived)
@@ -82,7 +83,7 @@ def test_a_stream_that_was_rewritten_from_one_entry_on_contradicts_the_root() ->
     previous = ""
     for path in blobs(lived, JOURNAL, f"{own_key(lived)}/"):
         entry = read_entry(lived, path)
-        forged = replace(entry, previous_hash=previous, at=entry.at + timedelta(days=1)).to_bytes()
+        forged = replace(entry, previous_hash=previous, at=entry.at + DAY).to_bytes()
         write_over(lived, JOURNAL, path, forged)
         previous = names.sha256_hex(forged)
 
@@ -201,3 +202,58 @@ def test_the_newest_root_can_be_removed_unseen_until_the_next_one() -> None:
     remove(lived, JOURNAL, newest)
 
     assert verify(lived).findings == []
+
+
+def rewrite_history(world: World, *, with_links: bool) -> None:
+    """Write the instance's entries and all roots anew, chained, as if all had been a day later.
+
+    Args:
+        world: A vault of which every entry of the instance is covered by a root.
+        with_links: Whether each root then names the one before as it is now, or as it was.
+    """
+    entries: dict[str, bytes] = {}
+    previous = ""
+    for path in blobs(world, JOURNAL, f"{own_key(world)}/"):
+        entry = read_entry(world, path)
+        entries[path] = replace(entry, previous_hash=previous, at=entry.at + DAY).to_bytes()
+        previous = names.sha256_hex(entries[path])
+        write_over(world, JOURNAL, path, entries[path])
+    before = ""
+    for path in blobs(world, JOURNAL, "roots/"):
+        root = Root.from_bytes(read(world, JOURNAL, path))
+        lines = [
+            replace(line, data=data, hash=names.sha256_hex(data))
+            for line in root.lines
+            if (data := entries.get(blob_names.journal_path(line.stream, line.seq), line.data))
+        ]
+        covered = root.streams[own_key(world)]
+        end = names.sha256_hex(entries[blob_names.journal_path(own_key(world), covered.last)])
+        streams = {**root.streams, own_key(world): replace(covered, hash=end)}
+        named = before if with_links else root.previous_hash
+        forged = replace(root, lines=lines, streams=streams, previous_hash=named).to_bytes()
+        write_over(world, JOURNAL, path, forged)
+        before = names.sha256_hex(forged)
+
+
+def test_a_root_that_was_rewritten_with_its_entries_contradicts_the_next_one() -> None:
+    lived = live(3)
+    rewrite_history(lived, with_links=False)
+
+    report = verify(lived)
+
+    assert codes(report) == ["RootDiffers"]
+    assert subjects(report, "RootDiffers") == [f"journal/{path}" for path in blobs(lived, JOURNAL, "roots/")[1:]]
+
+
+def test_a_journal_that_was_rewritten_with_all_its_roots_is_seen_by_the_newest_roots_hash_alone() -> None:
+    lived = live(3)
+    newest = verify(lived).page.newest
+    rewrite_history(lived, with_links=True)
+
+    report = verify(lived)
+
+    assert report.findings == []
+    assert newest is not None
+    assert report.page.newest is not None
+    told = [event["sha256"] for name, event in lived.memory.telemetry.events if name == "RootWritten"]
+    assert newest.hash == told[-1] != report.page.newest.hash

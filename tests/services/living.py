@@ -11,12 +11,12 @@ from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.holds import HoldOrder, place_hold
 from flexvault.services.reconcile import reconcile
-from flexvault.services.requests import RestoreOrder, restore_point
+from flexvault.services.requests import restore_point
 from flexvault.services.scheduling import tick
 from flexvault.services.verify_page import Order, Report
 from flexvault.services.verify_vault import verify_vault
-from tests.builders import ACTOR, INSTANCE_ID, World, run_jobs
-from tests.services.running import FIRST_SLOT, protected
+from tests.builders import ACTOR, World, run_jobs
+from tests.services.running import FIRST_SLOT, protected, restore_order
 
 DAY = timedelta(days=1)
 
@@ -31,10 +31,7 @@ def live(days: int) -> World:
         reconcile(world.vault, world.memory.orchestrations)
         if day == 1:
             point = newest_point(world)
-            order = RestoreOrder(
-                instance_id=INSTANCE_ID, point_id=point, container_url="https://restore.example/mine", file_prefix="r"
-            )
-            restore_point(world.vault, order, "restore-1", actor=ACTOR)
+            restore_point(world.vault, restore_order(point), "restore-1", actor=ACTOR)
             run_jobs(world)
             hold = HoldOrder(name="case-7", reason="a court's order", recovery_point_id=point)
             place_hold(world.vault, world.instance(), hold, ACTOR)

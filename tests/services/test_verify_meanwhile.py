@@ -50,12 +50,16 @@ def test_a_file_that_vanishes_while_it_is_read_without_a_tombstone_is_missing() 
 
 def test_a_point_that_is_sealed_while_the_vault_is_verified_is_no_finding() -> None:
     lived = live(2)
+    before = len(blobs(lived, blob_names.MANIFESTS))
     # Between the lists of manifests and entries of the instance.
     lived.memory.faults.run_next("vault_reader.list_versions", lambda: None)
     lived.memory.faults.run_next("vault_reader.list_versions", lambda: None)
     lived.memory.faults.run_next("vault_reader.list_versions", lambda: back_up_once_more(lived))
 
-    assert verify(lived).findings == []
+    report = verify(lived)
+
+    assert len(blobs(lived, blob_names.MANIFESTS)) == before + 1
+    assert report.findings == []
 
 
 def test_a_point_that_is_deleted_while_the_vault_is_verified_is_no_finding() -> None:

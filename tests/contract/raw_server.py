@@ -1,13 +1,12 @@
 """An https server that answers every request with the same bytes: for answers that no emulator should give."""
 
-import ssl
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from local_cloud.certificates import Certificates
+from tests.contract.https_thread import QuietHandler, serve
 
 SILENCE = b""
 """No answer at all; the connection stays open until the server ends."""
@@ -27,9 +26,9 @@ def run_raw_server(certificates: Certificates, answer: bytes) -> Generator[RawSe
     released = threading.Event()
     server = RawServer(base_url="")
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+    class Handler(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 - what the base class calls
+            self.read_body()
             server.requests.append(f"{self.command} {self.path.partition('?')[0]}")
             if answer == SILENCE:
                 released.wait()
@@ -38,20 +37,8 @@ def run_raw_server(certificates: Certificates, answer: bytes) -> Generator[RawSe
 
         do_GET = do_POST  # noqa: N815 - the base class's name
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Keep the tests' output clean."""
-
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificates.certificate, certificates.private_key)
-    listener.socket = context.wrap_socket(listener.socket, server_side=True)
-    thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    server.base_url = f"https://127.0.0.1:{listener.server_port}"
-    try:
-        yield server
-    finally:
-        released.set()
-        listener.shutdown()
-        thread.join()
-        listener.server_close()
+    with serve(certificates, Handler) as server.base_url:
+        try:
+            yield server
+        finally:
+            released.set()

@@ -2,13 +2,10 @@
 
 import base64
 import json
-import ssl
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -24,6 +21,7 @@ from flexvault.adapters.azure.servers import AzureServers
 from flexvault.adapters.azure.tenancy import AzureTenancy
 from flexvault.domain.errors import NotFoundError, TransientError
 from local_cloud.certificates import ensure_certificates, now
+from tests.contract.https_thread import QuietHandler, serve
 
 APP = "99999999-9999-4999-8999-999999999999"
 HOME, ABROAD = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
@@ -86,12 +84,11 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     certificates = ensure_certificates(tmp_path, now())
     azure = Azure()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            status, answer = azure.answer(self.command, self.path, self.headers, body)
+        def do_GET(self) -> None:  # noqa: N802 - what the base class calls
+            status, answer = azure.answer(self.command, self.path, self.headers, self.read_body())
             data = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -101,22 +98,10 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
 
         do_POST = do_GET  # noqa: N815 - the base class's name
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Keep the tests' output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificates.certificate, certificates.private_key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    azure.url = f"https://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.authority))
-    monkeypatch.setenv("AZURE_AUTHORITY_HOST", azure.url)
-    yield azure
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve(certificates, Handler) as azure.url:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates.authority))
+        monkeypatch.setenv("AZURE_AUTHORITY_HOST", azure.url)
+        yield azure
 
 
 @pytest.fixture

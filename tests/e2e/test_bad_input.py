@@ -19,9 +19,7 @@ FAILED = "PostgreSQLFlexOperationFailedUserError"
 @pytest.fixture(scope="module")
 def point(user: User, protected: str) -> dict[str, Any]:
     """A recovery point of the protected server."""
-    job = user.back_up(protected)
-    user.good_end_of(job)
-    return user.point_of(protected, job)
+    return user.new_point(protected)
 
 
 @pytest.fixture

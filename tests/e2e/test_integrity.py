@@ -24,9 +24,7 @@ def start(vault: VaultHost) -> str:
 @pytest.fixture
 def point(user: User, protected: str) -> dict[str, Any]:
     """A good recovery point of the test's own."""
-    job = user.back_up(protected)
-    user.good_end_of(job)
-    return user.point_of(protected, job)
+    return user.new_point(protected)
 
 
 def warnings_of(job: dict[str, Any]) -> list[str]:

@@ -18,12 +18,6 @@ def modes_of(accounts: Accounts, point_name: str) -> set[str]:
     return {str(version.immutability_policy.policy_mode).capitalize() for version in found}
 
 
-def back_up(user: User, protected: str) -> str:
-    job_id = user.back_up(protected)
-    user.good_end_of(job_id)
-    return str(user.point_of(protected, job_id)["name"])
-
-
 def test_locking_reaches_old_points_by_night_and_new_ones_at_once(
     user: User,
     protected: str,
@@ -33,7 +27,7 @@ def test_locking_reaches_old_points_by_night_and_new_ones_at_once(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    old = back_up(user, protected)
+    old = user.new_point(protected)["name"]
     assert modes_of(accounts, old) == {"Unlocked"}
     endpoints = tmp_path / "endpoints.json"
     endpoints.write_text(json.dumps(vault.endpoints))
@@ -42,7 +36,7 @@ def test_locking_reaches_old_points_by_night_and_new_ones_at_once(
     assert run(words, environ={}, sleep=time.sleep) != 0, "it asks for --yes"
     assert run([*words, "--yes"], environ={}, sleep=time.sleep) == 0, capsys.readouterr().err
 
-    new = back_up(user, protected)
+    new = user.new_point(protected)["name"]
     assert modes_of(accounts, new) == {"Locked"}
     accounts.delete_row("config", "vault", "guards")  # as if this day had not been looked at
     wait_for(lambda: modes_of(accounts, old) == {"Locked"}, "the nightly check")

@@ -21,9 +21,7 @@ COPIED_BEFORE = 2
 @pytest.fixture(scope="module")
 def point(user: User, protected: str) -> dict[str, Any]:
     """A recovery point from before all revocations."""
-    job_id = user.back_up(protected)
-    user.good_end_of(job_id)
-    return user.point_of(protected, job_id)
+    return user.new_point(protected)
 
 
 @pytest.fixture

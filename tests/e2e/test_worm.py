@@ -25,16 +25,10 @@ VERSION_REFUSALS = {
 """Of Delete Blob on the version, which is the current one still where the base name could not be deleted."""
 
 
-def new_point(user: User, protected: str) -> dict[str, Any]:
-    job_id = user.back_up(protected)
-    user.good_end_of(job_id)
-    return user.point_of(protected, job_id)
-
-
 @pytest.fixture(scope="module")
 def point(user: User, protected: str) -> dict[str, Any]:
     """A recovery point that the tests only read."""
-    return new_point(user, protected)
+    return user.new_point(protected)
 
 
 def guards_of(accounts: Accounts, point: dict[str, Any]) -> set[tuple[datetime, str]]:
@@ -86,7 +80,7 @@ def test_a_hold_is_storages_own_and_its_release_by_two_people_clears_it(
 def test_a_re_evaluation_to_longer_extends_and_one_to_shorter_leaves_storages_policy(
     user: User, protected: str, accounts: Accounts
 ) -> None:
-    point = new_point(user, protected)
+    point = user.new_point(protected)
     first = expiry_of(user, protected, point)
     user.put_policy("daily", bodies.policy(keep_for="P6M"))
     reevaluate(user, protected)
@@ -120,7 +114,7 @@ def base_name_delete(request: pytest.FixtureRequest, cloud: LaunchedCloud) -> It
 def test_what_the_writer_overwrites_and_the_owner_deletes_is_restored_as_it_was(
     base_name_delete: BaseNameDelete, *, user: User, protected: str, accounts: Accounts, cloud: LaunchedCloud
 ) -> None:
-    point = new_point(user, protected)
+    point = user.new_point(protected)
     path, manifest = accounts.manifest(point["name"])
     names = [("manifests", path), *(("points", file["path"]) for file in manifest["files"])]
     sealed = {file["suffix"]: accounts.read("vault", "points", file["path"]) for file in manifest["files"]}
@@ -146,7 +140,7 @@ def test_what_the_writer_overwrites_and_the_owner_deletes_is_restored_as_it_was(
 def test_the_night_mends_what_somebody_took_away(
     user: User, protected: str, accounts: Accounts, cloud: LaunchedCloud
 ) -> None:
-    point = new_point(user, protected)
+    point = user.new_point(protected)
     expiry = expiry_of(user, protected, point)
     control = accounts.vault_as(cloud.issuer.for_identity("control", STORAGE_AUDIENCE))
     for container, versions in (("manifests", slice(0, 1)), ("points", slice(1, None))):

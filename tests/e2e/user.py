@@ -139,6 +139,12 @@ class User:
         found: list[dict[str, Any]] = self.get(f"{instance}/recoveryPoints")["value"]
         return found
 
+    def new_point(self, instance: str) -> dict[str, Any]:
+        """Back up now and wait; answers the recovery point."""
+        job_id = self.back_up(instance)
+        self.good_end_of(job_id)
+        return self.point_of(instance, job_id)
+
     def point_of(self, instance: str, job_id: str) -> dict[str, Any]:
         """Answer the recovery point that a backup job made."""
         name = job_id.replace("-", "")

@@ -1,19 +1,22 @@
 """A vault after normal life, and the hands of somebody who may write to its storage account."""
 
 from datetime import timedelta
+from functools import cache
 
 from flexvault.adapters.memory.storage import VAULT
 from flexvault.domain import blob_names
+from flexvault.domain.journal import Entry
+from flexvault.domain.manifest import Manifest
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.holds import HoldOrder, place_hold
 from flexvault.services.reconcile import reconcile
-from flexvault.services.requests import RestoreOrder, restore_point
+from flexvault.services.requests import restore_point
 from flexvault.services.scheduling import tick
 from flexvault.services.verify_page import Order, Report
 from flexvault.services.verify_vault import verify_vault
-from tests.builders import ACTOR, INSTANCE_ID, World, run_jobs
-from tests.services.running import FIRST_SLOT, protected
+from tests.builders import ACTOR, World, run_jobs
+from tests.services.running import FIRST_SLOT, protected, restore_order
 
 DAY = timedelta(days=1)
 
@@ -28,10 +31,7 @@ def live(days: int) -> World:
         reconcile(world.vault, world.memory.orchestrations)
         if day == 1:
             point = newest_point(world)
-            order = RestoreOrder(
-                instance_id=INSTANCE_ID, point_id=point, container_url="https://restore.example/mine", file_prefix="r"
-            )
-            restore_point(world.vault, order, "restore-1", actor=ACTOR)
+            restore_point(world.vault, restore_order(point), "restore-1", actor=ACTOR)
             run_jobs(world)
             hold = HoldOrder(name="case-7", reason="a court's order", recovery_point_id=point)
             place_hold(world.vault, world.instance(), hold, ACTOR)
@@ -40,9 +40,32 @@ def live(days: int) -> World:
     return world
 
 
+@cache
+def lived() -> World:
+    """One vault for all examples of a property; each example puts back what it changed."""
+    return live(4)
+
+
+def back_up_once_more(world: World) -> None:
+    """A backup that no root covers yet."""
+    world.clock.advance(DAY)
+    tick(world.vault, world.memory.orchestrations)
+    run_jobs(world)
+
+
+def own_key(world: World) -> str:
+    """Key of the one instance, which is its stream."""
+    return world.instance().key
+
+
 def newest_point(world: World) -> str:
     points = catalog.list_all_points(world.vault.ports, world.instance().key)
     return max(points, key=lambda point: point.recovery_point_time).point_id
+
+
+def newest_manifest(world: World) -> Manifest:
+    path = blob_names.manifest_path(own_key(world), newest_point(world))
+    return Manifest.from_bytes(read(world, blob_names.MANIFESTS, path))
 
 
 def verify(world: World, order: Order | None = None) -> Report:
@@ -82,6 +105,17 @@ def remove(world: World, container: str, path: str) -> None:
 
 def last_entry(world: World, stream: str) -> str:
     return blobs(world, blob_names.JOURNAL, f"{stream}/")[-1]
+
+
+def entry_path(world: World, stream: str, seq: int) -> str:
+    """Name of an entry that is there."""
+    path = blob_names.journal_path(stream, seq)
+    read(world, blob_names.JOURNAL, path)
+    return path
+
+
+def read_entry(world: World, path: str) -> Entry:
+    return Entry.from_bytes(read(world, blob_names.JOURNAL, path))
 
 
 def codes(report: Report) -> list[str]:

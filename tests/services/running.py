@@ -8,10 +8,12 @@ from flexvault.domain.job import Step
 from flexvault.domain.open_job import JobRecord, OpenJob
 from flexvault.messages import StepAnswer
 from flexvault.ports import LtrOperation
+from flexvault.services.requests import RestoreOrder
 from flexvault.services.scheduling import tick
-from tests.builders import MONDAY, World, protect, run_one, world
+from tests.builders import INSTANCE_ID, MONDAY, World, protect, run_one, world
 
 FIRST_SLOT = MONDAY + timedelta(hours=2)
+RESTORE_URL = "https://restore.example/mine"
 
 
 def protected(**changes: Any) -> World:
@@ -21,6 +23,11 @@ def protected(**changes: Any) -> World:
     vault.memory.storage.create_container("restore", "mine")
     vault.clock.advance_to(FIRST_SLOT)
     return vault
+
+
+def restore_order(point_id: str) -> RestoreOrder:
+    """A restore into that container, which is allowed."""
+    return RestoreOrder(instance_id=INSTANCE_ID, point_id=point_id, container_url=RESTORE_URL, file_prefix="again")
 
 
 def claimed(**changes: Any) -> World:

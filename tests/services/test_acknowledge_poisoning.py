@@ -12,10 +12,7 @@ from flexvault.services.acknowledge_poisoning import acknowledge_poisoning
 from flexvault.services.breaker import read_breaker
 from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.retention_plan import store_plan
-from tests.builders import (
-    ACTOR,
-    World,
-)
+from tests.builders import ACTOR, World
 from tests.services.approving import approve
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import entries, require_rest
@@ -24,10 +21,15 @@ from tests.services.test_poisoning import BIG, SMALL, TINY, back_up, guard_off, 
 from tests.services.test_retention import clean_up, states
 
 
-def acknowledge(world: World, reason: str = "we archived last year's orders") -> None:
+def ask(world: World, reason: str = "fine") -> None:
+    """Ask for an acknowledgement, and have it approved."""
     with pytest.raises(ApprovalRequiredError) as refused:
         acknowledge_poisoning(world.vault, world.instance(), reason, ACTOR)
     approve(world, refused.value.target)
+
+
+def acknowledge(world: World, reason: str = "we archived last year's orders") -> None:
+    ask(world, reason)
     assert not acknowledge_poisoning(world.vault, world.instance(), reason, ACTOR).is_suspected
 
 
@@ -80,9 +82,7 @@ def test_an_acknowledgement_does_not_cover_what_is_suspected_after_it_was_asked_
     world = protected()
     back_up(world, 0, orders=BIG)
     back_up(world, 1, orders=SMALL)
-    with pytest.raises(ApprovalRequiredError) as refused:
-        acknowledge_poisoning(world.vault, world.instance(), "fine", ACTOR)
-    approve(world, refused.value.target)
+    ask(world)
     back_up(world, 2, orders=TINY)
     with pytest.raises(ApprovalRequiredError):
         acknowledge_poisoning(world.vault, world.instance(), "fine", ACTOR)
@@ -94,9 +94,7 @@ def test_a_backup_that_is_suspected_while_it_is_acknowledged_makes_that_fail():
         world = protected()
         back_up(world, 0, orders=BIG)
         back_up(world, 1, orders=SMALL)
-        with pytest.raises(ApprovalRequiredError) as refused:
-            acknowledge_poisoning(world.vault, world.instance(), "fine", ACTOR)
-        approve(world, refused.value.target)
+        ask(world)
         return world
 
     world, counted = asked(), Interruption()
@@ -138,9 +136,7 @@ def test_rows_that_are_lost_do_not_end_the_pause_and_are_mended_when_somebody_ac
 def test_whoever_dies_at_an_acknowledgement_uses_its_approval_once(*, after: bool):
     def asked() -> World:
         world = poisoned(days=1)
-        with pytest.raises(ApprovalRequiredError) as refused:
-            acknowledge_poisoning(world.vault, world.instance(), "fine", ACTOR)
-        approve(world, refused.value.target)
+        ask(world)
         return world
 
     world, counted = asked(), Interruption()

@@ -1,6 +1,6 @@
 """Two apps over the same tables: each starts and takes over its own jobs only, whoever claimed them."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +10,7 @@ from flexvault.adapters.refusing import RefusingPort
 from flexvault.domain.app_role import AppRole
 from flexvault.domain.errors import NotAuthorizedError
 from flexvault.domain.job import JobStatus
+from flexvault.ports import Ports
 from flexvault.services.apply_retention import begin_retention, claim_retention
 from flexvault.services.reconcile import reconcile
 from flexvault.services.scheduling import tick
@@ -30,7 +31,8 @@ class App:
         if role is AppRole.FRONT:
             ports = replace(ports, vault_cleaner=RefusingPort("vault_cleaner", role=role, needs="retention"))
         else:
-            refused = ("servers", "ltr", "roles", "landing", "vault_writer", "restore_target")
+            held = {"clock", "rows", "vault_reader", "vault_cleaner", "telemetry"}
+            refused = {member.name for member in fields(Ports)} - held
             needs = {name: RefusingPort(name, role=role, needs="writer") for name in refused}
             ports = replace(ports, **needs)
         self.vault = Vault(settings=replace(world.vault.settings, role=role), ports=ports)

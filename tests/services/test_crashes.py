@@ -19,7 +19,7 @@ from flexvault.services.effects import run
 from flexvault.services.policies import put_policy
 from flexvault.services.protection import ProtectionRequest, request_protection
 from flexvault.services.reconcile import reconcile
-from flexvault.services.requests import RestoreOrder, back_up_now, restore_point
+from flexvault.services.requests import back_up_now, restore_point
 from flexvault.services.scheduling import tick
 from flexvault.services.vault import Vault
 from tests.builders import (
@@ -38,8 +38,8 @@ from tests.builders import (
 )
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import entries, require_rest
+from tests.services.running import restore_order
 
-CONTAINER_URL = "https://restore.example/mine"
 type Begin = Callable[[World, Vault], None]
 type Recover = Callable[[World], None]
 
@@ -160,10 +160,7 @@ def begin_requested_backup(world: World, vault: Vault) -> None:
 
 def begin_restore(world: World, vault: Vault) -> None:
     point = catalog.list_points(world.vault.ports, world.instance().key)[0]
-    order = RestoreOrder(
-        instance_id=INSTANCE_ID, point_id=point.point_id, container_url=CONTAINER_URL, file_prefix="again"
-    )
-    restore_point(vault, order, "request-2")
+    restore_point(vault, restore_order(point.point_id), "request-2")
 
 
 def begin_configuration(world: World, vault: Vault) -> None:

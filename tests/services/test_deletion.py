@@ -19,7 +19,7 @@ from flexvault.services.effects import run
 from flexvault.services.holds import HoldOrder, place_hold, release_hold
 from flexvault.services.policies import delete_policy
 from flexvault.services.protection_states import request_deletion
-from flexvault.services.requests import RestoreOrder, restore_point
+from flexvault.services.requests import restore_point
 from flexvault.services.scheduling import tick
 from flexvault.services.show_schedule import read_schedule
 from tests.builders import (
@@ -45,7 +45,7 @@ from tests.services.changing import (
     put_state,
 )
 from tests.services.invariants import require_rest
-from tests.services.running import claimed, newest_job, protected, run_until
+from tests.services.running import claimed, newest_job, protected, restore_order, run_until
 
 S = ProtectionState
 
@@ -167,13 +167,7 @@ def test_a_point_can_be_restored_until_its_tombstone_and_a_restore_keeps_it():
     begin_deletion(world)
     key = world.instance().key
     oldest = catalog.list_points(world.vault.ports, key)[1]
-    order = RestoreOrder(
-        instance_id=INSTANCE_ID,
-        point_id=oldest.point_id,
-        container_url="https://restore.example/mine",
-        file_prefix="again",
-    )
-    restore_point(world.vault, order, "restore")
+    restore_point(world.vault, restore_order(oldest.point_id), "restore")
     (opened,) = world.open_jobs()
     run_until(world, Step.COPYING)
     run_retention(world)

@@ -8,10 +8,10 @@ from flexvault.domain.errors import InvalidInputError, OutcomeUnknownError
 from flexvault.domain.job import JobStatus, Operation, Step
 from flexvault.services import catalog
 from flexvault.services.emergency import KeyRevocation, OwnAccount, request_key_revocation, revocation_command
-from flexvault.services.requests import RestoreOrder, restore_point
-from tests.builders import ACTOR, INSTANCE_ID, World, run_jobs, run_one
+from flexvault.services.requests import restore_point
+from tests.builders import ACTOR, World, run_jobs, run_one
 from tests.services.invariants import entries, require_whole_journal
-from tests.services.running import claimed, newest_job, only_open, protected, run_until
+from tests.services.running import claimed, newest_job, only_open, protected, restore_order, run_until
 
 LEAKED = "a SAS was found in a log"
 
@@ -23,13 +23,7 @@ def ask(world: World, account: OwnAccount = OwnAccount.LANDING, key: str = "k1",
 def restoring(world: World) -> None:
     run_jobs(world)
     (point,) = catalog.list_points(world.vault.ports, world.instance().key)
-    order = RestoreOrder(
-        instance_id=INSTANCE_ID,
-        point_id=point.point_id,
-        container_url="https://restore.example/mine",
-        file_prefix="night",
-    )
-    restore_point(world.vault, order, "restore-1")
+    restore_point(world.vault, restore_order(point.point_id), "restore-1")
 
 
 @pytest.mark.parametrize(

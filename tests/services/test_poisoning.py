@@ -158,8 +158,6 @@ def test_a_server_that_was_created_anew_is_compared_with_nothing():
     world = protected()
     back_up(world, 0, orders=BIG)
     old = world.memory.servers.get(SERVER_ID)
-    from dataclasses import replace
-
     world.memory.servers.put(replace(old, created_at=FIRST_SLOT + timedelta(hours=5)))
     back_up(world, 1, orders=TINY)
     assert suspected(world) == []

@@ -40,9 +40,17 @@ from tests.builders import (
 from tests.services.approving import OTHER
 from tests.services.interrupting import Interruption, Zombie, interrupted
 from tests.services.invariants import entries, require_rest
-from tests.services.running import claimed, newest_job, only_open, protected, run_until, step
+from tests.services.running import (
+    RESTORE_URL,
+    claimed,
+    newest_job,
+    only_open,
+    protected,
+    restore_order,
+    run_until,
+    step,
+)
 
-URL = "https://restore.example/mine"
 FILES = backup_files(orders=tiny_archive(), more=tiny_archive("more"))
 
 
@@ -56,8 +64,7 @@ def sealed(**changes: Any) -> World:
 
 def order(world: World, **changes: Any) -> RestoreOrder:
     point = catalog.list_points(world.vault.ports, world.instance().key)[0]
-    wanted = RestoreOrder(instance_id=INSTANCE_ID, point_id=point.point_id, container_url=URL, file_prefix="again")
-    return replace(wanted, **changes)
+    return replace(restore_order(point.point_id), **changes)
 
 
 def restoring(**changes: Any) -> World:
@@ -338,7 +345,7 @@ def test_a_zombie_that_was_about_to_announce_does_not_do_so_after_the_job_has_cl
         pytest.param({"container_url": "https://restore.example/missing"}, "ContainerNotFound", id="no container"),
         pytest.param({"container_url": "http://restore.example/mine"}, "BMSUserErrorInvalidInput", id="not https"),
         pytest.param({"container_url": "https://restore.example"}, "BMSUserErrorInvalidInput", id="an account"),
-        pytest.param({"container_url": f"{URL}?sig=secret"}, "BMSUserErrorInvalidInput", id="a SAS"),
+        pytest.param({"container_url": f"{RESTORE_URL}?sig=secret"}, "BMSUserErrorInvalidInput", id="a SAS"),
         pytest.param(
             {"container_url": "https://elsewhere.example/mine"}, "UserErrorRestoreTargetOutside", id="outside"
         ),
@@ -422,6 +429,6 @@ def test_a_restore_of_an_instance_without_points_finds_none():
     with pytest.raises(NotFoundError):
         restore_point(
             world.vault,
-            RestoreOrder(instance_id=INSTANCE_ID, point_id="0" * 32, container_url=URL, file_prefix="a"),
+            restore_order("0" * 32),
             "r",
         )

@@ -100,6 +100,7 @@ def test_a_flag_on_a_point_that_is_being_deleted_goes_with_the_next_release():
     world.memory.faults.run_next("vault_cleaner.create", lambda: None, after=True)  # the plan
     world.memory.faults.run_next("vault_cleaner.create", lambda: flag(world, blob, is_held=True), after=True)
     clean_up(world)
+    assert any(oldest in found.name for found in versions(world))
     hold(world)
     hold(world, name="another")
     release(world)

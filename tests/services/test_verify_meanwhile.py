@@ -13,6 +13,7 @@ from flexvault.services.verify_vault import verify_vault
 from tests.builders import World, let_pass
 from tests.services.changing import clean_up
 from tests.services.interrupting import Interruption, interrupted
+from tests.services.living import DAY, back_up_once_more, blobs, live, verify
 from tests.services.test_immutability import with_points
 
 
@@ -45,3 +46,32 @@ def test_a_file_that_vanishes_while_it_is_read_without_a_tombstone_is_missing() 
     lose = Interruption(at=listed, act=lambda: world.memory.storage.lose(VAULT, blob_names.POINTS, path), after=True)
     report = verify_vault(interrupted(world.vault, lose).ports.vault_reader, Order(is_deep=True))
     assert [(finding.code, finding.subject.endswith(path)) for finding in report.findings] == [("FileMissing", True)]
+
+
+def test_a_point_that_is_sealed_while_the_vault_is_verified_is_no_finding() -> None:
+    lived = live(2)
+    before = len(blobs(lived, blob_names.MANIFESTS))
+    # Between the lists of manifests and entries of the instance.
+    lived.memory.faults.run_next("vault_reader.list_versions", lambda: None)
+    lived.memory.faults.run_next("vault_reader.list_versions", lambda: None)
+    lived.memory.faults.run_next("vault_reader.list_versions", lambda: back_up_once_more(lived))
+
+    report = verify(lived)
+
+    assert len(blobs(lived, blob_names.MANIFESTS)) == before + 1
+    assert report.findings == []
+
+
+def test_a_point_that_is_deleted_while_the_vault_is_verified_is_no_finding() -> None:
+    lived = live(35)
+    before = len(blobs(lived, blob_names.MANIFESTS))
+
+    def clean_up_a_day_later() -> None:
+        lived.clock.advance(DAY)
+        clean_up(lived)
+
+    lived.memory.faults.run_next("vault_reader.list_blocks", clean_up_a_day_later)
+    report = verify(lived)
+
+    assert len(blobs(lived, blob_names.MANIFESTS)) < before
+    assert report.findings == []

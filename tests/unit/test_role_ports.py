@@ -1,7 +1,7 @@
 """What an app of each role is given to reach Azure with, and what its door says when its settings cannot be used."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import azure.functions as func
 import pytest
@@ -11,14 +11,12 @@ from flexvault.adapters.refusing import RefusingPort
 from flexvault.bootstrap.azure import azure_ports
 from flexvault.domain.app_role import AppRole
 from flexvault.domain.errors import NotAuthorizedError
+from flexvault.ports import Ports
 from flexvault.settings import Settings
 from tests.unit.test_settings import FRONT, GOOD, JANITOR
 from triggers.http import serve
 
-MEMBERS = (
-    "clock", "rows", "servers", "ltr", "roles", "tenancy", "landing", "vault_reader", "vault_writer", "vault_cleaner",
-    "restore_target", "telemetry",
-)  # fmt: skip
+MEMBERS = tuple(member.name for member in fields(Ports))
 
 
 def refused(environ: dict[str, str]) -> set[str]:

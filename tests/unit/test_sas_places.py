@@ -4,9 +4,10 @@ import ast
 import inspect
 from pathlib import Path
 
+import flexvault
 from flexvault import ports
 
-PACKAGE = Path(ports.__file__).parent
+PACKAGE = Path(flexvault.__file__).parent
 SIGNING = {
     "generate_blob_sas",
     "generate_container_sas",

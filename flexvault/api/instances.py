@@ -1,5 +1,6 @@
 """Operations on backup instances: configure protection, and check whether it could be."""
 
+import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from flexvault.api import shapes
 from flexvault.api.bodies import Reader
 from flexvault.api.call import Answer, Call, require_name
 from flexvault.api.checks import run_check
+from flexvault.api.pages import answer_page, read_page
 from flexvault.api.resource_ids import is_resource_id
 from flexvault.api.views import show_instance
 from flexvault.domain import names, row_keys
@@ -29,9 +31,13 @@ ALREADY_PROTECTED = "UserErrorDppDatasourceAlreadyProtected"
 
 
 def list_instances(call: Call) -> Answer:
-    """List every backup instance."""
-    instances = catalog.list_instances(call.vault.ports)
-    return Answer(body={"value": [show_instance(call.ids, instance) for instance in instances]})
+    """List backup instances, in an order of their own that stays."""
+    page = read_page(call, INSTANCE_PLACE)
+    found = catalog.list_instances(call.vault.ports, after=page.after)
+    return answer_page(call, page, found, lambda one: one.key, lambda one: show_instance(call.ids, one))
+
+
+INSTANCE_PLACE = re.compile(r"[0-9a-f]{32}")
 
 
 def get_instance(call: Call) -> Answer:

@@ -68,7 +68,7 @@ class ApiOperation:
     name: str
     method: str
     template: str
-    """Path below the prefix; `{name}` is one segment."""
+    """Path below the prefix; `{name}` is one segment, a leading `{*name}` one or more."""
     role: Role | None
     """The least role; None opens the operation to everybody."""
     statuses: frozenset[HTTPStatus]

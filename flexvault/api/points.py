@@ -1,11 +1,12 @@
 """Operations on recovery points."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flexvault.api.call import Answer, Call
 from flexvault.api.instances import find_named
 from flexvault.api.pages import answer_page, read_page
+from flexvault.api.times import read_time
 from flexvault.api.views import show_point
 from flexvault.domain.errors import InvalidInputError, NotFoundError
 from flexvault.domain.instance import Instance, RecoveryPoint
@@ -77,7 +78,7 @@ def _read_filter(text: str) -> tuple[datetime | None, datetime | None]:
     found: dict[str, datetime] = {}
     for term in _AND.split(text.strip()):
         match = _TERM.fullmatch(term)
-        moment = _read_date(match["value"]) if match else None
+        moment = read_time(match["value"]) if match else None
         if match is None or moment is None or match["member"].lower() in found:
             raise InvalidInputError(
                 f"the $filter '{text}' cannot be read",
@@ -86,11 +87,3 @@ def _read_filter(text: str) -> tuple[datetime | None, datetime | None]:
             )
         found[match["member"].lower()] = moment
     return found.get("startdate"), found.get("enddate")
-
-
-def _read_date(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

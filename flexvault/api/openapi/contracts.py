@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flexvault.api.openapi import answers, requests
 from flexvault.api.openapi.schemas import Schema
@@ -29,6 +30,8 @@ class Contract:
     request: Schema | None = None
     """None: no body is read."""
     is_body_optional: bool = False
+    example: Mapping[str, Any] | None = None
+    """A body that is accepted of a vault with the instance `pg-orders`."""
     query: tuple[QueryParameter, ...] = ()
 
 
@@ -39,28 +42,43 @@ _LIST_APPROVALS = (
     QueryParameter(name="$skipToken", schema=_TOKEN, description="As nextLink has it; the first page without it."),
 )
 _DECIDE = Contract(answer=answers.APPROVAL, request=requests.DECISION, is_body_optional=True)
+_SIMULATE = {"policy": requests.DAILY, "from": "2026-01-01T00:00:00Z", "years": 1, "serverSizeBytes": 1024**3}
 _INSTANCE = "/vault/backupInstances/{instance}"
 
 CONTRACTS: Mapping[tuple[str, str], Contract] = {
     ("GET", "/vault/alive"): Contract(answer=answers.ALIVE),
     ("GET", "/vault/openapi.json"): Contract(answer=answers.OPENAPI),
-    ("POST", "/vault/simulatePolicy"): Contract(answer=answers.SIMULATION, request=requests.SIMULATE_POLICY),
+    ("POST", "/vault/simulatePolicy"): Contract(
+        answer=answers.SIMULATION, request=requests.SIMULATE_POLICY, example=_SIMULATE
+    ),
     ("GET", f"{_INSTANCE}/schedule"): Contract(answer=answers.SCHEDULE),
     ("GET", "/vault/approvals"): Contract(answer=answers.APPROVALS, query=_LIST_APPROVALS),
     ("GET", "/vault/approvals/{approval}"): Contract(answer=answers.APPROVAL),
     ("POST", "/vault/approvals/{approval}/approve"): _DECIDE,
     ("POST", "/vault/approvals/{approval}/reject"): _DECIDE,
-    ("POST", "/vault/retentionPreview"): Contract(answer=answers.PREVIEW, request=requests.RETENTION_PREVIEW),
-    ("POST", "/vault/verify"): Contract(answer=answers.VERIFICATION, request=requests.VERIFY, is_body_optional=True),
+    ("POST", "/vault/retentionPreview"): Contract(
+        answer=answers.PREVIEW,
+        request=requests.RETENTION_PREVIEW,
+        example={"backupInstance": "pg-orders", "policy": requests.DAILY},
+    ),
+    ("POST", "/vault/verify"): Contract(
+        answer=answers.VERIFICATION, request=requests.VERIFY, is_body_optional=True, example={"deep": True}
+    ),
     ("GET", "/vault/breaker"): Contract(answer=answers.BREAKER),
     ("POST", "/vault/breaker/release"): Contract(
         answer=answers.BREAKER, request=requests.DECISION, is_body_optional=True
     ),
-    ("POST", "/vault/emergency/revokeKeys"): Contract(answer=answers.REVOCATION, request=requests.KEY_REVOCATION),
+    ("POST", "/vault/emergency/revokeKeys"): Contract(
+        answer=answers.REVOCATION,
+        request=requests.KEY_REVOCATION,
+        example={"account": "landing", "reason": "a SAS leaked"},
+    ),
     ("GET", "/vault/isolation"): Contract(answer=answers.ISOLATION),
     ("GET", f"{_INSTANCE}/holds"): Contract(answer=answers.HOLDS),
     ("GET", f"{_INSTANCE}/holds/{{hold}}"): Contract(answer=answers.HOLD),
-    ("PUT", f"{_INSTANCE}/holds/{{hold}}"): Contract(answer=answers.HOLD, request=requests.HOLD),
+    ("PUT", f"{_INSTANCE}/holds/{{hold}}"): Contract(
+        answer=answers.HOLD, request=requests.HOLD, example={"reason": "court order"}
+    ),
     ("DELETE", f"{_INSTANCE}/holds/{{hold}}"): Contract(answer=None),
     ("GET", f"{_INSTANCE}/poisoning"): Contract(answer=answers.POISONING),
     ("POST", f"{_INSTANCE}/acknowledgePoisoning"): Contract(answer=answers.POISONING, request=requests.ACKNOWLEDGE),

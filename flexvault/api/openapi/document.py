@@ -1,7 +1,7 @@
 """Write the document: every row of the vault's own operations, with its contract."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -9,16 +9,24 @@ from flexvault.api.call import Answer, ApiOperation, Call
 from flexvault.api.openapi.components import SCHEMAS
 from flexvault.api.openapi.contracts import Contract, contract_of
 from flexvault.api.openapi.refusals import ANYBODYS, CALLERS, COMMON_HEADERS, list_refusals, refuse_with
-from flexvault.api.openapi.schemas import TEXT
+from flexvault.api.openapi.schemas import TEXT, Schema
 from flexvault.api.routing import MAX_SEGMENT
+from flexvault.services.holds import LONGEST_NAME
 
 SCHEME = "entra"
 JSON = "application/json"
 _PARAM = re.compile(r"\{(\w+)\}")
-_PATH_PARAMETERS = {
+_SEGMENT: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_SEGMENT,
+    "pattern": r"^[^/\\\x00-\x1f\x7f-\x9f]+$",
+    "not": {"enum": [".", ".."]},
+}
+_PATH_PARAMETERS: Mapping[str, str] = {
     "instance": "Name of a backup instance.",
     "approval": "Id of an approval.",
-    "hold": "Name of a legal hold.",
+    "hold": f"Name of a legal hold; a new one has at most {LONGEST_NAME} printable characters, none of <>*%&:?#+.",
 }
 _HEADERS = ("x-ms-client-request-id", "x-ms-correlation-request-id", "x-ms-return-client-request-id")
 
@@ -74,7 +82,7 @@ def _write_path(operation: ApiOperation) -> dict[str, Any]:
             "in": "path",
             "required": True,
             "description": _PATH_PARAMETERS[name],
-            "schema": {"type": "string", "minLength": 1, "maxLength": MAX_SEGMENT},
+            "schema": _SEGMENT,
         }
         for name in _PARAM.findall(operation.template)
     ]
@@ -102,9 +110,10 @@ def _write(operation: ApiOperation) -> dict[str, Any]:
             for one in contract.query
         ]
     if contract.request is not None:
+        example = {} if contract.example is None else {"example": contract.example}
         written["requestBody"] = {
             "required": not contract.is_body_optional,
-            "content": {JSON: {"schema": contract.request}},
+            "content": {JSON: {"schema": contract.request, **example}},
         }
     return written
 

@@ -16,6 +16,7 @@ from flexvault.api.openapi.schemas import (
     words,
 )
 from flexvault.api.simulations import LARGEST_GROWTH, LARGEST_SERVER_BYTES, MOST_YEARS
+from flexvault.domain.policy import DATASOURCE_TYPE
 from flexvault.domain.texts import LONGEST_REASON
 from flexvault.services.emergency import OwnAccount
 
@@ -59,3 +60,34 @@ HOLD = sent(
 ACKNOWLEDGE = sent(shapes.ACKNOWLEDGE, "reason", reason=REASON)
 REEVALUATE = sent(shapes.REEVALUATE, "previewHash", previewHash=_NAME)
 POISONING_GUARD = sent(shapes.POISONING_GUARD, "state", state=words(["On", "Off"]))
+
+_STORE = {"objectType": "DataStoreInfoBase", "dataStoreType": "VaultStore"}
+DAILY: dict[str, Any] = {
+    "objectType": "BackupPolicy",
+    "datasourceTypes": [DATASOURCE_TYPE],
+    "policyRules": [
+        {
+            "objectType": "AzureBackupRule",
+            "name": "BackupDaily",
+            "backupParameters": {"objectType": "AzureBackupParams", "backupType": "Full"},
+            "dataStore": _STORE,
+            "trigger": {
+                "objectType": "ScheduleBasedTriggerContext",
+                "schedule": {"timeZone": "UTC", "repeatingTimeIntervals": ["R/2026-01-01T02:00:00+00:00/P1D"]},
+                "taggingCriteria": [{"isDefault": True, "taggingPriority": 99, "tagInfo": {"tagName": "Default"}}],
+            },
+        },
+        {
+            "objectType": "AzureRetentionRule",
+            "name": "Default",
+            "isDefault": True,
+            "lifecycles": [
+                {
+                    "deleteAfter": {"objectType": "AbsoluteDeleteOption", "duration": "P3M"},
+                    "sourceDataStore": _STORE,
+                }
+            ],
+        },
+    ],
+}
+"""A policy for the examples: daily, kept for three months."""

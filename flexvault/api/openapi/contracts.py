@@ -6,6 +6,7 @@ from typing import Any
 
 from flexvault.api.openapi import answers, requests
 from flexvault.api.openapi.schemas import Schema
+from flexvault.api.pages import LARGEST_PAGE
 from flexvault.domain.approval import ApprovalState
 
 _STATES: Schema = {"type": "string", "enum": ["", *(state.value for state in ApprovalState)]}
@@ -35,11 +36,16 @@ class Contract:
     query: tuple[QueryParameter, ...] = ()
 
 
-_LIST_APPROVALS = (
+_PAGED = (
     QueryParameter(
-        name="state", schema=_STATES, description="Only approvals of this state, in any case; all if empty."
+        name="$top",
+        schema={"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE},
+        description="How many elements a page has at most.",
     ),
     QueryParameter(name="$skipToken", schema=_TOKEN, description="As nextLink has it; the first page without it."),
+)
+_BY_STATE = QueryParameter(
+    name="state", schema=_STATES, description="Only approvals of this state, in any case; all if empty."
 )
 _DECIDE = Contract(answer=answers.APPROVAL, request=requests.DECISION, is_body_optional=True)
 _SIMULATE = {"policy": requests.DAILY, "from": "2026-01-01T00:00:00Z", "years": 1, "serverSizeBytes": 1024**3}
@@ -52,7 +58,7 @@ CONTRACTS: Mapping[tuple[str, str], Contract] = {
         answer=answers.SIMULATION, request=requests.SIMULATE_POLICY, example=_SIMULATE
     ),
     ("GET", f"{_INSTANCE}/schedule"): Contract(answer=answers.SCHEDULE),
-    ("GET", "/vault/approvals"): Contract(answer=answers.APPROVALS, query=_LIST_APPROVALS),
+    ("GET", "/vault/approvals"): Contract(answer=answers.APPROVALS, query=(_BY_STATE, *_PAGED)),
     ("GET", "/vault/approvals/{approval}"): Contract(answer=answers.APPROVAL),
     ("POST", "/vault/approvals/{approval}/approve"): _DECIDE,
     ("POST", "/vault/approvals/{approval}/reject"): _DECIDE,
@@ -74,7 +80,7 @@ CONTRACTS: Mapping[tuple[str, str], Contract] = {
         example={"account": "landing", "reason": "a SAS leaked"},
     ),
     ("GET", "/vault/isolation"): Contract(answer=answers.ISOLATION),
-    ("GET", f"{_INSTANCE}/holds"): Contract(answer=answers.HOLDS),
+    ("GET", f"{_INSTANCE}/holds"): Contract(answer=answers.HOLDS, query=_PAGED),
     ("GET", f"{_INSTANCE}/holds/{{hold}}"): Contract(answer=answers.HOLD),
     ("PUT", f"{_INSTANCE}/holds/{{hold}}"): Contract(
         answer=answers.HOLD, request=requests.HOLD, example={"reason": "court order"}

@@ -33,7 +33,7 @@ _BYTES_BY_MONTH: Schema = {
 ALIVE = answered(status=words(["alive"]))
 APPROVAL, HOLD = refer_to("Approval"), refer_to("Hold")
 APPROVALS = with_optional(answered(value=a_list(APPROVAL)), nextLink={"type": "string", "format": "uri"})
-HOLDS = answered(value=a_list(HOLD))
+HOLDS = with_optional(answered(value=a_list(HOLD)), nextLink={"type": "string", "format": "uri"})
 GUARD = answered(state=words(["On", "Off"]))
 REEVALUATED = answered(changed=COUNT, earlier=COUNT, later=COUNT)
 OPENAPI: Schema = {

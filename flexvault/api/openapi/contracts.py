@@ -6,9 +6,11 @@ from typing import Any
 
 from flexvault.api.openapi import answers, requests
 from flexvault.api.openapi.schemas import Schema
+from flexvault.api.pages import LARGEST_PAGE
 from flexvault.domain.approval import ApprovalState
 
 _STATES: Schema = {"type": "string", "enum": ["", *(state.value for state in ApprovalState)]}
+_TOP: Schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE}
 _TOKEN: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_=-]*$"}
 
 
@@ -35,11 +37,15 @@ class Contract:
     query: tuple[QueryParameter, ...] = ()
 
 
+_PAGED = (
+    QueryParameter(name="$top", schema=_TOP, description="How many elements a page has; 100 without it."),
+    QueryParameter(name="$skipToken", schema=_TOKEN, description="As nextLink has it; the first page without it."),
+)
 _LIST_APPROVALS = (
     QueryParameter(
         name="state", schema=_STATES, description="Only approvals of this state, in any case; all if empty."
     ),
-    QueryParameter(name="$skipToken", schema=_TOKEN, description="As nextLink has it; the first page without it."),
+    *_PAGED,
 )
 _DECIDE = Contract(answer=answers.APPROVAL, request=requests.DECISION, is_body_optional=True)
 _SIMULATE = {"policy": requests.DAILY, "from": "2026-01-01T00:00:00Z", "years": 1, "serverSizeBytes": 1024**3}
@@ -74,7 +80,7 @@ CONTRACTS: Mapping[tuple[str, str], Contract] = {
         example={"account": "landing", "reason": "a SAS leaked"},
     ),
     ("GET", "/vault/isolation"): Contract(answer=answers.ISOLATION),
-    ("GET", f"{_INSTANCE}/holds"): Contract(answer=answers.HOLDS),
+    ("GET", f"{_INSTANCE}/holds"): Contract(answer=answers.HOLDS, query=_PAGED),
     ("GET", f"{_INSTANCE}/holds/{{hold}}"): Contract(answer=answers.HOLD),
     ("PUT", f"{_INSTANCE}/holds/{{hold}}"): Contract(
         answer=answers.HOLD, request=requests.HOLD, example={"reason": "court order"}

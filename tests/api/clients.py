@@ -90,6 +90,8 @@ class Terraform(Client):
 
     def finish(self, first: Sent) -> Sent:
         """Wait for the end of an operation; answers the last document that it read."""
+        if first.status == 200 and first.json["properties"]["provisioningState"] == "Succeeded":
+            return first
         url = first.header("Azure-AsyncOperation") or first.header("Location")
         if not url:
             raise ClientError("no URL to poll")

@@ -152,8 +152,7 @@ def test_a_policy_is_applied_again_and_again_unchanged_also_in_use(door: Door, t
     door.grant_roles()
     for _ in range(2):
         terraform.succeed(terraform.send("PUT", POLICY_ID, {"properties": TERRAFORM_POLICY}))
-        terraform.succeed(terraform.send("PUT", INSTANCE, terraform_instance()), 200, 201)
-        door.run_jobs()
+        terraform.finish(terraform.succeed(terraform.send("PUT", INSTANCE, terraform_instance()), 200, 201))
     assert len(door.world.jobs()) == 1
 
 

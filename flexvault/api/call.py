@@ -50,15 +50,11 @@ class Links:
     """Scheme, host and prefix, without a final slash."""
     api_version: str
 
-    def to(self, path: str, **query: str) -> str:
+    def to(self, path: str, query: Mapping[str, str] | None = None) -> str:
         """Answer the URL of a resource path; header values must be ASCII, so everything else is escaped."""
-        return self.with_query(path, {f"${name}": value for name, value in query.items()})
-
-    def with_query(self, path: str, query: Mapping[str, str]) -> str:
-        """Answer the URL of a resource path with a query of any names."""
         # The vault's own operations have no api-version.
         version = {"api-version": self.api_version} if self.api_version else {}
-        return f"{self.origin}{quote(path)}?{urlencode({**version, **query}, safe='$')}"
+        return f"{self.origin}{quote(path)}?{urlencode({**version, **(query or {})}, safe='$')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

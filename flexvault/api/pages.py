@@ -74,7 +74,7 @@ def answer_page[Element](
     body: dict[str, Any] = {"value": [show(element) for element in shown]}
     if len(elements) > len(shown):
         kept = {name: call.query[key] for key, name in _KEPT.items() if call.query.get(key)}
-        body["nextLink"] = call.links.with_query(call.path, {**kept, "$skipToken": write_token(place(shown[-1]))})
+        body["nextLink"] = call.links.to(call.path, {**kept, "$skipToken": write_token(place(shown[-1]))})
     return Answer(body=body)
 
 

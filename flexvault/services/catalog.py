@@ -12,7 +12,7 @@ from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.names import chain_key, instance_key, sha256_hex
 from flexvault.domain.open_job import JobRecord, OpenJob
-from flexvault.domain.policy import Policy, parse_policy
+from flexvault.domain.policy import POLICY_NAME, Policy, parse_policy
 from flexvault.domain.rows import Row
 from flexvault.ports import Ports, Server
 from flexvault.services.journal import read_entry
@@ -24,7 +24,9 @@ REQUESTS_REMEMBERED_FOR = timedelta(hours=24)
 
 
 def find_policy(ports: Ports, name: str) -> StoredPolicy | None:
-    """Find a policy by its name, without regard to case."""
+    """Find a policy by its name, without regard to case; what can be no policy's name is asked of no table."""
+    if not POLICY_NAME.fullmatch(name):
+        return None
     row = ports.rows.find(row_keys.CONFIG, row_keys.VAULT_PARTITION, row_keys.policy_row(name))
     if row is None or row.values.get("is_deleted"):
         return None

@@ -74,7 +74,7 @@ class Buckets:
             self._buckets.popitem(last=False)
         seconds = max(0.0, (now - bucket.at).total_seconds())  # a clock that was set back fills nothing
         bucket.left = min(float(self._per_minute), bucket.left + seconds * self._per_minute / 60)
-        bucket.at = now
+        bucket.at = max(bucket.at, now)
         return bucket
 
 

@@ -11,6 +11,7 @@ from flexvault_cli.api import VaultApi
 from flexvault_cli.commands import (
     approvals,
     breaker,
+    doctor,
     holds,
     instances,
     jobs,
@@ -64,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
         noun = nouns.add_parser(name, help=summary)
         fill(noun.add_subparsers(required=True, metavar="ACTION"))
     _fill_runs(nouns)
+    _fill_doctor(nouns)
     return parser
 
 
@@ -208,6 +210,15 @@ def _fill_runs(nouns: Actions) -> None:
     restored.add_argument("--prefix", required=True, help="what every restored file's name begins with")
     restored.add_argument("--container-id", metavar="ID", help="resource id of the container or its account")
     _add_wait(restored)
+
+
+def _fill_doctor(nouns: Actions) -> None:
+    asked = _add(nouns, "doctor", doctor.ask_doctor)
+    whose = asked.add_mutually_exclusive_group()
+    whose.add_argument("--server", metavar="ID", help="any server: its resource id (of a local cloud: its name)")
+    whose.add_argument("--instance", metavar="NAME", help=INSTANCE_HELP)
+    whose.add_argument("--now", action="store_true", help="ask for all protected servers now (as the last night found)")
+    asked.add_argument("--sql", action="store_true", help="show the SQL for what only PostgreSQL knows, too")
 
 
 def _moment(text: str) -> str:

@@ -88,7 +88,7 @@ def size_warnings(server: Server) -> list[dict[str, str]]:
 
 def warnings_of(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """Write findings that are warnings as those of a job or an operation."""
-    return [warning(found.code, found.message, found.subject) for found in findings if found.is_warning]
+    return [warning(found.code, found.message, found.subject, found.remedy) for found in findings if found.is_warning]
 
 
 def ask_azure_backup(servers: Servers, server_id: str) -> Sequence[AzureBackupInstance] | Finding:

@@ -339,7 +339,7 @@ def test_a_storage_account_is_shown_for_its_own_endpoint_only(emulator: Emulator
 
     assert found is not None
     assert found.id == ACCOUNT_ID
-    assert "public network access" in found.settings
+    assert "public network access Enabled, network default Allow, account keys allowed" in found.describe()
     assert emulator.storage_accounts.find(ACCOUNT_ID, "https://127.0.0.1:1/other") is None
 
 

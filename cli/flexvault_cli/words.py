@@ -12,6 +12,7 @@ from flexvault_cli.commands import (
     applying,
     approvals,
     breaker,
+    doctor,
     holds,
     instances,
     jobs,
@@ -67,6 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
         fill(noun.add_subparsers(required=True, metavar="ACTION"))
     _fill_runs(nouns)
     _fill_apply(nouns)
+    _fill_doctor(nouns)
     return parser
 
 
@@ -219,6 +221,15 @@ def _fill_apply(nouns: Actions) -> None:
     applied.add_argument(
         "--dry-run", action="store_true", help="only show what would be done; exit 3 if that is something"
     )
+
+
+def _fill_doctor(nouns: Actions) -> None:
+    asked = _add(nouns, "doctor", doctor.ask_doctor)
+    whose = asked.add_mutually_exclusive_group()
+    whose.add_argument("--server", metavar="ID", help="any server: its resource id (of a local cloud: its name)")
+    whose.add_argument("--instance", metavar="NAME", help=INSTANCE_HELP)
+    whose.add_argument("--now", action="store_true", help="ask for all protected servers now (as the last night found)")
+    asked.add_argument("--sql", action="store_true", help="show the SQL for what only PostgreSQL knows, too")
 
 
 def _moment(text: str) -> str:

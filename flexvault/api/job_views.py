@@ -85,7 +85,8 @@ def show_job_fully(ids: ResourceIds, job: JobRecord, at: Step) -> dict[str, Any]
 
 def show_warning(warning: Mapping[str, Any]) -> dict[str, Any]:
     """Show a warning as the job's `warningDetails` have it."""
-    text: dict[str, Any] = {"code": warning["code"], "message": warning["message"], "recommendedAction": []}
+    actions = [warning["remedy"]] if warning.get("remedy") else []
+    text: dict[str, Any] = {"code": warning["code"], "message": warning["message"], "recommendedAction": actions}
     return {"resourceName": warning.get("resource") or None, "warning": text}
 
 

@@ -15,7 +15,7 @@ from flexvault.api.call import Answer, Call
 from flexvault.domain.errors import InvalidInputError
 
 LARGEST_PAGE = 1_000
-_KEPT = {"$filter": "$filter", "$top": "$top", "state": "state"}
+_KEPT = {"$filter": "$filter", "$top": "$top", "state": "state", "now": "now"}
 """What the next page is asked with again, beside the api-version."""
 
 

@@ -99,6 +99,14 @@ REFUSALS = "refusals"
 RIGHTS = "rights"
 """Key of the vault's row that says how far the rights on servers were verified today."""
 
+DOCTOR = "doctor"
+"""Key of the vault's row that says how far the servers were examined today."""
+
+
+def doctor_row(instance: str) -> str:
+    """Key what the doctor last found of an instance's server."""
+    return f"{DOCTOR}-{instance}"
+
 
 def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:
     """Key the checksums of 1,000 blocks of one file of one attempt; a key has room for 512 characters."""

@@ -18,6 +18,8 @@ from flexvault.domain.rows import Merge as Merge
 from flexvault.domain.rows import Replace as Replace
 from flexvault.domain.rows import Row as Row
 from flexvault.domain.rows import Scalar as Scalar
+from flexvault.domain.server import AzureBackupInstance as AzureBackupInstance
+from flexvault.domain.server import Server as Server
 from flexvault.ports.blobs import BlobFacts as BlobFacts
 from flexvault.ports.blobs import BlockRange as BlockRange
 from flexvault.ports.blobs import LandingAccount as LandingAccount
@@ -29,7 +31,6 @@ from flexvault.ports.blobs import VaultWriter as VaultWriter
 from flexvault.ports.sources import Identity as Identity
 from flexvault.ports.sources import LongTermRetention as LongTermRetention
 from flexvault.ports.sources import LtrOperation as LtrOperation
-from flexvault.ports.sources import Server as Server
 from flexvault.ports.sources import Servers as Servers
 from flexvault.ports.sources import SourceRoles as SourceRoles
 from flexvault.ports.sources import Tenancy as Tenancy

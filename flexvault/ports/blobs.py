@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from flexvault.domain.account_checks import AccountSettings
 from flexvault.ports.sources import WriteGrant
 
 
@@ -176,11 +177,10 @@ class VaultCleaner(Protocol):
 class RestoreTarget(Protocol):
     """A container that a restore writes to (writer identity), named by its URL."""
 
-    def find_account(self, container_url: str, resource_id: str) -> Mapping[str, str]:
+    def find_account(self, container_url: str, resource_id: str) -> AccountSettings | None:
         """Ask ARM for the container's account; nothing is sent to the URL, which may be anybody's.
 
-        Answers `account_id` (when ARM shows the control identity an account of that id with that blob endpoint, else
-        "") and `settings` (in words).
+        Answers its settings when ARM shows the control identity an account of that id with that blob endpoint.
         """
         ...
 

@@ -1,24 +1,11 @@
 """What the vault asks of the servers that it protects, and of the tenants that they and it are in: all by ARM."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """What ARM says of a flexible server."""
-
-    id: str
-    name: str
-    location: str
-    state: str
-    version: str = ""
-    replication_role: str = "Primary"
-    storage_size_gib: int | None = None
-    created_at: datetime | None = None
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+from flexvault.domain.server import AzureBackupInstance, Server
 
 
 class Servers(Protocol):
@@ -30,6 +17,15 @@ class Servers(Protocol):
         Raises:
             NotFoundError: code ResourceNotFound or ResourceGroupNotFound.
             NotAuthorizedError: The control identity may not read it.
+        """
+        ...
+
+    def list_azure_backup_instances(self, server_id: str) -> Sequence[AzureBackupInstance]:
+        """Answer Azure Backup's own backup instances of a server, in whatever vault.
+
+        Raises:
+            NotAuthorizedError: The control identity may not ask; the hint holds the command that lets it.
+            NotFoundError: There is no such server, or ARM knows no Azure Backup there.
         """
         ...
 

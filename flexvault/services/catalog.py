@@ -333,6 +333,11 @@ def find_chain(ports: Ports, instance: str, server: Server) -> str:
     return newest.chain if newest is not None and is_of_server else own
 
 
+def is_recreated(points: Sequence[RecoveryPoint], chain: str) -> bool:
+    """Say whether there are recovery points, and none of the server's present incarnation."""
+    return bool(points) and all(point.chain != chain for point in points)
+
+
 def expected_duration(ports: Ports, points: Sequence[RecoveryPoint], chain: str) -> timedelta | None:
     """Answer how long the newest backup of a chain took, or nothing when there was none."""
     for point in points:

@@ -6,10 +6,11 @@ from flexvault.domain.azure_codes import DURATION_LIMIT
 from flexvault.domain.instance import Instance
 from flexvault.domain.job import Failure
 from flexvault.domain.sas_life import LONGEST, GrantLife, describe_duration, life_for
+from flexvault.domain.server_checks import check_chain
 from flexvault.ports import Ports, Server
 from flexvault.services import catalog
 from flexvault.services.progress import warning
-from flexvault.services.source_checks import size_warnings
+from flexvault.services.source_checks import size_warnings, warnings_of
 
 
 def judge_life(ports: Ports, instance: Instance, server: Server, chain: str) -> tuple[GrantLife, list[dict[str, Any]]]:
@@ -19,9 +20,7 @@ def judge_life(ports: Ports, instance: Instance, server: Server, chain: str) -> 
     """
     points = catalog.list_sealed_points(ports, instance.key)
     warnings: list[dict[str, Any]] = list(size_warnings(server))
-    if points and all(point.chain != chain for point in points):
-        text = f"the server '{server.name}' was created anew: its recovery points are a chain of their own"
-        warnings.append(warning("ServerRecreated", text, server.id))
+    warnings += warnings_of(check_chain(server, catalog.is_recreated(points, chain)))
     grant = life_for(catalog.expected_run(ports, points, chain))
     if grant.is_cut:
         warnings.append(_cut_warning(grant, server))

@@ -43,6 +43,7 @@ def sub_tasks(operation: Operation, at: Step, percent: float = 0.0, *, failed: b
     return tasks
 
 
-def warning(code: str, text: str, resource: str) -> dict[str, Any]:
-    """Write a warning: a code, a sentence that names the object, and the object."""
-    return {"code": code, "message": shorten(text), "resource": shorten(resource)}
+def warning(code: str, text: str, resource: str, remedy: str = "") -> dict[str, Any]:
+    """Write a warning: a code, a sentence that names the object, the object, and what to do where that is known."""
+    written = {"code": code, "message": shorten(text), "resource": shorten(resource)}
+    return {**written, "remedy": shorten(remedy)} if remedy else written

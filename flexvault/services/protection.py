@@ -8,6 +8,7 @@ from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
+from flexvault.domain.doctor import examine_server
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotAuthorizedError
 from flexvault.domain.event_rows import instance_target, seq_of, server_target
 from flexvault.domain.events import Rows, job_target, policy_target
@@ -24,8 +25,9 @@ from flexvault.services.policy_checks import policy_warnings
 from flexvault.services.policy_moves import find_approval, require_still_allowed
 from flexvault.services.remove_roles import is_being_removed, were_just_removed
 from flexvault.services.rights import missing_rights
+from flexvault.services.server_facts import gather_facts
 from flexvault.services.sizes import require_small
-from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
+from flexvault.services.source_checks import ServerIsChangingError, get_server, refuse_errors, warnings_of
 from flexvault.services.steps import StepRun
 from flexvault.services.vault import Vault
 
@@ -72,30 +74,37 @@ def validate_for_backup(vault: Vault, server_id: str, policy_name: str, instance
         ServerNotReadyError: The server cannot be backed up as it is.
         NotAuthorizedError: The control identity may not even read it.
     """
-    parts = server_id.split("/")
-    if len(parts) != SERVER_ID_PARTS or f"{parts[6]}/{parts[7]}".lower() != DATASOURCE_TYPE.lower():
-        raise InvalidInputError(
-            f"'{server_id}' is no id of a flexible server",
-            target="properties.dataSourceInfo.resourceID",
-            hint=f"send /subscriptions/../resourceGroups/../providers/{DATASOURCE_TYPE}/NAME",
-        )
+    require_server_id(server_id, "properties.dataSourceInfo.resourceID")
     policy = catalog.get_policy(vault.ports, policy_name)
     claimed_by = catalog.find_server_claim(vault.ports, server_id)
     if claimed_by is not None and claimed_by != instance_key:
         raise _already_protected(vault, server_id, claimed_by)
     server = get_server(vault.ports.servers, server_id)
+    facts = gather_facts(vault, server, instance_key)
+    findings = examine_server(facts, vault.ports.clock.storage_now())
     try:
-        require_ready(server)
+        refuse_errors(findings)
     except ServerIsChangingError as error:
         raise InvalidInputError(
-            error.message,
-            code=OPERATION_FAILED,
-            inner_code=NOT_READY,
-            target=server.id,
-            hint="wait until the server is Ready, then try again",
+            error.message, code=OPERATION_FAILED, inner_code=NOT_READY, target=server.id, hint=error.hint
         ) from None
-    warnings = (*size_warnings(server), *policy_warnings(vault.ports, server, policy, instance_key))
+    warnings = (*warnings_of(findings), *policy_warnings(vault.ports, server, policy, instance_key))
     return Validated(server=server, policy=policy, warnings=warnings)
+
+
+def require_server_id(server_id: str, target: str) -> None:
+    """Refuse an id that is no flexible server's.
+
+    Raises:
+        InvalidInputError: With the form that is expected.
+    """
+    parts = server_id.split("/")
+    if len(parts) != SERVER_ID_PARTS or f"{parts[6]}/{parts[7]}".lower() != DATASOURCE_TYPE.lower():
+        raise InvalidInputError(
+            f"'{server_id}' is no id of a flexible server",
+            target=target,
+            hint=f"send /subscriptions/../resourceGroups/../providers/{DATASOURCE_TYPE}/NAME",
+        )
 
 
 def require_rights(vault: Vault, server: Server) -> None:

@@ -11,6 +11,7 @@ from flexvault.domain.open_job import OpenJob
 from flexvault.domain.rows import Replace
 from flexvault.ports import Orchestrations
 from flexvault.services import catalog
+from flexvault.services.doctor_rounds import go_round
 from flexvault.services.remove_roles import remove_roles
 from flexvault.services.rights import verify_rights
 from flexvault.services.roots import write_due_root
@@ -56,6 +57,7 @@ def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
     remove_roles(vault, now)
     check_guards(vault, now)
     verify_rights(vault, now)
+    go_round(vault, now)
     return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=removed)
 
 

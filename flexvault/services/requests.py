@@ -26,6 +26,7 @@ from flexvault.services.outside_restore import (
 )
 from flexvault.services.restore_target import require_empty, require_prefix, require_target
 from flexvault.services.scheduling import backup_job
+from flexvault.services.target_account import target_warnings
 from flexvault.services.vault import Vault
 
 OVERLAP = "UserErrorMaxConcurrentOperationLimitReached"
@@ -134,11 +135,13 @@ def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Mapping[str, An
     _check_point(vault, order)
     target = _target_of(order)
     try:
-        require_target(vault, target["url"], target["resource_id"], refuse_outside)
+        found = require_target(vault, target["url"], target["resource_id"], refuse_outside)
     except OutsideError as outside:
-        return (approval_warning(target["url"], str(outside)),)
+        found = vault.ports.restore_target.find_account(target["url"], target["resource_id"])
+        needs = approval_warning(target["url"], str(outside))
+        return (needs, *target_warnings(vault, target["url"], found, is_reached=False))
     require_empty(vault.ports.restore_target, target["url"], order.file_prefix)
-    return ()
+    return tuple(target_warnings(vault, target["url"], found, is_reached=True))
 
 
 def restore_point(vault: Vault, order: RestoreOrder, request_key: str, *, actor: Mapping[str, str] = NOBODY) -> Claimed:

@@ -24,6 +24,7 @@ from flexvault.services.progress import sub_tasks
 from flexvault.services.promote import BLOCKS_DROPPED
 from flexvault.services.restore_target import require_empty, require_target
 from flexvault.services.steps import StepRun, SupersededError
+from flexvault.services.target_account import describe_account
 
 OWNER = "flexvault_job"
 ATTEMPT = 1
@@ -44,7 +45,9 @@ def probe_target(run: StepRun) -> Result:
 
         found = require_target(run.vault, target["url"], target["resource_id"], allow)
         require_empty(run.ports.restore_target, target["url"], target["file_prefix"])
-        run.record(lambda _current: {"target_checked_at": run.now().isoformat(), "target_settings": dict(found)})
+        run.record(
+            lambda _current: {"target_checked_at": run.now().isoformat(), "target_settings": describe_account(found)}
+        )
     _append_started(run, point)
     log = BlockLog(run.ports, run.open.job_id, ATTEMPT)
     restored = restored_names(target["file_prefix"], manifest.files)

@@ -1,13 +1,15 @@
 """Where a restore may write to, and whether it may begin there."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from flexvault.domain.account_checks import AccountSettings
 from flexvault.domain.container_url import account_name, is_azure_storage, is_under
-from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, NotFoundError
+from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, NotFoundError, VaultError
 from flexvault.domain.instance import RUNS_BACKUPS
 from flexvault.ports import RestoreTarget
 from flexvault.services import catalog
+from flexvault.services.target_account import find_account_obstacles, name_obstacles, refuse_account
 from flexvault.services.vault import Vault
 
 FILE_PREFIX = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,99}")
@@ -31,7 +33,7 @@ def require_prefix(prefix: str) -> None:
 
 def require_target(
     vault: Vault, url: str, resource_id: str, allow_outside: Callable[[str], object]
-) -> Mapping[str, str]:
+) -> AccountSettings | None:
     """Refuse a container that may not be restored into, then probe it; until then no token goes there.
 
     Inside is a container whose account ARM shows to the control identity in a subscription of a protected server, or
@@ -45,23 +47,32 @@ def require_target(
         allow_outside: Called with why the container is outside; raises unless two people want it.
 
     Raises:
-        NotAuthorizedError: code UserErrorRestoreTargetOutside, or the writer may not reach it.
-        InvalidInputError: It lies in an account of the vault itself.
+        NotAuthorizedError: code UserErrorRestoreTargetOutside, or the writer may not reach it; each setting of the
+            account that may be why is a detail.
+        InvalidInputError: It lies in an account of the vault itself, or in one that holds no block blobs.
         NotFoundError: There is no such container.
         VaultError: What `allow_outside` raised.
+
+    Answers what ARM says of the account, or nothing when it does not show it.
     """
     _refuse_own_accounts(vault, url, resource_id)
     found = vault.ports.restore_target.find_account(url, resource_id)
-    account_id = found.get("account_id", "")
+    account_id = found.id if found else ""
     if not (_is_listed(vault, url) or _is_in_protected_subscription(vault, account_id)):
         if not account_id and not is_azure_storage(url):
             raise _outside(url, resource_id)
         allow_outside(_tell_outside(resource_id, account_id)[0])
+    if found is not None:
+        refuse_account(found)
     try:
         vault.ports.restore_target.probe(url, resource_id)
     except NotFoundError as error:
         hint = "create the container, or send the URL of one that exists"
         raise NotFoundError(error.message, code=error.code, target=url, hint=hint) from None
+    except VaultError as error:
+        if found is not None:
+            name_obstacles(error, find_account_obstacles(vault, found))
+        raise
     return found
 
 

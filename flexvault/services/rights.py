@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from flexvault.domain import row_keys
+from flexvault.domain import doctor, row_keys
 from flexvault.domain.errors import (
     AlreadyExistsError,
     NotAuthorizedError,
@@ -123,12 +123,8 @@ def _write(vault: Vault, instance: Instance, text: str) -> None:
 
 def missing_rights(vault: Vault, server_id: str, missing: Sequence[str]) -> NotAuthorizedError:
     """Say what the control identity lacks on a server; the hint holds the commands that grant it."""
-    return NotAuthorizedError(
-        f"the control identity may not back up '{server_id}': it lacks {', '.join(missing)}",
-        code="UserErrorMissingRequiredPermissions",
-        target=server_id,
-        hint=vault.ports.roles.grant_commands(server_id),
-    )
+    found = doctor.missing_rights(server_id, missing, vault.ports.roles.grant_commands(server_id))
+    return NotAuthorizedError(found.message, code=found.code, target=server_id, hint=found.remedy)
 
 
 def _next_pass(before: _Pass, now: datetime) -> _Pass | None:

@@ -1,17 +1,20 @@
-"""What is true of a source server before it is backed up."""
+"""What is true of a source server before it is backed up; the rules themselves are the domain's."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
-from flexvault.domain.errors import NotFoundError, PermanentError, TransientError
-from flexvault.ports import Server, Servers
+from flexvault.domain.errors import NotFoundError, PermanentError, TransientError, VaultError
+from flexvault.domain.findings import Finding
+from flexvault.domain.server_checks import azure_backup_not_asked, check_readiness, check_size
+from flexvault.ports import AzureBackupInstance, Server, Servers
 from flexvault.services.progress import warning
 
-LARGEST_SERVER_GIB = 1024
-PASSING_STATES = frozenset({"Starting", "Stopping", "Updating", "Restarting", "Provisioning"})
-REPLICA_ROLES = frozenset({"AsyncReplica", "GeoAsyncReplica"})
+SERVER_GONE = "check the id; if the server was deleted, its recovery points stay and can be restored as files"
 
 
 class ServerNotReadyError(PermanentError):
-    """The server is in a state that does not pass by itself."""
+    """The server is in a state that does not pass by itself, or of a kind that cannot be backed up."""
 
     default_code = OPERATION_FAILED
 
@@ -36,7 +39,7 @@ def get_server(servers: Servers, server_id: str) -> Server:
             code=OPERATION_FAILED,
             inner_code=error.code,
             target=server_id,
-            hint="check the id; if the server was deleted, its recovery points stay and can be restored as files",
+            hint=SERVER_GONE,
         ) from None
 
 
@@ -47,30 +50,50 @@ def require_ready(server: Server) -> None:
         ServerIsChangingError: Look again later.
         ServerNotReadyError: A person must act first.
     """
-    if server.replication_role in REPLICA_ROLES:
-        raise ServerNotReadyError(
-            f"the server '{server.name}' is a replica ({server.replication_role}); only primaries can be backed up",
-            code="UserErrorReplicaServerNotSupported",
-            target=server.id,
-            hint="protect the primary server instead",
-        )
-    if server.state in PASSING_STATES:
-        raise ServerIsChangingError(f"the server '{server.name}' is {server.state}")
-    if server.state != "Ready":
-        raise ServerNotReadyError(
-            f"the server '{server.name}' is {server.state}, not Ready",
-            inner_code=NOT_READY,
-            target=server.id,
-            hint=f"start the server: az postgres flexible-server start --ids {server.id}",
-        )
+    refuse_errors(check_readiness(server))
+
+
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """Refuse for the first error, with the others as its details; a state that passes by itself comes last.
+
+    Raises:
+        ServerIsChangingError: Look again later.
+        ServerNotReadyError: A person must act first.
+    """
+    held = list(findings)
+    errors = [finding for finding in held if finding.is_error]
+    if errors:
+        raise _refusal(errors[0], tuple(_refusal(finding) for finding in errors[1:]))
+    for finding in held:
+        if finding.passes:
+            raise ServerIsChangingError(finding.message, hint=finding.remedy, target=finding.subject)
+
+
+def _refusal(finding: Finding, details: tuple[VaultError, ...] = ()) -> ServerNotReadyError:
+    is_arms = finding.code == NOT_READY
+    return ServerNotReadyError(
+        finding.message,
+        code=OPERATION_FAILED if is_arms else finding.code,
+        inner_code=NOT_READY if is_arms else "",
+        target=finding.subject,
+        hint=finding.remedy,
+        details=details,
+    )
 
 
 def size_warnings(server: Server) -> list[dict[str, str]]:
     """Warn of a server larger than LTR is documented to support."""
-    if server.storage_size_gib is None or server.storage_size_gib <= LARGEST_SERVER_GIB:
-        return []
-    text = (
-        f"the server '{server.name}' has {server.storage_size_gib} GiB provisioned; "
-        f"backups are supported up to {LARGEST_SERVER_GIB} GiB (1 TiB) and may fail above"
-    )
-    return [warning("ServerLargerThanSupported", text, server.id)]
+    return warnings_of(check_size(server))
+
+
+def warnings_of(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Write findings that are warnings as those of a job or an operation."""
+    return [warning(found.code, found.message, found.subject, found.remedy) for found in findings if found.is_warning]
+
+
+def ask_azure_backup(servers: Servers, server_id: str) -> Sequence[AzureBackupInstance] | Finding:
+    """Ask whether Azure Backup protects a server, too; who cannot ask is told so, and nothing else is stopped by it."""
+    try:
+        return servers.list_azure_backup_instances(server_id)
+    except VaultError as error:
+        return azure_backup_not_asked(server_id, error.message, error.hint)

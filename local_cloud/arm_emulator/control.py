@@ -1,4 +1,4 @@
-"""`/_emulator/*`: faults, server changes and the log. No token, but loopback only."""
+"""`/_emulator/*`: faults, changes of servers and accounts, and the log. No token, but loopback only."""
 
 import json
 from http import HTTPStatus
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from local_cloud.arm_emulator.problems import ArmError, bad_request
 from local_cloud.arm_emulator.routing import Answer
-from local_cloud.arm_emulator.views import server_view
+from local_cloud.arm_emulator.views import server_view, storage_account_view
 
 if TYPE_CHECKING:
     from local_cloud.arm_emulator.emulator import Emulator
@@ -37,14 +37,15 @@ def control(emulator: "Emulator", *, client_host: str, method: str, path: str, b
         case "DELETE", ["faults", fault_id] if fault_id.isdecimal():
             emulator.faults.clear(int(fault_id))
             return Answer(status=HTTPStatus.NO_CONTENT)
-        case "POST", ["servers", *name_or_id] if name_or_id:
-            return _change_server(emulator, "/".join(name_or_id), body)
+        case "POST", ["servers" | "accounts" as kind, *name_or_id] if name_or_id:
+            change = _change_server if kind == "servers" else _change_account
+            return change(emulator, "/".join(name_or_id), body)
         case _:
             raise ArmError(
                 HTTPStatus.NOT_FOUND,
                 "NotFound",
                 f"The emulator has no {method} {path}; hint: GET log, GET/POST/DELETE faults, DELETE faults/ID, "
-                "POST servers/NAME or servers/RESOURCE-ID.",
+                "POST servers/NAME or servers/RESOURCE-ID, accounts/NAME or accounts/RESOURCE-ID.",
             )
 
 
@@ -61,6 +62,15 @@ def _change_server(emulator: "Emulator", name_or_id: str, body: bytes) -> Answer
         return Answer(body=server_view(emulator.change_server(name_or_id, _json_object(body))))
     except ValueError as error:
         raise bad_request("InvalidServerChange", str(error)) from error
+    except LookupError as error:
+        raise ArmError(HTTPStatus.NOT_FOUND, "ResourceNotFound", str(error.args[0])) from error
+
+
+def _change_account(emulator: "Emulator", name_or_id: str, body: bytes) -> Answer:
+    try:
+        return Answer(body=storage_account_view(emulator.inventory.change_account(name_or_id, _json_object(body))))
+    except ValueError as error:
+        raise bad_request("InvalidAccountChange", str(error)) from error
     except LookupError as error:
         raise ArmError(HTTPStatus.NOT_FOUND, "ResourceNotFound", str(error.args[0])) from error
 

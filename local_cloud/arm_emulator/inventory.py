@@ -5,7 +5,7 @@ name is a DNS name, two subscriptions may each have a server of one name.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from local_cloud.arm_emulator import ledger
@@ -38,7 +38,9 @@ class Inventory:
         self._accounts = {item.resource_id.lower(): item for item in config.storage_accounts}
         self._known_servers = {item.resource_id.lower(): item for item in config.servers}
         self._deleted_servers: set[str] = set()
-        for event in log.events(ledger.SERVER_CHANGED, ledger.SERVER_DELETED, ledger.RESOURCE_GROUP_DELETED):
+        for event in log.events(
+            ledger.SERVER_CHANGED, ledger.ACCOUNT_CHANGED, ledger.SERVER_DELETED, ledger.RESOURCE_GROUP_DELETED
+        ):
             self._apply(event)
 
     def subscriptions(self) -> list[Subscription]:
@@ -117,13 +119,31 @@ class Inventory:
             ValueError: A change is not allowed; the message says what is.
         """
         with self._lock:
-            key = self._key_of(name_or_id)
+            key = _key_of(name_or_id, self._known_servers, "servers")
             if key in self._deleted_servers and "createdAt" not in changes:
                 raise LookupError(f"the server {name_or_id} was deleted; hint: a createdAt creates it anew")
             known = self._known_servers[key]
             known.changed(changes)  # refuses before anything is kept
             self._apply(self._log.append(ledger.SERVER_CHANGED, serverId=known.resource_id, changes=dict(changes)))
             return self._known_servers[key]
+
+    def change_account(self, name_or_id: str, changes: Mapping[str, Any]) -> StorageAccount:
+        """Change what ARM shows of a storage account.
+
+        Args:
+            name_or_id: A resource id, or a name that only one account has.
+            changes: Wire names and values, see `resources.ACCOUNT_CHANGEABLE`.
+
+        Raises:
+            LookupError: There is no such account, or more than one.
+            ValueError: A change is not allowed; the message says what is.
+        """
+        with self._lock:
+            key = _key_of(name_or_id, self._accounts, "storage accounts")
+            known = self._accounts[key]
+            known.changed(changes)  # refuses before anything is kept
+            self._apply(self._log.append(ledger.ACCOUNT_CHANGED, accountId=known.resource_id, changes=dict(changes)))
+            return self._accounts[key]
 
     def delete_server(self, server: FlexibleServer) -> None:
         """Delete a server."""
@@ -139,6 +159,11 @@ class Inventory:
         if event["event"] == ledger.RESOURCE_GROUP_DELETED:
             self._remove_group(event["scope"].lower())
             return
+        if event["event"] == ledger.ACCOUNT_CHANGED:
+            account = self._accounts.get(event["accountId"].lower())
+            if account is not None:  # else an older configuration's
+                self._accounts[event["accountId"].lower()] = account.changed(event["changes"])
+            return
         key = event["serverId"].lower()
         known = self._known_servers.get(key)
         if known is None:
@@ -150,16 +175,17 @@ class Inventory:
         elif known.created_at <= parse_time(event["at"]):
             self._deleted_servers.add(key)
 
-    def _key_of(self, name_or_id: str) -> str:
-        wanted = name_or_id.strip("/").lower()
-        found = [key for key in self._known_servers if key in {wanted, f"/{wanted}"} or key.endswith(f"/{wanted}")]
-        if len(found) != 1:
-            hint = f"hint: use a resource id, one of {found}" if found else "hint: see the configuration"
-            raise LookupError(f"{len(found)} servers are called {name_or_id!r}; {hint}")
-        return found[0]
-
     def _remove_group(self, scope: str) -> None:
         self._groups.pop(scope, None)
         for resource_id in [item for item in self._accounts if item.startswith(f"{scope}/")]:
             del self._accounts[resource_id]
         self._deleted_servers.update(key for key in self._known_servers if key.startswith(f"{scope}/"))
+
+
+def _key_of(name_or_id: str, known: Iterable[str], kind: str) -> str:
+    wanted = name_or_id.strip("/").lower()
+    found = [key for key in known if key in {wanted, f"/{wanted}"} or key.endswith(f"/{wanted}")]
+    if len(found) != 1:
+        hint = f"hint: use a resource id, one of {found}" if found else "hint: see the configuration"
+        raise LookupError(f"{len(found)} {kind} are called {name_or_id!r}; {hint}")
+    return found[0]

@@ -18,6 +18,7 @@ ROLE_ASSIGNMENT_CREATED = "role-assignment-created"
 ROLE_ASSIGNMENT_DELETED = "role-assignment-deleted"
 KEYS_REVOKED = "keys-revoked"
 SERVER_CHANGED = "server-changed"
+ACCOUNT_CHANGED = "account-changed"
 SERVER_DELETED = "server-deleted"
 RESOURCE_GROUP_DELETED = "resource-group-deleted"
 

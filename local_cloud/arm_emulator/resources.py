@@ -88,6 +88,15 @@ class StorageAccount:
     name: str
     location: str
     blob_endpoint: str
+    kind: str = "StorageV2"
+    sku: str = "Standard_LRS"
+    public_network_access: str = "Enabled"
+    default_action: str = "Allow"
+    """What its firewall does with whom no rule names."""
+    allow_shared_key_access: bool = True
+    allow_cross_tenant_replication: bool = False
+    allowed_copy_scope: str | None = None
+    """`AAD`, `PrivateLink`; None = copies from anywhere."""
 
     @property
     def resource_id(self) -> str:
@@ -99,13 +108,36 @@ class StorageAccount:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read an element of `storageAccounts` in the configuration."""
-        return cls(
+        account = cls(
             subscription_id=data["subscriptionId"],
             resource_group=data["resourceGroup"],
             name=data["name"],
             location=data["location"],
             blob_endpoint=data["blobEndpoint"].rstrip("/"),
         )
+        fixed = {"subscriptionId", "resourceGroup", "name", "location", "blobEndpoint"}
+        return account.changed({key: value for key, value in data.items() if key not in fixed})
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Return the account with members of `ACCOUNT_CHANGEABLE` set, under their wire names.
+
+        Raises:
+            ValueError: A name is unknown, or a value is not of its kind; the message says what is allowed.
+        """
+        return replace(self, **_read_changes("account", changes, ACCOUNT_CHANGEABLE))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureBackupInstance:
+    """A backup instance of an Azure Backup vault, somewhere in the cloud."""
+
+    resource_id: str
+    state: str = "ProtectionConfigured"
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read an element of a server's `azureBackupInstances`."""
+        return cls(resource_id=str(data["id"]), state=str(data.get("currentProtectionState", "ProtectionConfigured")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +157,16 @@ class FlexibleServer:
     source_server_resource_id: str | None = None
     """The primary of a replica."""
     public_network_access: str = "Enabled"
+    delegated_subnet_resource_id: str | None = None
+    """Of a server that lies in a virtual network."""
+    private_endpoints: int = 0
+    storage_type: str | None = None
+    """None = not shown, as by servers of before there was a choice."""
+    cluster_size: int | None = None
+    """Nodes of an elastic cluster."""
+    high_availability: str = "Disabled"
+    azure_backup_instances: tuple["AzureBackupInstance", ...] = ()
+    """Backup instances of Azure Backup that protect the server."""
     postgres: str | None = None
     """A `postgresql://` URL of a superuser; without one every backup fails."""
     containers: int = 1
@@ -162,17 +204,27 @@ class FlexibleServer:
         Raises:
             ValueError: A name is unknown, or a value is not of its kind; the message says what is allowed.
         """
-        unknown = sorted(set(changes) - set(CHANGEABLE))
-        if unknown:
-            raise ValueError(f"unknown server members {unknown}; hint: use {sorted(CHANGEABLE)}")
-        values: dict[str, Any] = {}
-        for key, value in changes.items():
-            field, convert = CHANGEABLE[key]
-            try:
-                values[field] = convert(value)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{key} cannot be {value!r}: {error}") from error
-        return replace(self, **values)
+        return replace(self, **_read_changes("server", changes, CHANGEABLE))
+
+
+def _read_changes(kind: str, changes: Mapping[str, Any], changeable: Mapping[str, tuple[str, Any]]) -> dict[str, Any]:
+    unknown = sorted(set(changes) - set(changeable))
+    if unknown:
+        raise ValueError(f"unknown {kind} members {unknown}; hint: use {sorted(changeable)}")
+    values: dict[str, Any] = {}
+    for key, value in changes.items():
+        field, convert = changeable[key]
+        try:
+            values[field] = convert(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{key} cannot be {value!r}: {error}") from error
+    return values
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("it must be true or false")
+    return value
 
 
 def _time_text(value: str) -> str:
@@ -182,6 +234,17 @@ def _time_text(value: str) -> str:
 
 def _optional_text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _optional_count(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _azure_backup_instances(value: Any) -> tuple[AzureBackupInstance, ...]:
+    try:
+        return tuple(AzureBackupInstance.from_json(one) for one in value)
+    except KeyError as error:
+        raise ValueError(f"each needs the member {error}") from error
 
 
 def _optional_seconds(value: Any) -> float | None:
@@ -196,8 +259,25 @@ CHANGEABLE: Mapping[str, tuple[str, Any]] = {
     "replicationRole": ("replication_role", ReplicationRole),
     "sourceServerResourceId": ("source_server_resource_id", _optional_text),
     "publicNetworkAccess": ("public_network_access", str),
+    "delegatedSubnetResourceId": ("delegated_subnet_resource_id", _optional_text),
+    "privateEndpoints": ("private_endpoints", int),
+    "storageType": ("storage_type", _optional_text),
+    "clusterSize": ("cluster_size", _optional_count),
+    "highAvailability": ("high_availability", str),
+    "azureBackupInstances": ("azure_backup_instances", _azure_backup_instances),
     "postgres": ("postgres", _optional_text),
     "containers": ("containers", int),
     "minimumDurationSeconds": ("minimum_duration_seconds", _optional_seconds),
 }
 """Wire name of each member that may change -> (field, reader)."""
+
+ACCOUNT_CHANGEABLE: Mapping[str, tuple[str, Any]] = {
+    "kind": ("kind", str),
+    "sku": ("sku", str),
+    "publicNetworkAccess": ("public_network_access", str),
+    "defaultAction": ("default_action", str),
+    "allowSharedKeyAccess": ("allow_shared_key_access", _flag),
+    "allowCrossTenantReplication": ("allow_cross_tenant_replication", _flag),
+    "allowedCopyScope": ("allowed_copy_scope", _optional_text),
+}
+"""The same of a storage account. What these settings refuse is not played: they are only shown."""

@@ -1,8 +1,9 @@
-"""Subscriptions, resource groups and flexible servers: get, list, delete."""
+"""Subscriptions, resource groups and flexible servers: get, list, delete; who else backs a server up."""
 
 import base64
 import binascii
 from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from local_cloud.arm_emulator.problems import bad_request
 from local_cloud.arm_emulator.resources import FlexibleServer
 from local_cloud.arm_emulator.routing import GROUP, SERVER, SERVERS, SUBSCRIPTION, Answer, Call, Operation
 from local_cloud.arm_emulator.views import (
+    azure_backup_instance_view,
     long_running_headers,
     resource_group_view,
     server_view,
@@ -83,6 +85,11 @@ def _list_servers_of_group(emulator: "Emulator", call: Call) -> Answer:
     return _page(emulator, call, emulator.inventory.servers_under(group.resource_id), server_view)
 
 
+def _list_azure_backup_instances(emulator: "Emulator", call: Call) -> Answer:
+    server = server_of(emulator, call)
+    return _page(emulator, call, server.azure_backup_instances, partial(azure_backup_instance_view, server))
+
+
 def _page[Item](
     emulator: "Emulator", call: Call, items: Sequence[Item], view: Callable[[Item], dict[str, Any]]
 ) -> Answer:
@@ -139,6 +146,14 @@ OPERATIONS = (
         handler=_list_servers_of_group,
         action=_READ_SERVERS,
         scope=GROUP,
+    ),
+    Operation(
+        name="BackupInstancesExtensionRouting_List",
+        method="GET",
+        path=f"{SERVER}/providers/Microsoft.DataProtection/backupInstances",
+        handler=_list_azure_backup_instances,
+        action="Microsoft.DataProtection/backupInstances/read",
+        scope=SERVER,
     ),
     Operation(name="Servers_Get", method="GET", path=SERVER, handler=_get_server, action=_READ_SERVERS, scope=SERVER),
     Operation(

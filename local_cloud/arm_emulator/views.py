@@ -16,6 +16,7 @@ from local_cloud.arm_emulator.operations import FAILED, RUNNING, BackupOperation
 from local_cloud.arm_emulator.resources import (
     SERVER_TYPE,
     STORAGE_TYPE,
+    AzureBackupInstance,
     FlexibleServer,
     ResourceGroup,
     StorageAccount,
@@ -57,13 +58,14 @@ def resource_group_view(group: ResourceGroup) -> dict[str, Any]:
 
 def storage_account_view(account: StorageAccount) -> dict[str, Any]:
     """Show a storage account; Azure ends the endpoint with a slash."""
+    copies = {} if account.allowed_copy_scope is None else {"allowedCopyScope": account.allowed_copy_scope}
     return {
         "id": account.resource_id,
         "name": account.name,
         "type": STORAGE_TYPE,
         "location": account.location,
-        "kind": "StorageV2",
-        "sku": {"name": "Standard_LRS", "tier": "Standard"},
+        "kind": account.kind,
+        "sku": {"name": account.sku, "tier": account.sku.partition("_")[0]},
         "properties": {
             "provisioningState": "Succeeded",
             "accessTier": "Hot",
@@ -71,6 +73,16 @@ def storage_account_view(account: StorageAccount) -> dict[str, Any]:
             "primaryLocation": account.location,
             "statusOfPrimary": "available",
             "primaryEndpoints": {"blob": f"{account.blob_endpoint}/"},
+            "publicNetworkAccess": account.public_network_access,
+            "networkAcls": {
+                "bypass": "AzureServices",
+                "virtualNetworkRules": [],
+                "ipRules": [],
+                "defaultAction": account.default_action,
+            },
+            "allowSharedKeyAccess": account.allow_shared_key_access,
+            "allowCrossTenantReplication": account.allow_cross_tenant_replication,
+            **copies,
         },
     }
 
@@ -90,10 +102,13 @@ def server_view(server: FlexibleServer) -> dict[str, Any]:
         },
         "dataEncryption": {"type": "SystemManaged"},
         "fullyQualifiedDomainName": f"{server.name}.postgres.database.azure.com",
-        "highAvailability": {"mode": "Disabled", "state": "NotEnabled"},
+        "highAvailability": _high_availability(server),
         "minorVersion": "0",
         "network": {"publicNetworkAccess": server.public_network_access},
-        "privateEndpointConnections": [],
+        "privateEndpointConnections": [
+            {"id": f"{server.resource_id}/privateEndpointConnections/endpoint-{number}"}
+            for number in range(1, server.private_endpoints + 1)
+        ],
         "replica": {"capacity": 0 if is_replica else 5, "role": server.replication_role},
         "replicaCapacity": 0 if is_replica else 5,
         "replicationRole": server.replication_role,
@@ -103,6 +118,12 @@ def server_view(server: FlexibleServer) -> dict[str, Any]:
     }
     if server.source_server_resource_id is not None:
         properties["sourceServerResourceId"] = server.source_server_resource_id
+    if server.delegated_subnet_resource_id is not None:
+        properties["network"]["delegatedSubnetResourceId"] = server.delegated_subnet_resource_id
+    if server.storage_type is not None:
+        properties["storage"]["type"] = server.storage_type
+    if server.cluster_size is not None:
+        properties["cluster"] = {"clusterSize": server.cluster_size, "defaultDatabaseName": "postgres"}
     return {
         "id": server.resource_id,
         "name": server.name,
@@ -112,6 +133,37 @@ def server_view(server: FlexibleServer) -> dict[str, Any]:
         "systemData": {"createdAt": server.created_at_text},
         "tags": {},
         "properties": properties,
+    }
+
+
+def _high_availability(server: FlexibleServer) -> dict[str, str]:
+    is_off = server.high_availability == "Disabled"
+    return {"mode": server.high_availability, "state": "NotEnabled" if is_off else "Healthy"}
+
+
+def azure_backup_instance_view(server: FlexibleServer, instance: AzureBackupInstance) -> dict[str, Any]:
+    """Show a backup instance of Azure Backup, as the list by its server does."""
+    source = {
+        "objectType": "Datasource",
+        "resourceID": server.resource_id,
+        "resourceName": server.name,
+        "resourceType": SERVER_TYPE,
+        "datasourceType": SERVER_TYPE,
+        "resourceLocation": server.location,
+    }
+    return {
+        "id": instance.resource_id,
+        "name": instance.resource_id.rpartition("/")[2],
+        "type": "Microsoft.DataProtection/backupVaults/backupInstances",
+        "properties": {
+            "objectType": "BackupInstance",
+            "friendlyName": server.name,
+            "dataSourceInfo": source,
+            "policyInfo": {"policyId": f"{instance.resource_id.rpartition('/backupInstances/')[0]}/backupPolicies/p"},
+            "protectionStatus": {"status": instance.state},
+            "currentProtectionState": instance.state,
+            "provisioningState": "Succeeded",
+        },
     }
 
 

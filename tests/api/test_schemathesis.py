@@ -33,6 +33,7 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "POST /vault/retentionPreview",
     "POST /vault/verify",
     "GET /vault/approvals",
+    "GET /vault/doctor",
     "GET /vault/backupInstances/{instance}/holds",
     "PUT /vault/backupInstances/{instance}/holds/{hold}",
 }

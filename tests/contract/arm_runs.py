@@ -13,8 +13,8 @@ from flexvault.adapters.azure.roles import AzureRoles
 from flexvault.adapters.azure.servers import AzureServers
 from flexvault.adapters.azure.storage_accounts import StorageAccounts
 from flexvault.adapters.memory.build import memory_ports
-from flexvault.domain.errors import ConflictError, OutcomeUnknownError, ThrottledError
-from flexvault.ports import LongTermRetention, Server, Servers, SourceRoles, WriteGrant
+from flexvault.domain.errors import ConflictError, NotAuthorizedError, OutcomeUnknownError, ThrottledError
+from flexvault.ports import AzureBackupInstance, LongTermRetention, Server, Servers, SourceRoles, WriteGrant
 from local_cloud.arm_emulator.config import EmulatorConfig, InitialRoleAssignment
 from local_cloud.arm_emulator.roles import RBAC_ADMINISTRATOR_ROLE, READER_ROLE
 from local_cloud.arm_emulator.server import EmulatorServer
@@ -27,6 +27,15 @@ PLANTED = "c2VjcmV0LXNpZ25hdHVyZQ%3D%3D"
 """The signature in every URL that a test hands out: no text of ours may hold it."""
 START = "startLtrBackup"
 SERVER_NAME = "pg-orders"
+
+
+SUBNET_ID = f"{GROUP_ID}/providers/Microsoft.Network/virtualNetworks/net/subnets/servers"
+PRIMARY_ID = f"{GROUP_ID}/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-primary"
+
+
+def azure_backup_id(name: str) -> str:
+    """Answer the id of an instance in a vault of Azure Backup."""
+    return f"{GROUP_ID}/providers/Microsoft.DataProtection/backupVaults/theirs/backupInstances/{name}"
 
 
 def grant_of(*containers: str) -> WriteGrant:
@@ -45,6 +54,9 @@ class ArmRun(Protocol):
     @property
     def roles(self) -> SourceRoles: ...
     def set_state(self, state: str) -> None: ...
+    def change_kind(self) -> None: ...
+    def protect_by_azure_backup(self, *states: str) -> None: ...
+    def forbid_reading(self) -> None: ...
     def delete_server(self) -> None: ...
     def forbid_granting(self) -> None: ...
     def keep_running(self) -> None: ...
@@ -70,6 +82,29 @@ class MemoryRun:
 
     def set_state(self, state: str) -> None:
         self.servers.set_state(SERVER_ID, state)
+
+    def change_kind(self) -> None:
+        self.servers.change(
+            SERVER_ID,
+            storage_size_gib=2048,
+            storage_type="PremiumV2_LRS",
+            cluster_size=4,
+            high_availability="ZoneRedundant",
+            public_network_access="Disabled",
+            delegated_subnet_id=SUBNET_ID,
+            private_endpoints=2,
+            replication_role="AsyncReplica",
+            source_server_id=PRIMARY_ID,
+        )
+
+    def protect_by_azure_backup(self, *states: str) -> None:
+        instances = [AzureBackupInstance(id=azure_backup_id(state), state=state) for state in states]
+        self.servers.protect_by_azure_backup(SERVER_ID, *instances)
+
+    def forbid_reading(self) -> None:
+        hint = self.roles.grant_commands(SERVER_ID)
+        refused = NotAuthorizedError("it lacks Microsoft.DataProtection/backupInstances/read", hint=hint)
+        self._memory.faults.fail_next("servers.list_azure_backup_instances", refused)
 
     def delete_server(self) -> None:
         self.servers.remove(SERVER_ID)
@@ -112,6 +147,27 @@ class EmulatorRun:
     def set_state(self, state: str) -> None:
         self._emulator.change_server(SERVER_NAME, {"state": state})
 
+    def change_kind(self) -> None:
+        changes: dict[str, Any] = {
+            "storageSizeGB": 2048,
+            "storageType": "PremiumV2_LRS",
+            "clusterSize": 4,
+            "highAvailability": "ZoneRedundant",
+            "publicNetworkAccess": "Disabled",
+            "delegatedSubnetResourceId": SUBNET_ID,
+            "privateEndpoints": 2,
+            "replicationRole": "AsyncReplica",
+            "sourceServerResourceId": PRIMARY_ID,
+        }
+        self._emulator.change_server(SERVER_NAME, changes)
+
+    def protect_by_azure_backup(self, *states: str) -> None:
+        instances = [{"id": azure_backup_id(state), "currentProtectionState": state} for state in states]
+        self._emulator.change_server(SERVER_NAME, {"azureBackupInstances": instances})
+
+    def forbid_reading(self) -> None:
+        self._emulator.access.delete_below(GROUP_ID)
+
     def delete_server(self) -> None:
         self._emulator.delete_server(self._emulator.inventory.get_server(SUBSCRIPTION, GROUP, SERVER_NAME))
 
@@ -141,6 +197,9 @@ class EmulatorRun:
 
     def assignments(self) -> int:
         return len([entry for entry in self._emulator.log()["roleAssignments"] if entry["action"] == "created"])
+
+    def change_account(self, **changes: Any) -> None:
+        self._emulator.inventory.change_account(ACCOUNT, changes)
 
     def order(self, fault: str, path: str, **parameters: Any) -> None:
         order = {"fault": fault, "match": {"path": path}, "times": 1, **parameters}

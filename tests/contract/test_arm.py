@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flexvault.domain.account_checks import AccountSettings
 from flexvault.domain.errors import (
     ConflictError,
     InvalidInputError,
@@ -18,7 +19,18 @@ from flexvault.domain.errors import (
 )
 from flexvault.domain.source_roles import NEEDED_ACTIONS
 from local_cloud.certificates import ensure_certificates, now
-from tests.contract.arm_runs import PLANTED, START, ArmRun, EmulatorRun, MemoryRun, grant_of, run_emulator
+from tests.contract.arm_runs import (
+    PLANTED,
+    PRIMARY_ID,
+    START,
+    SUBNET_ID,
+    ArmRun,
+    EmulatorRun,
+    MemoryRun,
+    azure_backup_id,
+    grant_of,
+    run_emulator,
+)
 from tests.emulator.people import IdentityService
 from tests.emulator.places import ACCOUNT, ACCOUNT_ID, SERVER_ID, SERVERS_ID, TENANT
 
@@ -84,6 +96,51 @@ def test_a_missing_server_is_not_found(arm: ArmRun) -> None:
         arm.servers.get(f"{SERVERS_ID}/pg-nothing")
 
     assert raised.value.code == "ResourceNotFound"
+
+
+def test_a_plain_server_says_what_it_is(arm: ArmRun) -> None:
+    server = arm.servers.get(SERVER_ID)
+
+    assert (server.cluster_size, server.delegated_subnet_id, server.private_endpoints) == (None, "", 0)
+    assert (server.storage_type, server.source_server_id) == ("", "")
+
+
+def test_what_decides_about_backups_is_shown(arm: ArmRun) -> None:
+    arm.change_kind()
+
+    server = arm.servers.get(SERVER_ID)
+
+    assert (server.storage_size_gib, server.storage_type, server.cluster_size) == (2048, "PremiumV2_LRS", 4)
+    assert (server.high_availability, server.public_network_access) == ("ZoneRedundant", "Disabled")
+    assert (server.delegated_subnet_id, server.private_endpoints) == (SUBNET_ID, 2)
+    assert (server.replication_role, server.source_server_id) == ("AsyncReplica", PRIMARY_ID)
+
+
+def test_instances_of_azure_backup_are_listed_by_their_server_over_all_pages(arm: ArmRun) -> None:
+    assert list(arm.servers.list_azure_backup_instances(SERVER_ID)) == []
+    states = ["ProtectionConfigured", "ProtectionStopped", "SoftDeleted"]
+    arm.protect_by_azure_backup(*states)
+
+    found = arm.servers.list_azure_backup_instances(SERVER_ID)
+
+    assert [(one.id, one.state) for one in found] == [(azure_backup_id(state), state) for state in states]
+
+
+def test_who_may_not_ask_azure_backup_is_refused_with_the_command_and_never_told_that_there_is_nothing(
+    arm: ArmRun,
+) -> None:
+    arm.protect_by_azure_backup("ProtectionConfigured")
+    arm.forbid_reading()
+
+    with pytest.raises(NotAuthorizedError, match=r"Microsoft\.DataProtection/backupInstances/read") as raised:
+        arm.servers.list_azure_backup_instances(SERVER_ID)
+
+    assert '--role "Reader"' in raised.value.hint
+
+
+def test_a_missing_server_has_no_list(arm: ArmRun) -> None:
+    with pytest.raises(NotFoundError):
+        arm.servers.list_azure_backup_instances(f"{SERVERS_ID}/pg-nothing")
 
 
 # Roles ---------------------------------------------------------------------------------------------------------------
@@ -339,8 +396,35 @@ def test_a_storage_account_is_shown_for_its_own_endpoint_only(emulator: Emulator
 
     assert found is not None
     assert found.id == ACCOUNT_ID
-    assert "public network access" in found.settings
+    assert "public network access Enabled, network default Allow, account keys allowed" in found.describe()
     assert emulator.storage_accounts.find(ACCOUNT_ID, "https://127.0.0.1:1/other") is None
+
+
+def test_the_settings_of_a_storage_account_are_those_that_decide_about_copies(emulator: EmulatorRun) -> None:
+    endpoint = f"https://127.0.0.1:1/{ACCOUNT}"
+    plain = AccountSettings(id=ACCOUNT_ID, kind="StorageV2", sku="Standard_LRS", allows_cross_tenant_replication=False)
+    assert emulator.storage_accounts.find(ACCOUNT_ID, endpoint) == plain
+
+    emulator.change_account(
+        kind="FileStorage",
+        sku="Premium_LRS",
+        publicNetworkAccess="Disabled",
+        defaultAction="Deny",
+        allowSharedKeyAccess=False,
+        allowCrossTenantReplication=True,
+        allowedCopyScope="AAD",
+    )
+
+    assert emulator.storage_accounts.find(ACCOUNT_ID, endpoint) == AccountSettings(
+        id=ACCOUNT_ID,
+        kind="FileStorage",
+        sku="Premium_LRS",
+        public_network_access="Disabled",
+        default_action="Deny",
+        allows_account_keys=False,
+        allows_cross_tenant_replication=True,
+        copy_scope="AAD",
+    )
 
 
 def test_a_storage_account_that_arm_does_not_show_is_nothing(emulator: EmulatorRun) -> None:

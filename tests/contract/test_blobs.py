@@ -379,8 +379,8 @@ def test_a_small_restored_blob_is_created_once(blobs: Blobs) -> None:
     assert (found.size_bytes, found.metadata) == (3, {"flexvault_job": "job/a1"})
 
 
-def test_a_target_that_exists_is_described(blobs: Blobs) -> None:
-    assert blobs.target.find_account(blobs.restore_url, "") == {"account_id": "", "settings": "not readable"}
+def test_an_account_that_nobody_names_is_not_asked_for(blobs: Blobs) -> None:
+    assert blobs.target.find_account(blobs.restore_url, "") is None
 
 
 def test_a_target_that_does_not_exist_is_named(blobs: Blobs) -> None:

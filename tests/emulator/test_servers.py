@@ -197,3 +197,69 @@ def test_the_log_counts_requests_by_method_and_operation(world: World) -> None:
         "GET BackupsLongTermRetention_ListByServer": 1,
         "GET Servers_Get": 2,
     }
+
+
+# Azure Backup and accounts ---------------------------------------------------------------------------------------------
+
+
+AZURE_BACKUP = f"{SERVER_ID}/providers/Microsoft.DataProtection/backupInstances"
+THEIRS = f"{GROUP_ID}/providers/Microsoft.DataProtection/backupVaults/theirs/backupInstances/pg-orders"
+
+
+def test_the_instances_of_azure_backup_are_listed_by_their_server(world: World) -> None:
+    world.change_server("pg-orders", azureBackupInstances=[{"id": THEIRS}]).raise_for_status()
+
+    [found] = world.arm("GET", AZURE_BACKUP).raise_for_status().json()["value"]
+
+    assert (found["id"], found["name"]) == (THEIRS, "pg-orders")
+    assert found["type"] == "Microsoft.DataProtection/backupVaults/backupInstances"
+    assert found["properties"]["dataSourceInfo"]["resourceID"] == SERVER_ID
+    assert found["properties"]["currentProtectionState"] == "ProtectionConfigured"
+
+
+def test_the_instances_of_a_server_are_shown_to_who_may_read_them(start_world: StartWorld) -> None:
+    held = InitialRoleAssignment(scope=SERVER_ID, role_definition_id=LTR_BACKUP_ROLE, principal_id=CONTROL.object_id)
+    world = start_world(servers=(server_of("pg-orders"),), role_assignments=(held,))
+
+    assert world.arm("GET", AZURE_BACKUP, person=CONTROL).status_code == 403
+    assert world.arm("GET", AZURE_BACKUP).json() == {"value": []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"azureBackupInstances": [{}]}, "each needs the member 'id'", id="an instance without an id"),
+        pytest.param({"clusterSize": "many"}, "clusterSize cannot be 'many'", id="no number"),
+    ],
+)
+def test_a_wrong_change_of_a_server_is_refused(world: World, changes: dict[str, object], words: str) -> None:
+    answer = world.change_server("pg-orders", **changes)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidServerChange")
+    assert words in answer.json()["error"]["message"]
+
+
+def test_an_accounts_settings_are_changed_and_known_after_a_restart(start_world: StartWorld) -> None:
+    first = start_world()
+    changes = {"publicNetworkAccess": "Disabled", "defaultAction": "Deny", "allowedCopyScope": "AAD"}
+    shown = first.http.post("/_emulator/accounts/landing", json=changes).raise_for_status().json()
+    assert shown["properties"]["networkAcls"]["defaultAction"] == "Deny"
+    first.leave()
+
+    again = start_world().arm("GET", ACCOUNT_ID).json()["properties"]
+
+    assert (again["publicNetworkAccess"], again["allowedCopyScope"]) == ("Disabled", "AAD")
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "code"),
+    [
+        pytest.param("accounts/landing", {"colour": "red"}, "InvalidAccountChange", id="unknown member"),
+        pytest.param("accounts/landing", {"allowSharedKeyAccess": "no"}, "InvalidAccountChange", id="no flag"),
+        pytest.param("accounts/nothing", {}, "ResourceNotFound", id="unknown account"),
+    ],
+)
+def test_a_wrong_change_of_an_account_is_refused(
+    world: World, path: str, changes: dict[str, object], code: str
+) -> None:
+    assert world.http.post(f"/_emulator/{path}", json=changes).json()["error"]["code"] == code

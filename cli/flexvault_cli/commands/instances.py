@@ -34,7 +34,7 @@ def show_instance(api: VaultApi, options: argparse.Namespace) -> None:
 
 def protect_server(api: VaultApi, options: argparse.Namespace) -> None:
     """Configure a server's backup under a policy: a new server, another policy, or again what failed."""
-    server_id = _server_id(api, options.server_id)
+    server_id = read_server_id(api, options.server_id)
     properties = _instance_properties(api, server_id, options.policy)
     server = properties["friendlyName"]
     # Derived from the server, so that the same command again means the same instance.
@@ -104,7 +104,7 @@ def _change_protection(api: VaultApi, instance: Json, verb: str, options: argpar
     show_one(api.get(path), views.INSTANCE, as_json=options.as_json)
 
 
-def _server_id(api: VaultApi, given: str) -> str:
+def read_server_id(api: VaultApi, given: str) -> str:
     """Answer a server's resource id: given as such, or by the name that a local cloud's endpoints file has for it."""
     server_id = "/" + api.connection.servers.get(given, given).strip("/")
     if server_id.lower().startswith("/subscriptions/"):

@@ -12,7 +12,7 @@ from azure.core.rest import HttpRequest
 from flexvault.adapters.azure.arm_errors import classify
 from flexvault.adapters.azure.identity import principal_id
 from flexvault.adapters.azure.pipeline import TIMEOUTS, UnhurriedRetryPolicy
-from flexvault.domain.errors import InvalidInputError, VaultError
+from flexvault.domain.errors import InvalidInputError, PermanentError, VaultError
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization import AuthorizationManagementClient
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PUBLIC_SCOPE = "https://management.azure.com/.default"
 _SERVER_PATH = ("", "subscriptions", "*", "resourcegroups", "*", "providers", "microsoft.dbforpostgresql")
 _SERVER_PARTS = 9
+_MOST_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,37 @@ class Arm:
             return response.json()
         except AzureError as error:
             raise classify(error, f"resource '{resource_id}'", target=resource_id) from None
+
+    def list_all(self, resource_id: str, api_version: str, *, hint: str = "") -> list[dict[str, Any]]:
+        """Read a list of any resources as JSON, page by page.
+
+        Args:
+            resource_id: Path of the list.
+            api_version: Of its provider.
+            hint: What a person can do when ARM refuses the identity.
+
+        Raises:
+            VaultError: As `arm_errors.classify` says.
+            PermanentError: A page leads to another host, or there is no end of pages.
+        """
+        found: list[dict[str, Any]] = []
+        client = self.postgres(resource_id.split("/")[2])
+        request = HttpRequest("GET", f"{self._endpoint}{resource_id}", params={"api-version": api_version})
+        for _ in range(_MOST_PAGES):
+            try:
+                response = client.send_request(request)
+                response.raise_for_status()
+                page: dict[str, Any] = response.json()
+            except AzureError as error:
+                raise classify(error, f"list '{resource_id}'", hint=hint, target=resource_id) from None
+            found += page.get("value") or []
+            following = str(page.get("nextLink") or "")
+            if not following:
+                return found
+            if not following.lower().startswith(f"{self._endpoint.lower()}/"):
+                break  # the token goes nowhere else
+            request = HttpRequest("GET", following)
+        raise PermanentError(f"ARM's pages of '{resource_id}' do not end, or lead elsewhere", target=resource_id)
 
     def control_principal_id(self, resource_id: str = "") -> str:
         """Answer the object id by which the tenant of a resource knows the control identity; its own without one."""

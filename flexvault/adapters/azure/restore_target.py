@@ -11,6 +11,7 @@ from flexvault.adapters.azure.blob_account import BlobAccount
 from flexvault.adapters.azure.blob_errors import classify
 from flexvault.adapters.azure.delegation import SourceDelegation
 from flexvault.adapters.azure.storage_accounts import StorageAccounts
+from flexvault.domain.account_checks import AccountSettings
 from flexvault.domain.errors import InvalidInputError
 from flexvault.ports import BlobFacts, BlockRange
 
@@ -46,13 +47,10 @@ class AzureRestoreTarget:
                 target.close()
             self._targets.clear()
 
-    def find_account(self, container_url: str, resource_id: str) -> Mapping[str, str]:
+    def find_account(self, container_url: str, resource_id: str) -> AccountSettings | None:
         """Ask ARM for the container's account; nothing is sent to the URL."""
         endpoint, _ = _split(container_url)
-        account = self._accounts.find(resource_id, endpoint) if resource_id else None
-        if account is None:
-            return {"account_id": "", "settings": "not readable"}
-        return {"account_id": account.id, "settings": account.settings}
+        return self._accounts.find(resource_id, endpoint) if resource_id else None
 
     def probe(self, container_url: str, resource_id: str) -> None:
         """Reach the container in the data plane."""

@@ -1,22 +1,13 @@
 """What ARM says of a storage account, where it lets the control identity read it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from flexvault.adapters.azure.arm import Arm
+from flexvault.domain.account_checks import AccountSettings
 from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, NotFoundError
 
 _API_VERSION = "2023-05-01"
 _ACCOUNT_PARTS = 9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageAccount:
-    """A storage account that ARM showed."""
-
-    id: str
-    settings: str
-    """In words: public network access, versions, and who may use keys."""
 
 
 class StorageAccounts:
@@ -29,7 +20,7 @@ class StorageAccounts:
     def __init__(self, arm: Arm) -> None:
         self._arm = arm
 
-    def find(self, resource_id: str, blob_endpoint: str) -> StorageAccount | None:
+    def find(self, resource_id: str, blob_endpoint: str) -> AccountSettings | None:
         """Answer the account, or nothing when ARM does not show it or shows another endpoint.
 
         Args:
@@ -47,7 +38,7 @@ class StorageAccounts:
         endpoint = str(endpoints.get("blob", ""))
         if endpoint.rstrip("/").lower() != blob_endpoint.rstrip("/").lower():
             return None
-        return StorageAccount(id=str(found.get("id") or account_id), settings=_describe(properties))
+        return _settings(str(found.get("id") or account_id), found, properties)
 
 
 def _account_id(resource_id: str) -> str:
@@ -58,9 +49,19 @@ def _account_id(resource_id: str) -> str:
     return "/".join(parts[:_ACCOUNT_PARTS])
 
 
-def _describe(properties: dict[str, Any]) -> str:
-    network = properties.get("publicNetworkAccess") or "Enabled"
+def _settings(account_id: str, found: dict[str, Any], properties: dict[str, Any]) -> AccountSettings:
     rules: dict[str, Any] = properties.get("networkAcls") or {}
-    default = rules.get("defaultAction") or "Allow"
-    keys = "allowed" if properties.get("allowSharedKeyAccess", True) else "refused"
-    return f"public network access {network}, network default {default}, account keys {keys}"
+    sku: dict[str, Any] = found.get("sku") or {}
+    # An old account shows no allowCrossTenantReplication, which means that it is allowed.
+    crosses = properties.get("allowCrossTenantReplication")
+    keys = properties.get("allowSharedKeyAccess")
+    return AccountSettings(
+        id=account_id,
+        kind=str(found.get("kind") or ""),
+        sku=str(sku.get("name") or ""),
+        public_network_access=str(properties.get("publicNetworkAccess") or "Enabled"),
+        default_action=str(rules.get("defaultAction") or "Allow"),
+        allows_account_keys=keys is None or bool(keys),
+        allows_cross_tenant_replication=crosses is None or bool(crosses),
+        copy_scope=str(properties.get("allowedCopyScope") or ""),
+    )

@@ -1,12 +1,14 @@
 """The blob ports over one `MemoryStorage`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from flexvault.adapters.memory.faults import Faults
 from flexvault.adapters.memory.storage import LANDING, RESTORE, VAULT, MemoryStorage
 from flexvault.domain import blob_names
+from flexvault.domain.account_checks import AccountSettings
 from flexvault.domain.errors import NotAuthorizedError, NotFoundError
 from flexvault.ports import BlobFacts, BlockRange, WriteGrant
 
@@ -161,6 +163,7 @@ class MemoryRestoreTarget:
 
     Attributes:
         visible_account_id: The ARM id that ARM shows to the control identity; "" when it shows none.
+        settings: What ARM says of that account; its id is the one above.
         refused: Containers that the writer may not reach.
         probed: Every URL that the writer's token was sent to, in order.
     """
@@ -169,19 +172,16 @@ class MemoryRestoreTarget:
         self._storage = storage
         self._faults = faults
         self.visible_account_id = ""
+        self.settings = AccountSettings(id="")
         self.refused: set[str] = set()
         self.probed: list[str] = []
 
-    def find_account(self, container_url: str, resource_id: str) -> Mapping[str, str]:
+    def find_account(self, container_url: str, resource_id: str) -> AccountSettings | None:
         """Ask ARM, which shows the one restore account at most."""
         with self._faults.around("restore_target.find_account"):
             is_there = container_url.startswith(f"{RESTORE_ENDPOINT}/")
             is_shown = bool(self.visible_account_id) and resource_id.lower().startswith(self.visible_account_id.lower())
-            seen = is_there and is_shown
-            return {
-                "account_id": self.visible_account_id if seen else "",
-                "settings": "public network access Enabled" if seen else "not readable",
-            }
+            return replace(self.settings, id=self.visible_account_id) if is_there and is_shown else None
 
     def probe(self, container_url: str, resource_id: str) -> None:  # noqa: ARG002 - the id is for the command alone
         """Reach the container."""

@@ -4,12 +4,13 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from flexvault.adapters.memory.clock import SimulatedClock
 from flexvault.adapters.memory.faults import Faults
 from flexvault.domain import names, source_roles
 from flexvault.domain.errors import NotAuthorizedError, NotFoundError
-from flexvault.ports import Identity, Server
+from flexvault.ports import AzureBackupInstance, Identity, Server
 
 VAULT_TENANT = "00000000-0000-4000-8000-000000000001"
 CONTROL_PRINCIPAL = "00000000-0000-4000-8000-0000000000c0"
@@ -22,6 +23,7 @@ class MemoryServers:
         self._faults = faults
         self._lock = threading.Lock()
         self._servers: dict[str, Server] = {}
+        self._azure_backup: dict[str, tuple[AzureBackupInstance, ...]] = {}
 
     def get(self, server_id: str) -> Server:
         """Read a server."""
@@ -32,10 +34,27 @@ class MemoryServers:
                 message = f"server '{server_id}' does not exist"
                 raise NotFoundError(message, code="ResourceNotFound", target=server_id) from None
 
+    def list_azure_backup_instances(self, server_id: str) -> Sequence[AzureBackupInstance]:
+        """Answer what `protect_by_azure_backup` put there."""
+        with self._faults.around("servers.list_azure_backup_instances"), self._lock:
+            if server_id.lower() not in self._servers:
+                message = f"server '{server_id}' does not exist"
+                raise NotFoundError(message, code="ResourceNotFound", target=server_id)
+            return self._azure_backup.get(server_id.lower(), ())
+
+    def protect_by_azure_backup(self, server_id: str, *instances: AzureBackupInstance) -> None:
+        """Let Azure Backup have these backup instances of a server, and no others."""
+        with self._lock:
+            self._azure_backup[server_id.lower()] = instances
+
     def put(self, server: Server) -> None:
         """Add or replace a server."""
         with self._lock:
             self._servers[server.id.lower()] = server
+
+    def change(self, server_id: str, **changes: Any) -> None:
+        """Change what ARM says of a server, by the fields of `Server`."""
+        self.put(replace(self.get(server_id), **changes))
 
     def set_state(self, server_id: str, state: str) -> None:
         """Put a server into another state, such as Stopped."""

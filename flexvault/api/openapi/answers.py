@@ -18,6 +18,7 @@ from flexvault.api.openapi.schemas import (
     words,
 )
 from flexvault.domain.app_role import AppRole
+from flexvault.domain.findings import FindingCheck, FindingSeverity
 from flexvault.domain.job import Operation, Step
 from flexvault.domain.missed_slots import WhyMissed
 from flexvault.domain.retention import Decision, Reason
@@ -40,6 +41,17 @@ def a_page(element: Schema) -> Schema:
 
 
 APPROVALS, HOLDS = a_page(APPROVAL), a_page(HOLD)
+_FINDING = answered(
+    code=TEXT,
+    severity=words(FindingSeverity),
+    subject=TEXT,
+    message=TEXT,
+    remedy=or_null(TEXT),
+    check=words(FindingCheck),
+    sql=or_null(TEXT),
+)
+EXAMINATION = answered(server=TEXT, backupInstance=or_null(TEXT), checkedAt=or_null(TIME), findings=a_list(_FINDING))
+EXAMINATIONS = a_page(EXAMINATION)
 GUARD = answered(state=words(["On", "Off"]))
 REEVALUATED = answered(changed=COUNT, earlier=COUNT, later=COUNT)
 OPENAPI: Schema = {

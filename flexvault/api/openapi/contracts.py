@@ -10,6 +10,8 @@ from flexvault.api.pages import LARGEST_PAGE
 from flexvault.domain.approval import ApprovalState
 
 _STATES: Schema = {"type": "string", "enum": ["", *(state.value for state in ApprovalState)]}
+_TEXT: Schema = {"type": "string"}
+_FLAG: Schema = {"type": "string", "enum": ["", "true", "false"]}
 _TOKEN: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_=-]*$"}
 
 
@@ -47,6 +49,10 @@ _PAGED = (
 _BY_STATE = QueryParameter(
     name="state", schema=_STATES, description="Only approvals of this state, in any case; all if empty."
 )
+_ASK_DOCTOR = (
+    QueryParameter(name="server", schema=_TEXT, description="ARM id of the only server to examine, as it is now."),
+    QueryParameter(name="now", schema=_FLAG, description="Whether to ask ARM now, not what the last night found."),
+)
 _DECIDE = Contract(answer=answers.APPROVAL, request=requests.DECISION, is_body_optional=True)
 _SIMULATE = {"policy": requests.DAILY, "from": "2026-01-01T00:00:00Z", "years": 1, "serverSizeBytes": 1024**3}
 _INSTANCE = "/vault/backupInstances/{instance}"
@@ -70,6 +76,8 @@ CONTRACTS: Mapping[tuple[str, str], Contract] = {
     ("POST", "/vault/verify"): Contract(
         answer=answers.VERIFICATION, request=requests.VERIFY, is_body_optional=True, example={"deep": True}
     ),
+    ("GET", "/vault/doctor"): Contract(answer=answers.EXAMINATIONS, query=(*_ASK_DOCTOR, *_PAGED)),
+    ("GET", f"{_INSTANCE}/doctor"): Contract(answer=answers.EXAMINATION),
     ("GET", "/vault/breaker"): Contract(answer=answers.BREAKER),
     ("POST", "/vault/breaker/release"): Contract(
         answer=answers.BREAKER, request=requests.DECISION, is_body_optional=True

@@ -3,6 +3,7 @@
 from flexvault.api.approvals import approve, get_approval, list_approvals, reject
 from flexvault.api.breaker import get_breaker, release
 from flexvault.api.call import Answer, ApiOperation, Call
+from flexvault.api.doctor import ask_doctor, ask_doctor_of_instance
 from flexvault.api.emergencies import revoke_keys
 from flexvault.api.holds import delete_hold, get_hold, list_holds, put_hold
 from flexvault.api.isolation import get_isolation
@@ -42,6 +43,8 @@ OWN: tuple[ApiOperation, ...] = (
     row("POST", "/vault/breaker/release", "vault/breaker/release/action", CONTRIBUTOR, release, 200),
     row("POST", "/vault/emergency/revokeKeys", "vault/revokeKeys/action", CONTRIBUTOR, revoke_keys, 200),
     row("GET", "/vault/isolation", "vault/isolation/read", READER, get_isolation, 200),
+    row("GET", "/vault/doctor", "vault/doctor/read", READER, ask_doctor, 200),
+    row("GET", OWN_ONE + "/doctor", f"{BI}/doctor/read", READER, ask_doctor_of_instance, 200),
     row("GET", HOLDS, f"{BI}/holds/read", READER, list_holds, 200),
     row("GET", HOLDS + "/{hold}", f"{BI}/holds/read", READER, get_hold, 200),
     row("PUT", HOLDS + "/{hold}", f"{BI}/holds/write", CONTRIBUTOR, put_hold, 200),

@@ -1,0 +1,133 @@
+"""Examine servers: live, or as the last night found them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flexvault.domain import row_keys
+from flexvault.domain.doctor import (
+    Rights,
+    examine_protection,
+    examine_rights,
+    examine_server,
+    not_readable,
+    rows_unreadable,
+)
+from flexvault.domain.doctor_sql import not_checkable
+from flexvault.domain.errors import NotAuthorizedError, NotFoundError, PermanentError
+from flexvault.domain.event_rows import config_target
+from flexvault.domain.findings import Finding, worst_first
+from flexvault.domain.instance import RUNS_BACKUPS, Instance
+from flexvault.domain.json_values import MALFORMED
+from flexvault.domain.source_roles import NEEDED_ACTIONS
+from flexvault.ports import Server
+from flexvault.services import catalog
+from flexvault.services.journal import find_row
+from flexvault.services.server_facts import gather_facts, gather_protection
+from flexvault.services.source_checks import SERVER_GONE
+from flexvault.services.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What is known of a server at one moment."""
+
+    server_id: str
+    instance: Instance | None
+    """Of this vault; nothing while it does not protect the server."""
+    checked_at: datetime | None
+    """Nothing while no night has come since it was protected."""
+    findings: tuple[Finding, ...]
+    """The worst first."""
+
+    @property
+    def with_sql(self) -> tuple[Finding, ...]:
+        """Answer the findings, and those that a person has to ask PostgreSQL for."""
+        return (*self.findings, *not_checkable(self.server_id))
+
+
+def find_protector(vault: Vault, server_id: str) -> Instance | None:
+    """Answer the vault's instance that claims a server."""
+    key = catalog.find_server_claim(vault.ports, server_id)
+    return None if key is None else catalog.find_instance_by_key(vault.ports, key)
+
+
+def examine(
+    vault: Vault, server_id: str, instance: Instance | None, now: datetime, *, missing: Sequence[str] | None = None
+) -> Examination:
+    """Ask ARM for a server and judge it; what stands in the way of asking is a finding itself.
+
+    Args:
+        vault: The vault.
+        server_id: ARM id of the server.
+        instance: The vault's instance of it, if there is one.
+        now: The moment.
+        missing: Actions that the control identity lacks there, where the caller has asked already.
+
+    Raises:
+        TransientError: ARM cannot say it now.
+    """
+    try:
+        server = vault.ports.servers.get(server_id)
+    except PermanentError as error:
+        findings = [_unread(server_id, error)]
+    else:
+        findings = [
+            *_examine_server(vault, server, instance, now),
+            *examine_rights(server.id, _ask_rights(vault, server.id, missing), is_protected=_is_running(instance)),
+        ]
+        server_id = server.id
+    return Examination(server_id=server_id, instance=instance, checked_at=now, findings=worst_first(findings))
+
+
+def read_examination(vault: Vault, instance: Instance) -> Examination:
+    """Answer what the last night found of an instance's server; a row that cannot be read counts as none."""
+    row = find_row(vault.ports, config_target(row_keys.doctor_row(instance.key)))
+    checked_at, findings = None, ()
+    try:
+        if row is not None and isinstance(moment := row.values["checked_at"], datetime):
+            findings = tuple(Finding.from_json(found) for found in json.loads(str(row.values["findings"])))
+            checked_at = moment
+    except MALFORMED:
+        checked_at, findings = None, ()
+    return Examination(server_id=instance.server_id, instance=instance, checked_at=checked_at, findings=findings)
+
+
+def list_examined(vault: Vault) -> list[Instance]:
+    """Answer the instances whose servers are examined each night, in order of their keys."""
+    found = [instance for instance in catalog.list_instances(vault.ports) if instance.state in RUNS_BACKUPS]
+    return sorted(found, key=lambda instance: instance.key)
+
+
+def _is_running(instance: Instance | None) -> bool:
+    return instance is not None and instance.state in RUNS_BACKUPS
+
+
+def _unread(server_id: str, error: PermanentError) -> Finding:
+    if isinstance(error, NotFoundError):
+        return not_readable(server_id, "it does not exist", SERVER_GONE)
+    return not_readable(server_id, error.message, error.hint or "compare the id, then try again")
+
+
+def _ask_rights(vault: Vault, server_id: str, missing: Sequence[str] | None) -> Rights:
+    roles = vault.ports.roles
+    try:
+        missing = roles.find_missing(server_id) if missing is None else missing
+        can_grant = bool(missing) and roles.can_grant(server_id)
+    except NotAuthorizedError:
+        missing, can_grant = NEEDED_ACTIONS, False  # who may not even ask what they may do may do nothing
+    return Rights(missing=missing, can_grant=can_grant, commands=roles.grant_commands(server_id) if missing else "")
+
+
+def _examine_server(vault: Vault, server: Server, instance: Instance | None, now: datetime) -> list[Finding]:
+    if instance is None:
+        return examine_server(gather_facts(vault, server), now)
+    try:
+        found = examine_server(gather_facts(vault, server, instance.key), now)
+        if _is_running(instance):
+            found += examine_protection(server, gather_protection(vault, instance, server), now)
+    except (*MALFORMED, NotFoundError) as error:
+        unread = rows_unreadable(server, instance.name, type(error).__name__)
+        return [unread, *examine_server(gather_facts(vault, server), now)]
+    return found

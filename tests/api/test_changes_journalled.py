@@ -83,7 +83,7 @@ def decides(verb: str) -> Callable[[Door], Sent]:
 def trips_and_releases(door: Door) -> Sent:
     builders.let_pass(door.world, timedelta(days=1))
     trips = [{"code": "TooManyDeletions", "instance": "", "message": "it would delete much"}]
-    body = {"plan": "plans/p", "plan_hash": "h", "trips": trips}
+    body = {"plan": "plans/p", "plan_hash": "a" * 64, "trips": trips}
     append(door.world.vault.ports, Draft(stream="vault", type="BreakerTripped", key="h", body=body))
     return approved(door, "POST", "/vault/breaker/release", {"reason": "looked at"})
 
@@ -122,6 +122,10 @@ CHANGES: dict[tuple[str, str], tuple[tuple[str, ...], Callable[[Door], Sent]]] =
             ("PUT", LONGER_ID, policy_body(keep_for="P3M")),
             then=sends("PUT", INSTANCE, instance_body(policyInfo={"policyId": LONGER_ID})),
         ),
+    ),
+    ("POST", "sync/action"): (
+        ("ProtectionRequested", "ProtectionConfigured", "JobClosed"),
+        sends("POST", f"{INSTANCE}/sync", {"syncType": "ForceResync"}),
     ),
     ("DELETE", "backupInstances/delete"): (
         ("ApprovalRequested", "DataDeletionRequested", "JobClosed"),
@@ -166,6 +170,10 @@ TELLS_NO_CHANGE = {"Sealed", "RestoreEnded", "KeyRevocationRequested"}
 """Entries of what is made, or was only announced: there is no before and after."""
 ONLY_LOOKS = (
     "validateForBackup/action",
+    "validateForModifyBackup/action",
+    "findRestorableTimeRanges/action",
+    "checkNameAvailability/action",
+    "checkFeatureSupport/action",
     "validateRestore/action",
     "simulatePolicy/action",
     "retentionPreview/action",

@@ -62,7 +62,7 @@ def test_the_same_refusal_has_one_entry_an_hour_and_the_next_entry_tells_how_oft
 def test_another_caller_operation_or_code_is_another_refusal():
     place = Place()
     for changes in ({}, {"address": "203.0.113.8"}, {"operation": "o"}, {"code": "c"}, {"oid": "a"}, {"oid": "b"}):
-        place.refuse(**changes)
+        place.refuse(NOW, **changes)
     assert len(place.told()) == 6
 
 

@@ -189,6 +189,11 @@ def test_every_mistake_is_told_at_once_with_its_file_and_nothing_is_sent(
 ) -> None:
     folder.write("policies/broken.json", '{"name": ')
     folder.write("policies/list.json", [])
+    folder.write("policies/nan.json", '{"name": "nan", "properties": {"objectType": NaN}}')
+    folder.write("policies/half.json", '{"name": "half", "properties": {"objectType": "\\ud800"}}')
+    folder.write("policies/deep.json", "[" * 100_000)
+    folder.write("policies/up.json", {"name": "..", "properties": policy_body()["properties"]})
+    folder.write("policies/slash.json", {"name": "a/b", "properties": policy_body()["properties"]})
     folder.write("policies/nameless.json", {"name": 7, "properties": {}})
     folder.write("policies/again.json", {"name": "DAILY", "properties": policy_body()["properties"]})
     folder.write("policies/swapped.json", instance_body())
@@ -201,6 +206,11 @@ def test_every_mistake_is_told_at_once_with_its_file_and_nothing_is_sent(
     for told in (
         "policies/broken.json: is no JSON",
         "policies/list.json: is no JSON object",
+        "policies/nan.json: is no JSON: NaN cannot be sent",
+        "policies/half.json: is no JSON",
+        "policies/deep.json: is no JSON",
+        "policies/up.json: its name '..' can be no resource's",
+        "policies/slash.json: its name 'a/b' can be no resource's",
         "policies/nameless.json: its name is missing or no text",
         "policies/daily.json: policies/again.json describes the policy 'daily', too",
         "policies/swapped.json: properties.objectType must be 'BackupPolicy' in policies/",

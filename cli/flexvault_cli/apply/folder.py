@@ -1,6 +1,7 @@
 """Read a folder of policies and backup instances: JSON files in Azure Backup's own shape, all mistakes at once."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +12,10 @@ from flexvault_cli.errors import MISUSED, CliError
 from flexvault_cli.wire import Json
 
 LAYOUT = "the folder holds policies/*.json and instances/*.json, each with name and properties: see cli/README.md"
+
+_LONGEST_NAME = 260
+_UNUSABLE = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
+_NAME_HINT = f"at most {_LONGEST_NAME} characters, no slashes, backslashes and control characters, not . or .."
 
 
 class Kind(StrEnum):
@@ -56,11 +61,12 @@ class _Reading:
     def _resources(self, path: Path, file: str) -> Iterator[tuple[str, Any]]:
         """Answer the resources of a file: one, or those of a list's answer."""
         try:
-            document: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+            document: Any = json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse_constant)
+            json.dumps(document, ensure_ascii=False).encode()  # half a character could not be sent
         except OSError as error:
             self.wrong(file, f"cannot be read: {error.strerror}")
             return
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self.wrong(file, f"is no JSON: {error}")
             return
         members: Any = document.get("value") if _is_object(document) else None
@@ -79,6 +85,8 @@ class _Reading:
         properties = members.get("properties")
         if not isinstance(name, str) or not name.strip():
             self.wrong(place, "its name is missing or no text")
+        elif _UNUSABLE.search(name) or name in {".", ".."} or len(name) > _LONGEST_NAME:
+            self.wrong(place, f"its name '{name[:_LONGEST_NAME]}' can be no resource's: {_NAME_HINT}")
         elif not _is_object(properties):
             self.wrong(place, "its properties are missing or no object")
         elif self._is_usable(kind, place, properties) and not self._is_double(kind, place, name):
@@ -134,6 +142,11 @@ def names_of(wanted: Sequence[Wanted], kind: Kind) -> set[str]:
 def find_member(properties: Json, path: str) -> Any:
     """Answer the value at a dotted path, whatever the case of its members' names, or None."""
     return _find(properties, path)
+
+
+def _refuse_constant(name: str) -> Any:
+    message = f"{name} cannot be sent"
+    raise ValueError(message)
 
 
 def _find(holder: Any, path: str) -> Any:

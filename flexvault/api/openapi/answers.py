@@ -32,8 +32,14 @@ _BYTES_BY_MONTH: Schema = {
 
 ALIVE = answered(status=words(["alive"]))
 APPROVAL, HOLD = refer_to("Approval"), refer_to("Hold")
-APPROVALS = with_optional(answered(value=a_list(APPROVAL)), nextLink={"type": "string", "format": "uri"})
-HOLDS = with_optional(answered(value=a_list(HOLD)), nextLink={"type": "string", "format": "uri"})
+
+
+def a_page(element: Schema) -> Schema:
+    """Answer a page of a list; the last one has no `nextLink`."""
+    return with_optional(answered(value=a_list(element)), nextLink={"type": "string", "format": "uri"})
+
+
+APPROVALS, HOLDS = a_page(APPROVAL), a_page(HOLD)
 GUARD = answered(state=words(["On", "Off"]))
 REEVALUATED = answered(changed=COUNT, earlier=COUNT, later=COUNT)
 OPENAPI: Schema = {

@@ -10,7 +10,6 @@ from flexvault.api.pages import LARGEST_PAGE
 from flexvault.domain.approval import ApprovalState
 
 _STATES: Schema = {"type": "string", "enum": ["", *(state.value for state in ApprovalState)]}
-_TOP: Schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE}
 _TOKEN: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_=-]*$"}
 
 
@@ -38,14 +37,15 @@ class Contract:
 
 
 _PAGED = (
-    QueryParameter(name="$top", schema=_TOP, description="How many elements a page has; 100 without it."),
+    QueryParameter(
+        name="$top",
+        schema={"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE},
+        description="How many elements a page has at most.",
+    ),
     QueryParameter(name="$skipToken", schema=_TOKEN, description="As nextLink has it; the first page without it."),
 )
-_LIST_APPROVALS = (
-    QueryParameter(
-        name="state", schema=_STATES, description="Only approvals of this state, in any case; all if empty."
-    ),
-    *_PAGED,
+_BY_STATE = QueryParameter(
+    name="state", schema=_STATES, description="Only approvals of this state, in any case; all if empty."
 )
 _DECIDE = Contract(answer=answers.APPROVAL, request=requests.DECISION, is_body_optional=True)
 _SIMULATE = {"policy": requests.DAILY, "from": "2026-01-01T00:00:00Z", "years": 1, "serverSizeBytes": 1024**3}
@@ -58,7 +58,7 @@ CONTRACTS: Mapping[tuple[str, str], Contract] = {
         answer=answers.SIMULATION, request=requests.SIMULATE_POLICY, example=_SIMULATE
     ),
     ("GET", f"{_INSTANCE}/schedule"): Contract(answer=answers.SCHEDULE),
-    ("GET", "/vault/approvals"): Contract(answer=answers.APPROVALS, query=_LIST_APPROVALS),
+    ("GET", "/vault/approvals"): Contract(answer=answers.APPROVALS, query=(_BY_STATE, *_PAGED)),
     ("GET", "/vault/approvals/{approval}"): Contract(answer=answers.APPROVAL),
     ("POST", "/vault/approvals/{approval}/approve"): _DECIDE,
     ("POST", "/vault/approvals/{approval}/reject"): _DECIDE,

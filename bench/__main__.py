@@ -6,24 +6,25 @@ import sys
 from bench.planning import measure_planning
 from local_cloud.state_folder import ChildrenAliveError, FolderInUseError
 
+PARTS = ("all", "planning", "backups", "verify", "jobs")
+
 
 def main() -> int:
     """Measure, print, and answer 0: timings are shown, never asserted."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="measure and print; nothing is asserted")
-    parser.add_argument(
-        "part", nargs="?", choices=("all", "planning", "backups", "verify"), default="all", help="what to measure"
-    )
+    parser.add_argument("part", nargs="?", choices=PARTS, default="all", help="what to measure")
     part = parser.parse_args().part
-    if part in {"all", "backups", "verify"}:
+    if part != "planning":
         # Here, not above: the pure part needs no SDK and no cloud.
         from bench.backups import measure_backups  # noqa: PLC0415
+        from bench.job_lists import measure_job_lists  # noqa: PLC0415
         from bench.verifying import measure_verifying  # noqa: PLC0415
 
+        measures = {"backups": measure_backups, "verify": measure_verifying, "jobs": measure_job_lists}
         try:
-            if part != "verify":
-                measure_backups()
-            if part != "backups":
-                measure_verifying()
+            for name, measure in measures.items():
+                if part in {"all", name}:
+                    measure()
         except (FolderInUseError, ChildrenAliveError) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -46,17 +46,31 @@ class VaultApi:
                 return None
             raise
 
+    def find_version(self, path: str) -> tuple[Json | None, str]:
+        """Fetch one resource with its ETag; nothing when there is none."""
+        try:
+            response = self._send("GET", self._url(path))
+        except CliError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None, ""
+            raise
+        return response.json(), response.headers.get("etag", "")
+
     def list_all(self, path: str) -> list[Json]:
         """Fetch all resources of a collection, page by page."""
         return [resource for page in self._pages(self._url(path)) for resource in dig_list(page, "value")]
 
     def put(self, path: str, body: Json) -> Json:
         """Create or change a resource, and wait until the vault is done."""
-        response = self._send("PUT", self._url(path), body)
-        if response.status_code == HTTPStatus.OK:
-            return response.json()
-        self._follow(response)
-        return self.get(path)
+        return self._put(path, body, {})
+
+    def put_version(self, path: str, body: Json, etag: str) -> Json:
+        """Change the version of a resource that has an ETag, or create one that does not exist; wait as `put` does.
+
+        Raises:
+            CliError: status 412: it is another version by now, or exists.
+        """
+        return self._put(path, body, {"If-Match": etag} if etag else {"If-None-Match": "*"})
 
     def patch(self, path: str, body: Json) -> Json:
         """Change members of a resource and answer it."""
@@ -93,6 +107,13 @@ class VaultApi:
                 return
             self._sleep(_pause_of(response, POLL_SECONDS))
 
+    def _put(self, path: str, body: Json, conditions: Mapping[str, str]) -> Json:
+        response = self._send("PUT", self._url(path), body, conditions)
+        if response.status_code == HTTPStatus.OK:
+            return response.json()
+        self._follow(response)
+        return self.get(path)
+
     def _pages(self, url: str) -> Iterator[Json]:
         following: str | None = url
         while following:
@@ -126,11 +147,14 @@ class VaultApi:
         vault = self.connection.api_url + quote(self.connection.vault_id)
         return f"{vault}/{path}".rstrip("/") + f"?api-version={API_VERSION}"
 
-    def _send(self, method: str, url: str, body: Json | None = None) -> httpx.Response:
+    def _send(
+        self, method: str, url: str, body: Json | None = None, conditions: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         self._check_origin(url)
         # The same id in every try: the vault answers a repeated request as it answered the first.
         request_id = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
-        headers = {"Authorization": f"Bearer {self.connection.token}", "x-ms-client-request-id": request_id}
+        own = {"Authorization": f"Bearer {self.connection.token}", "x-ms-client-request-id": request_id}
+        headers = {**own, **(conditions or {})}
         tries_left = TRIES
         while True:
             tries_left -= 1

@@ -9,6 +9,7 @@ from flexvault_cli.wire import Json, dig, dig_list
 
 REFUSED = 1
 MISUSED = 2
+DIFFERENT = 3
 INTERRUPTED = 130
 
 

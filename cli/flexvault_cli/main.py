@@ -1,6 +1,7 @@
 """Run one command line.
 
-Exit status: 0 done; 1 the vault refused or the job failed; 2 the command was called wrongly; 130 after Ctrl-C.
+Exit status: 0 done; 1 the vault refused or the job failed; 2 the command was called wrongly; 3 a dry run found
+something to do; 130 after Ctrl-C.
 """
 
 import os
@@ -45,7 +46,7 @@ def run(
     try:
         connection = find_connection(options.endpoints, options.person, environ)
         with httpx.Client(transport=transport, timeout=TIMEOUT_SECONDS) as client:
-            options.run(VaultApi(connection, client, sleep), options)
+            return options.run(VaultApi(connection, client, sleep), options) or 0
     except CliError as error:
         show_error(error, advise(error, is_local=options.endpoints is not None))
         return error.exit_code
@@ -57,4 +58,3 @@ def run(
         error = CliError("interrupted; a job that was started goes on", exit_code=INTERRUPTED)
         show_error(error, ["see: flexvault job list"])
         return error.exit_code
-    return 0

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from flexvault_cli import __version__
 from flexvault_cli.api import VaultApi
 from flexvault_cli.commands import (
+    applying,
     approvals,
     breaker,
     holds,
@@ -24,7 +25,8 @@ from flexvault_cli.commands import (
 )
 from flexvault_cli.connection import VARIABLES
 
-type Command = Callable[[VaultApi, argparse.Namespace], None]
+type Command = Callable[[VaultApi, argparse.Namespace], int | None]
+"""Answers an exit status of its own, or nothing when it is done."""
 
 PEOPLE = ("reader", "operator", "contributor", "approver")
 IMMUTABILITY = ("Disabled", "Unlocked", "Locked")
@@ -64,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
         noun = nouns.add_parser(name, help=summary)
         fill(noun.add_subparsers(required=True, metavar="ACTION"))
     _fill_runs(nouns)
+    _fill_apply(nouns)
     return parser
 
 
@@ -208,6 +211,14 @@ def _fill_runs(nouns: Actions) -> None:
     restored.add_argument("--prefix", required=True, help="what every restored file's name begins with")
     restored.add_argument("--container-id", metavar="ID", help="resource id of the container or its account")
     _add_wait(restored)
+
+
+def _fill_apply(nouns: Actions) -> None:
+    applied = _add(nouns, "apply", applying.apply_folder)
+    applied.add_argument("folder", metavar="FOLDER", help="it holds policies/*.json and instances/*.json")
+    applied.add_argument(
+        "--dry-run", action="store_true", help="only show what would be done; exit 3 if that is something"
+    )
 
 
 def _moment(text: str) -> str:

@@ -2,7 +2,8 @@
 
 Every record of the process passes by: `install` wraps the one place where loggers make them. A filter on a logger or a
 handler would miss the records of child loggers and the handlers that are added later, and a record factory would miss
-`extra`. A record that holds no secret is left exactly as it is.
+`extra`. A record that holds no secret is left exactly as it is, but for the facts of what is worked at
+(`flexvault.adapters.log_facts`), which the same place adds.
 """
 
 import logging
@@ -10,6 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from flexvault.adapters.log_facts import add_facts
 from flexvault.domain.redaction import redact
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
@@ -42,6 +44,7 @@ def install() -> None:
 
     def make_clean(logger: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = make(logger, *args, **kwargs)
+        add_facts(record)
         keep_clean.filter(record)
         return record
 

@@ -29,6 +29,8 @@ class RequestIds:
     correlation_id: str
     client_request_id: str = ""
     """To be sent back, if the client wants it so."""
+    plain_client_request_id: str = ""
+    """For logs and the journal, whatever the client wants back."""
 
     @classmethod
     def of(cls, headers: Mapping[str, str], request_id: str) -> "RequestIds":
@@ -40,7 +42,14 @@ class RequestIds:
             request_id=request_id,
             correlation_id=correlation_id if _PLAIN_ID.fullmatch(correlation_id) else request_id,
             client_request_id=client_request_id if is_wanted and _HEADER_TEXT.fullmatch(client_request_id) else "",
+            plain_client_request_id=client_request_id if _PLAIN_ID.fullmatch(client_request_id) else "",
         )
+
+    def facts(self) -> dict[str, str]:
+        """Answer them as every log record and the trace of the request carry them."""
+        facts = {"request_id": self.request_id, "correlation_id": self.correlation_id}
+        client = self.plain_client_request_id
+        return {**facts, "client_request_id": client} if client else facts
 
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9-]{8,64}")

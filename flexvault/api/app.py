@@ -4,7 +4,8 @@ import logging
 import secrets
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from time import perf_counter
 from uuid import UUID
@@ -12,16 +13,18 @@ from uuid import UUID
 from flexvault.api import problems
 from flexvault.api.answers import RequestIds, to_refusal, to_response
 from flexvault.api.call import Call, Links
-from flexvault.api.door import admit
+from flexvault.api.door import Door, Seen
+from flexvault.api.rates import Throttle
+from flexvault.api.refused import describe_refusal
 from flexvault.api.resource_ids import ResourceIds
-from flexvault.api.routing import read_target
 from flexvault.api.signing_keys import SigningKeys
 from flexvault.api.tokens import TokenValidator
 from flexvault.api.wire import Request, Response
 from flexvault.domain.errors import TransientError, VaultError
 from flexvault.domain.redaction import redact
+from flexvault.services.refusals import Refusals
 from flexvault.services.vault import Vault
-from flexvault.settings import Settings
+from flexvault.settings import REQUESTS_PER_MINUTE, Settings
 
 PREFIX = "/api"
 PAGE_SIZE = 100
@@ -43,6 +46,8 @@ class Api:
     """Starts the orchestration of an open row now; a start that is lost is repeated by the next tick."""
     page_size: int = PAGE_SIZE
     draw_request_id: Callable[[], str] = draw_request_id
+    throttle: Throttle = field(default_factory=lambda: Throttle(REQUESTS_PER_MINUTE))
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 def build_tokens(settings: Settings) -> TokenValidator:
@@ -58,33 +63,59 @@ def build_tokens(settings: Settings) -> TokenValidator:
 
 def handle(app: Api, request: Request) -> Response:
     """Answer a request, whatever happens."""
-    started = perf_counter()
     headers = {name.lower(): value for name, value in request.headers.items()}
     ids = RequestIds.of(headers, app.draw_request_id())
-    seen = _Seen()
+    request = replace(request, method=request.method.upper(), headers=headers)
+    with ExitStack() as stack:
+        return _answer(app, request, ids, stack)
+
+
+def _answer(app: Api, request: Request, ids: RequestIds, stack: ExitStack) -> Response:
+    started, seen = perf_counter(), Seen()
+    refused: VaultError | None = None
     try:
-        response = _serve(app, replace(request, method=request.method.upper(), headers=headers), ids, seen)
+        stack.enter_context(app.vault.ports.telemetry.within(ids.facts()))
+        response = _serve(app, request, ids, seen)
     except VaultError as error:
-        response = to_refusal(error, ids)
+        response, refused = to_refusal(error, ids), error
     except Exception as error:  # noqa: BLE001 - the last to see it: the client gets an ARM error, the log the rest
-        # Somebody else's text may hold a SAS or a token.
-        trace = redact("".join(traceback.format_exception(error)))
-        logger.error("request failed unexpectedly, correlation %s: %s", ids.correlation_id, trace)  # noqa: TRY400 - see trace
+        _log_unexpected("request failed unexpectedly", error, ids)
         response = to_refusal(problems.internal_error(ids.correlation_id), ids)
-    if request.method.upper() == "HEAD":
+    _note_refusal(app, request, refused, ids, seen)
+    response = replace(response, headers={**response.headers, **seen.rate})
+    if request.method == "HEAD":
         response = replace(response, body=b"")
     logger.info(
         "%s %s answered %d %s in %d ms: operation %s, caller %s, correlation %s",
         request.method,
-        seen.path,
+        seen.target.escaped_path if seen.target else "-",
         response.status,
         response.headers.get("x-ms-error-code", "OK"),
         (perf_counter() - started) * 1000,
-        seen.operation,
-        seen.caller,
+        seen.operation.name if seen.operation else "-",
+        (seen.caller.object_id if seen.caller else "") or "-",
         ids.correlation_id,
     )
     return response
+
+
+def _note_refusal(app: Api, request: Request, error: VaultError | None, ids: RequestIds, seen: Seen) -> None:
+    """Have a refused call counted and journalled; nothing of that changes its answer."""
+    try:
+        ports = app.vault.ports
+        now = ports.clock.host_now()
+        app.refusals.end_hours(ports, now, ids.request_id)
+        refusal = None if error is None else describe_refusal(request, error, ids, seen)
+        if refusal is not None:
+            app.refusals.add(ports, refusal, now)
+    except Exception as failure:  # noqa: BLE001 - the answer stands
+        _log_unexpected("a refusal was not noted", failure, ids)
+
+
+def _log_unexpected(what: str, error: Exception, ids: RequestIds) -> None:
+    # Somebody else's text may hold a SAS or a token.
+    trace = redact("".join(traceback.format_exception(error)))
+    logger.error("%s, correlation %s: %s", what, ids.correlation_id, trace)
 
 
 def refuse_unusable(request: Request, error: VaultError) -> Response:
@@ -99,21 +130,11 @@ def refuse_unusable(request: Request, error: VaultError) -> Response:
     return to_refusal(refused, RequestIds.of(headers, draw_request_id()))
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What was learnt of a request before it was answered, for its line in the log."""
-
-    path: str = "-"
-    operation: str = "-"
-    caller: str = "-"
-
-
-def _serve(app: Api, request: Request, ids: RequestIds, seen: _Seen) -> Response:
-    own = ResourceIds.of(app.vault.settings)
-    target = read_target(request.url, PREFIX)
-    seen.path = target.escaped_path
-    admitted = admit(request, target, app.tokens, own, app.vault.ports.clock.host_now())
-    seen.operation, seen.caller = admitted.operation.name, admitted.caller.object_id or "-"
+def _serve(app: Api, request: Request, ids: RequestIds, seen: Seen) -> Response:
+    own, now = ResourceIds.of(app.vault.settings), app.vault.ports.clock.host_now()
+    door = Door(tokens=app.tokens, throttle=app.throttle, ids=own, prefix=PREFIX, now=now)
+    admitted = door.admit(request, seen)
+    target = admitted.target
     call = Call(
         vault=app.vault,
         begin=lambda open_key: _begin(app, open_key),

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from flexvault.api.addresses import read_address
 from flexvault.api.bodies import Shape, conform, read_object
 from flexvault.api.resource_ids import ResourceIds
 from flexvault.api.roles import Role
@@ -117,10 +117,8 @@ class Call:
             "name": self.caller.name,
             "correlation_id": self.correlation_id,
         }
-        # The front end appends the address that it saw; whatever stands before it came with the request.
-        address = self.request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-        known = _read_address(address)
-        return actor | ({"from": known} if known else {})
+        address = read_address(self.request.headers)
+        return actor | ({"from": address} if address else {})
 
     def require_preconditions(self, etag: str | None, what: str) -> None:
         """Compare `If-Match` and `If-None-Match` with the ETag of what is there, or None when nothing is.
@@ -165,13 +163,3 @@ def _is_forbidden(character: str) -> bool:
 
 def _etags(header: str) -> set[str]:
     return {etag.strip().removeprefix("W/") for etag in header.split(",")}
-
-
-def _read_address(text: str) -> str:
-    """Answer an IP address without its port, or nothing."""
-    for candidate in (text, text.rpartition(":")[0].strip("[]")):
-        try:
-            return str(ip_address(candidate))
-        except ValueError:
-            continue
-    return ""

@@ -34,7 +34,7 @@ def show_job(ids: ResourceIds, job: JobRecord) -> dict[str, Any]:
     duration = timedelta() if job.ended_at is None else job.ended_at - job.started_at
     policy_name = job.facts.get("policy_name")
     properties: dict[str, Any] = {
-        "activityID": job.job_id,
+        "activityID": job.facts.get("correlation_id") or job.job_id,
         **_source_members(ids, job),
         "policyId": ids.policy(policy_name) if policy_name else None,
         "policyName": policy_name,

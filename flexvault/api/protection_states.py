@@ -57,7 +57,7 @@ def delete_instance(call: Call) -> Answer:
 
 def begin_retention(call: Call) -> None:
     """Have the data deleted at once; while retention runs already, its next run does it."""
-    opened = claim_retention(call.vault, call.vault.ports.clock.storage_now(), is_user_triggered=True)
+    opened = claim_retention(call.vault, call.vault.ports.clock.storage_now(), call.actor())
     if opened is not None:
         call.begin(opened.key)
 

@@ -54,11 +54,11 @@ class TokenValidator:
         """
         claims = self._decode(self._token_of(authorization))
         self._require_valid_now(claims, now)
-        roles = claims.get("roles") or ()
+        roles: Any = claims.get("roles")
         return Caller(
             object_id=str(claims["oid"]),
             name=str(claims.get("name") or claims.get("preferred_username") or claims.get("appid") or ""),
-            roles=(roles,) if isinstance(roles, str) else tuple(str(role) for role in roles),
+            roles=_read_roles(roles),
         )
 
     def _token_of(self, authorization: str | None) -> str:
@@ -133,3 +133,11 @@ class TokenValidator:
             headers={"WWW-Authenticate": challenge},
             hint=f"get a token for {' or '.join(self._audiences)} and send it as 'Authorization: Bearer TOKEN'",
         )
+
+
+def _read_roles(roles: Any) -> tuple[str, ...]:
+    """Answer the roles of a claim: one text, or a list of texts; what has another form is no role."""
+    if isinstance(roles, str):
+        return (roles,)
+    parts: list[Any] = roles if isinstance(roles, list) else []
+    return tuple(role for role in parts if isinstance(role, str))

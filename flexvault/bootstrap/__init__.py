@@ -9,11 +9,13 @@ from azure.durable_functions import SyncDurableFunctionsClient
 from flexvault.adapters.azure.orchestrations import DurableOrchestrations
 from flexvault.adapters.log_redaction import install
 from flexvault.api.app import Api
+from flexvault.api.rates import Throttle
 from flexvault.api.signing_keys import SigningKeys
 from flexvault.api.tokens import TokenValidator
 from flexvault.domain.app_role import AppRole
 from flexvault.domain.errors import InvalidInputError
 from flexvault.ports import Clock, Orchestrations, Ports
+from flexvault.services.refusals import Refusals
 from flexvault.services.starting import start_by_key
 from flexvault.services.vault import Vault
 from flexvault.settings import Settings
@@ -71,6 +73,18 @@ def get_tokens() -> TokenValidator:
     )
 
 
+@cache
+def get_throttle() -> Throttle:
+    """Build what counts this process's callers."""
+    return Throttle(get_vault().settings.requests_per_minute)
+
+
+@cache
+def get_refusals() -> Refusals:
+    """Build what counts the calls that this process refuses."""
+    return Refusals()
+
+
 def get_api(orchestrations: Orchestrations) -> Api:
     """Build the API around one request's task hub."""
     vault = get_vault()
@@ -78,7 +92,7 @@ def get_api(orchestrations: Orchestrations) -> Api:
     def begin(open_key: str) -> None:
         start_by_key(vault, orchestrations, open_key, vault.ports.clock.storage_now())
 
-    return Api(vault=vault, tokens=get_tokens(), begin=begin)
+    return Api(vault=vault, tokens=get_tokens(), begin=begin, throttle=get_throttle(), refusals=get_refusals())
 
 
 def orchestrations_of(client: SyncDurableFunctionsClient) -> Orchestrations:

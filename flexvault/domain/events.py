@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from flexvault.domain import blob_names, row_keys
+from flexvault.domain.access_events import ACCESS_EVENTS
 from flexvault.domain.approval_events import APPROVAL_EVENTS, usable_with_approval
 from flexvault.domain.emergency_events import EMERGENCY_EVENTS
 from flexvault.domain.event_rows import (
@@ -318,6 +319,7 @@ _TYPES = (
     *APPROVAL_EVENTS,
     *KEEPING_EVENTS,
     *EMERGENCY_EVENTS,
+    *ACCESS_EVENTS,
 )
 EVENT_TYPES: Mapping[str, EventType] = {event.name: event for event in _TYPES}
 

@@ -146,7 +146,7 @@ class JobRecord:
     ended_at: datetime | None = None
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What was true at the claim: `instance_id`, `instance_name`, `friendly_name`, `server_id`, `server_name`,
-    `server_location`, `policy_id`, `policy_name`, `policy_seq`, `rule_name`, `slot`, `tag`."""
+    `server_location`, `policy_id`, `policy_name`, `policy_seq`, `rule_name`, `slot`, `tag`, `correlation_id`."""
     sub_tasks: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[Mapping[str, Any], ...] = ()
     error: Mapping[str, Any] | None = None

@@ -94,6 +94,8 @@ GUARDS = "guards"
 """Key of the vault's row that says up to which day storage's policies and holds were compared."""
 SETTINGS = "settings"
 """Key of the vault's row that holds its settings."""
+REFUSALS = "refusals"
+"""Key of the vault's row that names the newest journal entry of refused calls."""
 RIGHTS = "rights"
 """Key of the vault's row that says how far the rights on servers were verified today."""
 

@@ -6,6 +6,7 @@ A refusal is never answered as "nothing there". No message or value holds a SAS 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -71,6 +72,10 @@ class Telemetry(Protocol):
 
     def emit(self, event: str, facts: Mapping[str, Scalar]) -> None:
         """Send one custom event."""
+        ...
+
+    def within(self, more: Mapping[str, str]) -> AbstractContextManager[None]:
+        """Put facts on the trace and on every log record of this thread until the end of the block."""
         ...
 
 

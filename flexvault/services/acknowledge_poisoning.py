@@ -49,6 +49,7 @@ def acknowledge_poisoning(vault: Vault, instance: Instance, reason: str, actor: 
         "recovery_point_id": before.suspects[-1].point_id,
         "reason": kept_reason,
         "before": {"suspects": before.count, "first": before.first_point_id},
+        "after": {"suspects": 0},
         "approval_id": approval.id,
     }
 

@@ -55,16 +55,17 @@ def begin_retention(vault: Vault, orchestrations: Orchestrations) -> str:
     return opened.job_id
 
 
-def claim_retention(vault: Vault, now: datetime, *, is_user_triggered: bool = False) -> OpenJob | None:
-    """Claim a retention job; nothing while one runs."""
+def claim_retention(vault: Vault, now: datetime, actor: Mapping[str, str] | None = None) -> OpenJob | None:
+    """Claim a retention job, for a person who asked for something that it does, or for none; nothing while one runs."""
     job = NewJob(
         job_id=names.request_job_id("retention", now),
         operation=Operation.RETENTION,
         subject=blob_names.VAULT_STREAM,
         instance=blob_names.VAULT_STREAM,
         not_before=now,
-        is_user_triggered=is_user_triggered,
+        is_user_triggered=actor is not None,
         facts={"vault": vault.settings.vault_name},
+        state={"actor": dict(actor)} if actor else {},
     )
     try:
         return claim_job(vault.ports, job, now)

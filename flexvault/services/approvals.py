@@ -234,6 +234,8 @@ def decide(
     body = {
         "approval_id": approval.id,
         "decision": decision,
+        "before": {"state": ApprovalState.PENDING.value},
+        "after": {"state": decision},
         "reason": redact(reason),
         "expires_at": (now + USABLE_FOR).isoformat(),
     }

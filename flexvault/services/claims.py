@@ -62,10 +62,15 @@ class NewJob:
             instance=self.instance,
             is_user_triggered=self.is_user_triggered,
             started_at=max(now, self.not_before),
-            facts=self.facts,
+            facts=self._facts(),
             target=self.target,
             recovery=self.recovery,
         )
+
+    def _facts(self) -> Mapping[str, Any]:
+        """Answer the facts, with the correlation id of whoever asked for the job."""
+        correlation_id = self.state.get("actor", {}).get("correlation_id")
+        return {**self.facts, "correlation_id": correlation_id} if correlation_id else self.facts
 
 
 def claim_job(ports: Ports, job: NewJob, now: datetime, with_changes: Sequence[Change] = ()) -> OpenJob:

@@ -26,6 +26,8 @@ def close_job(run: StepRun) -> Result:
         "operation": run.open.operation.value,
         "instance": run.open.instance,
         "status": state.get("closing_status", JobStatus.COMPLETED.value),
+        "before": {"status": JobStatus.IN_PROGRESS.value},
+        "after": {"status": state.get("closing_status", JobStatus.COMPLETED.value)},
         "error": state.get("closing_error"),
         "warnings": warnings,
     }

@@ -98,7 +98,7 @@ def place_hold(vault: Vault, instance: Instance, order: HoldOrder, actor: Mappin
         "reason": reason,
         "before": {"reason": standing.reason} if standing else None,
     }
-    draft = _draft("HoldPlaced", instance.key, row, body, actor)
+    draft = _draft("HoldPlaced", instance.key, row, body, actor, after={"reason": reason})
 
     def check(rows: Rows) -> None:
         draft.check(rows)
@@ -138,7 +138,7 @@ def release_hold(vault: Vault, instance: Instance, name: str, actor: Mapping[str
         "approval_id": approval.id,
     }
 
-    draft = _draft("HoldReleased", instance.key, row, body, actor)
+    draft = _draft("HoldReleased", instance.key, row, body, actor, after=None)
 
     def check(rows: Rows) -> None:
         check_unused(rows, approval.id, vault.ports.clock.storage_now())
@@ -205,7 +205,15 @@ def _require_sealed(instance: Instance, point_id: str, row: Row | None) -> None:
         raise catalog.no_such_point(instance, point_id)
 
 
-def _draft(kind: str, instance: str, row: Row | None, body: Mapping[str, Any], actor: Mapping[str, str]) -> Draft:
+def _draft(
+    kind: str,
+    instance: str,
+    row: Row | None,
+    body: Mapping[str, Any],
+    actor: Mapping[str, str],
+    *,
+    after: Mapping[str, Any] | None,
+) -> Draft:
     """An event on a hold is named by the state that it replaces: the same change of the same state is one event."""
     name = str(body["hold"])
 
@@ -214,7 +222,8 @@ def _draft(kind: str, instance: str, row: Row | None, body: Mapping[str, Any], a
             raise ConflictError(f"the hold '{name}' was changed by somebody else", target=name, hint="read it again")
 
     key = names.sha256_hex(names.canonical_json([seq_of(row), body]))
-    return Draft(stream=instance, type=kind, key=key, body=body, actor=actor, check=check)
+    told = {**body, "after": after}  # not in the key: entries of an earlier version have no such member
+    return Draft(stream=instance, type=kind, key=key, body=told, actor=actor, check=check)
 
 
 def _standing(row: Row | None) -> Hold | None:

@@ -51,7 +51,7 @@ def put_policy(
         "before": None if old is None else old.properties,
         **({"approval_id": approval.id} if approval else {}),
     }
-    draft = _draft("PolicyChanged", row, body, actor)
+    draft = _draft("PolicyChanged", row, body, actor, after=properties)
 
     def check(rows: Rows) -> None:
         # After the head: an instance that came since then has an entry of its own, and this one is decided anew.
@@ -128,7 +128,7 @@ def delete_policy(vault: Vault, name: str, actor: Mapping[str, str]) -> bool:
     if row is None or row.values.get("is_deleted"):
         return False
     old = StoredPolicy.from_values(row.values)
-    draft = _draft("PolicyDeleted", row, {"name": old.name, "before": old.properties}, actor)
+    draft = _draft("PolicyDeleted", row, {"name": old.name, "before": old.properties}, actor, after=None)
 
     def check(rows: Rows) -> None:
         # After the head: an instance that came since then has an entry of its own, and this one is decided anew.
@@ -155,7 +155,7 @@ def policy_etag(policy: StoredPolicy) -> str:
     return names.content_etag({"properties": policy.properties})
 
 
-def _draft(kind: str, row: Row | None, body: Mapping[str, Any], actor: Mapping[str, str]) -> Draft:
+def _draft(kind: str, row: Row | None, body: Mapping[str, Any], actor: Mapping[str, str], *, after: Any) -> Draft:
     """An event on a policy is named by the state that it replaces: the same change of the same state is one event."""
     base = seq_of(row)
 
@@ -168,7 +168,8 @@ def _draft(kind: str, row: Row | None, body: Mapping[str, Any], actor: Mapping[s
             )
 
     key = names.sha256_hex(names.canonical_json([base, body]))
-    return Draft(stream=blob_names.VAULT_STREAM, type=kind, key=key, body=body, actor=actor, check=check)
+    told = {**body, "after": after}  # not in the key: entries of an earlier version have no such member
+    return Draft(stream=blob_names.VAULT_STREAM, type=kind, key=key, body=told, actor=actor, check=check)
 
 
 def _find_schedule(old: StoredPolicy) -> Any:

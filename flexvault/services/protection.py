@@ -247,12 +247,15 @@ def record_protection(run: StepRun) -> Result:
         "assignments": run.open.state["assignments"],
         "slots_from": run.now().isoformat(),
         "restarts_schedule": not was_running or run.open.state["changes_policy"],
+        "before": {"state": instance.state.value} if instance is not None else None,
+        "after": {"state": ProtectionState.CONFIGURED.value},
     }
     draft = Draft(
         stream=blob_names.VAULT_STREAM,
         type="ProtectionConfigured",
         key=run.open.job_id,
         body=body,
+        actor=run.open.actor,
         check=lambda rows: _require_configurable_row(rows, run.open.instance),
     )
     append(run.ports, draft)
@@ -292,7 +295,8 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
             "policy_name": instance.policy_name,
             "properties": instance.properties,
         }
-    body = {**request, "job_id": opened.job_id, "state": state.value, "before": before}
+    after = {"state": state.value, "policy_name": request["policy_name"], "properties": request["properties"]}
+    body = {**request, "job_id": opened.job_id, "state": state.value, "before": before, "after": after}
     draft = Draft(
         stream=blob_names.VAULT_STREAM,
         type="ProtectionRequested",
@@ -359,6 +363,13 @@ def record_failure(run: StepRun) -> None:
         if job is not None and job.values.get("configured_event_id"):
             raise ConflictError("the protection is configured; only its job did not end well")
 
-    draft = Draft(stream=blob_names.VAULT_STREAM, type="ProtectionFailed", key=run.open.job_id, body=body, check=check)
+    draft = Draft(
+        stream=blob_names.VAULT_STREAM,
+        type="ProtectionFailed",
+        key=run.open.job_id,
+        body=body,
+        actor=run.open.actor,
+        check=check,
+    )
     with suppress(ConflictError):
         append(run.ports, draft)

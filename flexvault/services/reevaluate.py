@@ -253,6 +253,7 @@ def _draft(vault: Vault, order: _Order, approval: Approval) -> Draft:
         "preview_hash": preview.preview_hash,
         "counts": preview.counts.to_json(),
         "before": {"reevaluated_seq": reevaluated_seq(order.row), "points": len(earlier)},
+        "after": {"policy_name": policy.name, **preview.counts.to_json()},
         "points": {
             change.point.point_id: change.after.to_json()
             for change in preview.points

@@ -40,7 +40,14 @@ def release_breaker(vault: Vault, actor: Mapping[str, str], reason: str) -> Brea
         stream=blob_names.VAULT_STREAM,
         type="BreakerReleased",
         key=f"{state.plan_hash}|{state.journal_seq}",
-        body={**body, "known_plan": known_plan, "known_hash": known_hash, "approval_id": approval.id},
+        body={
+            **body,
+            "known_plan": known_plan,
+            "known_hash": known_hash,
+            "approval_id": approval.id,
+            "before": {"is_tripped": True, "plan": state.plan},
+            "after": {"is_tripped": False},
+        },
         actor=actor,
     )
 

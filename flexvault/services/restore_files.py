@@ -169,7 +169,8 @@ def _append_started(run: StepRun, point: RecoveryPoint) -> None:
                 hint="restore another recovery point",
             )
 
-    body = {"job_id": run.open.job_id, "point_id": point.point_id}
+    body: dict[str, object] = {"job_id": run.open.job_id, "point_id": point.point_id}
+    body |= {"before": None, "after": {"target": run.open.state["target"]}}
     if approval_id:
         body |= {"approval_id": approval_id, "target": run.open.state["target"]}
     draft = Draft(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -35,7 +36,7 @@ def seal_point(run: StepRun) -> Result:
     path = blob_names.manifest_path(found.instance, found.point_id)
     manifest = _read_manifest(stored, path)
     _protect_manifest(run.ports, manifest, found.version_id)
-    append(run.ports, sealed_draft(manifest, stored, found.version_id, run.now()))
+    append(run.ports, replace(sealed_draft(manifest, stored, found.version_id, run.now()), actor=run.open.actor))
     hold_sealed(run.ports, manifest, found.version_id)
     tell_suspicion(run.ports, manifest)
     for container in run.open.state["containers"]:
@@ -64,7 +65,7 @@ def journal_found_manifest(run: StepRun) -> list[Mapping[str, Any]]:
         _protect_manifest(run.ports, manifest, found.version_id)
     except PermanentError as error:
         warnings.append(warning(error.code, error.message, manifest.point_id))
-    append(run.ports, sealed_draft(manifest, stored, found.version_id, run.now()))
+    append(run.ports, replace(sealed_draft(manifest, stored, found.version_id, run.now()), actor=run.open.actor))
     try:
         hold_sealed(run.ports, manifest, found.version_id)
     except PermanentError as error:

@@ -159,12 +159,12 @@ def run_step(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect])
         TransientError: It may pass by itself; the caller repeats the step.
     """
     try:
-        answer = _run_one(vault, request, effects)
+        answer = _run_known(vault, request, effects)
         if answer.next is Step.CLOSING and answer.wait_seconds == 0 and request.step is not Step.CLOSING:
             closing = StepRequest(
                 open_key=request.open_key, job_id=request.job_id, generation=request.generation, step=Step.CLOSING
             )
-            return _run_one(vault, closing, effects)
+            return _run_known(vault, closing, effects)
     except SupersededError:
         return StepAnswer(next=None, superseded=True)
     except LookAgainError as other:
@@ -172,8 +172,16 @@ def run_step(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect])
     return answer
 
 
-def _run_one(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect]) -> StepAnswer:
+def _run_known(vault: Vault, request: StepRequest, effects: Mapping[Step, Effect]) -> StepAnswer:
+    """Run one step so that its logs and traces name the job, and the request that asked for it."""
     run = StepRun(vault, request)
+    facts = {"job_id": run.open.job_id, "instance": run.open.instance, "step": request.step.value}
+    correlation_id = run.open.actor.get("correlation_id")
+    with run.ports.telemetry.within({**facts, **({"correlation_id": correlation_id} if correlation_id else {})}):
+        return _run_one(run, request, effects)
+
+
+def _run_one(run: StepRun, request: StepRequest, effects: Mapping[Step, Effect]) -> StepAnswer:
     run.record()
     try:
         result = effects[request.step](run)

@@ -85,7 +85,14 @@ def _change(vault: Vault, before: VaultSettings, after: VaultSettings, order: _O
     key = names.sha256_hex(names.canonical_json([before.journal_seq, body]))
     append(
         vault.ports,
-        Draft(stream=blob_names.VAULT_STREAM, type="VaultChanged", key=key, body=body, actor=order.actor, check=check),
+        Draft(
+            stream=blob_names.VAULT_STREAM,
+            type="VaultChanged",
+            key=key,
+            body={**body, "after": after.to_json()},
+            actor=order.actor,
+            check=check,
+        ),
     )
     return read_believed_settings(vault.ports)
 

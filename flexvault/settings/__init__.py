@@ -8,6 +8,9 @@ from typing import Any
 from flexvault.domain.app_role import AppRole
 from flexvault.settings.reading import read_values
 
+REQUESTS_PER_MINUTE = 1_500
+"""Of one caller and kind: ARM's own buckets fill up with 25 reads a second."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -47,6 +50,7 @@ class Settings:
     """Over how long the instances that are due at one moment begin, each always at its own."""
     landing_keep_for: timedelta = timedelta(days=14)
     unsealed_keep_for: timedelta = timedelta(days=14)
+    requests_per_minute: int = REQUESTS_PER_MINUTE
 
     @property
     def vault_name(self) -> str:

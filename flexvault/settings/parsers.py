@@ -17,6 +17,7 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SAS_LETTERS = "racwdxyltmeopi"
 """Permissions of a container's SAS: Learn, "Create a service SAS", permissions for a directory, container or blob."""
 _LONGEST_DAYS = 36_500
+_MOST = 1_000_000
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -112,6 +113,13 @@ def seconds_or_none(value: str) -> timedelta:
 def days(value: str) -> timedelta:
     """Take a positive number of days."""
     return timedelta(days=_number(value, "a positive number of days"))
+
+
+def count(value: str) -> int:
+    """Take a whole number, 1 or more."""
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:10]) <= _MOST:
+        raise ValueError(f"a whole number from 1 to {_MOST}")
+    return int(value)
 
 
 def many_seconds(value: str) -> tuple[float, ...]:

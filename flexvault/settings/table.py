@@ -48,6 +48,7 @@ SETTINGS: Mapping[str, Setting] = {
     "FLEXVAULT_SPREAD_SECONDS": Setting(parse=parsers.seconds_or_none),
     "FLEXVAULT_LANDING_KEEP_DAYS": Setting(parse=parsers.days),
     "FLEXVAULT_UNSEALED_KEEP_DAYS": Setting(parse=parsers.days),
+    "FLEXVAULT_REQUESTS_PER_MINUTE": Setting(parse=parsers.count),
 }
 OTHERS = frozenset({"API_URL", "TOKEN", "ENVIRONMENT", "GRANT_MODE"})
 """Ends of names with our prefix that the command line and the deployment read, not the app."""

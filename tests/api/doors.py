@@ -1,6 +1,7 @@
 """A door to a vault in memory: people with signed tokens, and requests as clients send them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,10 +14,12 @@ from jwt.algorithms import RSAAlgorithm
 
 from flexvault.adapters.memory.storage import RESTORE
 from flexvault.api.app import Api, handle
+from flexvault.api.rates import Throttle
 from flexvault.api.signing_keys import SigningKeys
 from flexvault.api.tokens import TokenValidator
 from flexvault.api.wire import Request, Response
 from flexvault.domain.errors import TransientError
+from flexvault.services.refusals import Refusals
 from tests import builders
 from tests.api.conforming import require_documented
 
@@ -66,6 +69,12 @@ def sign(now: datetime, *roles: str, key: str = "issuer", kid: str | None = None
     return jwt.encode(kept, private_key(key), algorithm="RS256", headers={"kid": kid or key})
 
 
+def at_once(work: Callable[[], None]) -> bool:
+    """Do in the request what the app does behind it."""
+    work()
+    return True
+
+
 class Issuer:
     """The issuer's two pages, and how often they were read."""
 
@@ -96,7 +105,14 @@ class Door:
         self.seconds = 0.0
         keys = SigningKeys(CONFIGURATION_URL, fetch=self.issuer.fetch, seconds=lambda: self.seconds)
         tokens = TokenValidator(keys, issuers=(ISSUER,), audiences=(AUDIENCE,), authority=ISSUER)
-        self.api = Api(vault=self.world.vault, tokens=tokens, begin=self._begin, page_size=self.page_size)
+        self.api = Api(
+            vault=self.world.vault,
+            tokens=tokens,
+            begin=self._begin,
+            page_size=self.page_size,
+            throttle=Throttle(self.world.vault.settings.requests_per_minute),
+            refusals=Refusals(run=at_once),
+        )
 
     def _begin(self, open_key: str) -> None:
         if self.hub_is_down:

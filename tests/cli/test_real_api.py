@@ -5,17 +5,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import pytest
-from flexvault_cli.main import run
 
 from flexvault.adapters.memory.storage import VAULT
-from flexvault.api.app import handle
-from flexvault.api.wire import Request
 from flexvault.domain.errors import ConflictError
 from flexvault.services.reconcile import reconcile
-from tests.api.doors import INSTANCE, ORIGIN, VAULT_ID, Door, policy_body
+from tests.api.doors import INSTANCE, Door, policy_body
 from tests.api.test_poisoning import back_up
+from tests.cli.real_vault import RealVault
 
 type Captured = pytest.CaptureFixture[str]
 type Flexvault = Callable[..., int]
@@ -34,21 +31,7 @@ def door() -> Door:
 def flexvault(door: Door) -> Flexvault:
     """Run the command as a person; while it waits, the vault's jobs run."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        sent = Request(method=request.method, url=str(request.url), headers=dict(request.headers), body=request.content)
-        answered = handle(door.api, sent)
-        return httpx.Response(answered.status, headers=dict(answered.headers), content=answered.body)
-
-    def call(*words: str, person: str = "contributor") -> int:
-        environ = {
-            "FLEXVAULT_API_URL": ORIGIN,
-            "FLEXVAULT_TOKEN": door.token(person),
-            "FLEXVAULT_VAULT_RESOURCE_ID": VAULT_ID,
-        }
-        transport = httpx.MockTransport(answer)
-        return run(words, environ=environ, transport=transport, sleep=lambda _seconds: door.run_jobs())
-
-    return call
+    return RealVault(door).run
 
 
 @pytest.fixture

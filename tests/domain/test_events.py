@@ -229,6 +229,7 @@ SEVERAL = [
     entry("InstanceDeleted", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23}, 24),
     entry("RolesRemoved", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23, "assignments": ["a"]}, 25),
     entry("KeyRevocationRequested", {"request_key": "k" * 8, "account": "landing"}, 26),
+    entry("AccessRefused", {"code": "AuthorizationFailed", "suppressed": 0}, 27),
 ]
 
 

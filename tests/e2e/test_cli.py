@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -64,6 +65,24 @@ def test_a_server_is_protected_backed_up_and_restored_from_the_command_line(
     refusal = capsys.readouterr().err
     assert "UserErrorTargetFilesExist" in refusal
     assert "another filePrefix" in refusal
+
+
+def test_a_folder_is_applied_once(flexvault: Flexvault, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = shutil.copytree(ROOT / "cli/sample", tmp_path / "sample")
+    policy = {"name": "sampled", **bodies.policy()}
+    (sample / "policies/daily.json").write_text(json.dumps(policy))
+    instance = json.loads((sample / "instances/pg-orders.json").read_text())
+    instance["properties"]["policyInfo"]["policyId"] = "sampled"
+    (sample / "instances/pg-orders.json").write_text(json.dumps(instance))
+    assert flexvault("apply", str(sample), "--dry-run", person="reader") == 3
+    assert flexvault("apply", str(sample)) == 0, capsys.readouterr()
+    assert flexvault("apply", str(sample), "--dry-run", person="reader") == 0, capsys.readouterr().out
+
+    (sample / "policies/daily.json").write_text(json.dumps({**policy, **bodies.policy(keep_for="P4M")}))
+    assert flexvault("apply", str(sample)) == 0, capsys.readouterr()
+    capsys.readouterr()
+    assert flexvault("policy", "show", "sampled", person="reader") == 0
+    assert "P4M" in capsys.readouterr().out
 
 
 def test_a_person_with_too_small_a_role_is_told_which_one_is_needed(

@@ -16,7 +16,7 @@ from flexvault.services.reconcile import reconcile
 from flexvault.services.scheduling import tick
 from flexvault.services.starting import start_by_key
 from flexvault.services.vault import Vault
-from tests.builders import World, let_pass, run_jobs
+from tests.builders import ACTOR, World, let_pass, run_jobs
 from tests.services.invariants import entries, require_rest
 from tests.services.running import FIRST_SLOT, newest_job, only_open, protected
 
@@ -69,7 +69,7 @@ def test_a_whole_life_of_a_point_needs_no_identity_that_its_app_does_not_hold():
 def test_retention_that_the_front_claims_is_started_by_the_janitor_alone():
     front, janitor, _, as_janitor = split(protected())
     now = as_janitor.clock.storage_now()
-    opened = claim_retention(front.vault, now, is_user_triggered=True)
+    opened = claim_retention(front.vault, now, ACTOR)
     assert opened is not None
     start_by_key(front.vault, front.hub, opened.key, now)
     reconcile(front.vault, front.hub)

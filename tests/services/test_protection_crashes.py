@@ -110,7 +110,7 @@ def test_who_loses_a_race_decides_anew_so_a_suspension_never_follows_a_stop():
             with suppress(InvalidInputError):
                 change_protection(interrupted(world.vault, meanwhile), INSTANCE_ID, Verb.SUSPEND, ACTOR)
             assert world.instance().state == "ProtectionStopped"
-            changes = [entry for entry in entries(world, "vault") if "after" in entry.body]
+            changes = [entry for entry in entries(world, "vault") if "replaces_seq" in entry.body]
             for earlier, later in pairwise(changes[1:]):
                 assert later.body["before"] == earlier.body["after"]
             require_whole_journal(world)

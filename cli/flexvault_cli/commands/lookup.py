@@ -28,12 +28,17 @@ def find_policy(api: VaultApi, wanted: str) -> Json:
 
 def policy_path(name: str) -> str:
     """Answer a policy's path below the vault."""
-    return f"backupPolicies/{quote(name, safe='')}"
+    return resource_path("backupPolicies", name)
+
+
+def resource_path(collection: str, name: str) -> str:
+    """Answer the path below the vault of a resource of a collection."""
+    return f"{collection}/{quote(name, safe='')}"
 
 
 def instance_path(instance: Json) -> str:
     """Answer an instance's path below the vault."""
-    return f"backupInstances/{quote(instance['name'], safe='')}"
+    return resource_path("backupInstances", instance["name"])
 
 
 def own_path(instance: Json) -> str:

@@ -1,7 +1,8 @@
 """Telemetry and the task hub, remembered instead of sent."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,21 @@ from flexvault.ports import Scalar
 
 
 class MemoryTelemetry:
-    """Keeps every event, in order."""
+    """Keeps every event, in order, and the facts of every block of work."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Mapping[str, Scalar]]] = []
+        self.blocks: list[Mapping[str, str]] = []
 
     def emit(self, event: str, facts: Mapping[str, Scalar]) -> None:
         """Keep one event."""
         self.events.append((event, dict(facts)))
+
+    @contextmanager
+    def within(self, more: Mapping[str, str]) -> Generator[None]:
+        """Keep the facts; there is no log and no trace to put them on."""
+        self.blocks.append(dict(more))
+        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from flexvault.domain.retention import Decision, Reason
 from flexvault.domain.verification import Severity, Verdict
 from flexvault.services.emergency import OwnAccount
 
-_BYTES_BY_MONTH: Schema = {
+_BY_MONTH: Schema = {
     "type": "object",
     "propertyNames": {"pattern": "^[0-9]{4}-[0-9]{2}$"},
     "additionalProperties": COUNT,
@@ -58,8 +58,8 @@ SCHEDULE = answered(
 SIMULATION = answered(
     recoveryPoints=a_list(answered(time=TIME, tags=a_list(TEXT), retentionTag=TEXT, expiry=TIME, reason=TEXT)),
     deletions=a_list(answered(time=TIME, recoveryPoint=TIME, reason=TEXT)),
-    countByMonth=_BYTES_BY_MONTH,
-    storageBytesByMonth=_BYTES_BY_MONTH,
+    countByMonth=_BY_MONTH,
+    storageBytesByMonth=_BY_MONTH,
     warnings=a_list(refer_to("PolicyWarning")),
 )
 

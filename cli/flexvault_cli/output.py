@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flexvault_cli.errors import CliError
-from flexvault_cli.wire import Json
+from flexvault_cli.wire import Json, dig_list
 
 PIPE_WIDTH = 240
 GAP = 1
@@ -94,6 +94,15 @@ def show_error(error: CliError, actions: Collection[str]) -> None:
     print(f"error: {error.code}: {error.message}" if error.code else f"error: {error.message}", file=sys.stderr)
     for action in actions:
         print(f"recommended: {action}", file=sys.stderr)
+
+
+def show_warnings(checked: Json) -> None:
+    """Print what a check of the vault warns of, and what to do about it, on standard error."""
+    for detail in dig_list(checked, "warningDetails"):
+        warned: Json = detail.get("warning") or {}
+        print(f"warning: {warned.get('code')}: {warned.get('message')}", file=sys.stderr)
+        for action in dig_list(warned, "recommendedAction"):
+            print(f"recommended: {action}", file=sys.stderr)
 
 
 def show_progress(text: str) -> None:

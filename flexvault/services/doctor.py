@@ -124,9 +124,10 @@ def _examine_server(vault: Vault, server: Server, instance: Instance | None, now
     if instance is None:
         return examine_server(gather_facts(vault, server), now)
     try:
-        found = examine_server(gather_facts(vault, server, instance.key), now)
+        points = catalog.list_sealed_points(vault.ports, instance.key)
+        found = examine_server(gather_facts(vault, server, instance.key, points), now)
         if _is_running(instance):
-            found += examine_protection(server, gather_protection(vault, instance, server), now)
+            found += examine_protection(server, gather_protection(vault, instance, server, points), now)
     except (*MALFORMED, NotFoundError) as error:
         unread = rows_unreadable(server, instance.name, type(error).__name__)
         return [unread, *examine_server(gather_facts(vault, server), now)]

@@ -80,7 +80,8 @@ def validate_for_backup(vault: Vault, server_id: str, policy_name: str, instance
     if claimed_by is not None and claimed_by != instance_key:
         raise _already_protected(vault, server_id, claimed_by)
     server = get_server(vault.ports.servers, server_id)
-    facts = gather_facts(vault, server, instance_key)
+    points = catalog.list_sealed_points(vault.ports, instance_key) if instance_key else ()
+    facts = gather_facts(vault, server, instance_key, points)
     findings = examine_server(facts, vault.ports.clock.storage_now())
     try:
         refuse_errors(findings)

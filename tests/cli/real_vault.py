@@ -9,6 +9,8 @@ from flexvault.api.app import handle
 from flexvault.api.wire import Request
 from tests.api.doors import ORIGIN, VAULT_ID, Door
 
+type Flexvault = Callable[..., int]
+
 
 class RealVault:
     """Runs the command as a person; while it waits, the vault's jobs run.

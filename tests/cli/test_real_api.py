@@ -1,7 +1,6 @@
 """The command against the API itself, in memory: what a person sees of simulations, previews and a second person."""
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,11 +11,9 @@ from flexvault.domain.errors import ConflictError
 from flexvault.services.reconcile import reconcile
 from tests.api.doors import INSTANCE, Door, policy_body
 from tests.api.test_poisoning import back_up
-from tests.builders import SERVER_ID
-from tests.cli.real_vault import RealVault
+from tests.cli.real_vault import Flexvault, RealVault
 
 type Captured = pytest.CaptureFixture[str]
-type Flexvault = Callable[..., int]
 
 HOLD = ("pg-orders", "case-7")
 
@@ -31,7 +28,6 @@ def door() -> Door:
 @pytest.fixture
 def flexvault(door: Door) -> Flexvault:
     """Run the command as a person; while it waits, the vault's jobs run."""
-
     return RealVault(door).run
 
 
@@ -384,42 +380,3 @@ def test_a_suspected_backup_is_shown_and_acknowledged(
     told = capsys.readouterr().out
     assert "Running" in told
     assert "archived" in told
-
-
-def test_the_doctor_finds_nothing_and_then_says_what_stands_in_the_way(
-    flexvault: Flexvault, door: Door, capsys: Captured
-) -> None:
-    assert flexvault("doctor", "--instance", "pg-orders", person="reader") == 0
-    shown = capsys.readouterr().out
-    assert "LastBackupSize" in shown
-    assert "not checkable from ARM: LargeByteaValues, DatabasesOfAzure, UnloggedTables, LargeObjects" in shown
-    door.world.memory.servers.change(SERVER_ID, state="Stopped", location="westeurope")
-
-    assert flexvault("doctor", "--server", SERVER_ID, person="reader") == 1
-    shown, error = capsys.readouterr()
-    assert shown.index("Error") < shown.index("Warning")
-    assert "RegionDiffers: protect it with a vault in westeurope" in shown
-    assert error.splitlines() == [
-        "error: DoctorFoundErrors: 1 thing(s) keep backups from being done",
-        f"recommended: start the server: az postgres flexible-server start --ids {SERVER_ID}",
-    ]
-
-
-def test_the_doctor_of_all_servers_says_when_it_looked(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
-    assert flexvault("doctor") == 0
-    assert "not examined yet" in capsys.readouterr().out
-    assert flexvault("doctor", "--now", "--output", "json") == 0
-    [server] = json.loads(capsys.readouterr().out)
-    assert (server["backupInstance"], server["findings"][0]["code"]) == ("pg-orders", "LastBackupSize")
-    door.world.clock.advance(timedelta(days=1))
-    reconcile(door.world.vault, door.world.memory.orchestrations)
-    assert flexvault("doctor") == 0
-    assert "as of 2026-01-06T" in capsys.readouterr().out
-
-
-def test_the_doctor_prints_sql_that_can_be_run_as_it_is(flexvault: Flexvault, capsys: Captured) -> None:
-    assert flexvault("doctor", "--instance", "pg-orders", "--sql") == 0
-    lines = capsys.readouterr().out.splitlines()
-    script = lines[lines.index("") :]
-    assert sum(line.endswith(";") for line in script) == 4
-    assert all(line.startswith("-- ") for line in script if "not checkable" in line)

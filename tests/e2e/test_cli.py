@@ -17,6 +17,7 @@ from local_cloud.services import ROOT
 from local_cloud.storage import RESTORE_CONTAINER
 from tests.e2e import bodies
 from tests.e2e.accounts import Accounts
+from tests.e2e.owner import Owner
 
 LONGEST_PAUSE_SECONDS = 0.3
 SERVER = "pg-billing"
@@ -83,6 +84,23 @@ def test_a_folder_is_applied_once(flexvault: Flexvault, tmp_path: Path, capsys: 
     capsys.readouterr()
     assert flexvault("policy", "show", "sampled", person="reader") == 0
     assert "P4M" in capsys.readouterr().out
+
+
+def test_the_doctor_names_what_the_owner_changed(
+    flexvault: Flexvault, owner: Owner, vault: VaultHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server_id = vault.endpoints["servers"]["pg-orders"]["resourceId"]
+    theirs = f"{vault.place.servers_group_id}/providers/Microsoft.DataProtection/backupVaults/v/backupInstances/b"
+    assert flexvault("doctor", "--server", "pg-orders", person="reader") == 0
+    assert "not checkable from ARM: LargeByteaValues" in capsys.readouterr().out
+
+    owner.change_server(server_id, azureBackupInstances=[{"id": theirs}], storageType="PremiumV2_LRS")
+    assert flexvault("doctor", "--server", "pg-orders", person="reader") == 1
+    shown, error = capsys.readouterr()
+    owner.change_server(server_id, azureBackupInstances=[], storageType=None)
+
+    assert ("UserErrorStorageTypeNotSupported" in shown, theirs in shown) == (True, True)
+    assert "recommended: move the data to a server with Premium SSD storage" in error
 
 
 def test_a_person_with_too_small_a_role_is_told_which_one_is_needed(

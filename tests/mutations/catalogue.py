@@ -201,4 +201,18 @@ MUTATIONS: Sequence[Mutation] = (
         new="        first = blob if first is None or blob.version_id > first.version_id else first\n",
         tests=("tests/services/test_forged_rows.py", "tests/services/test_retention_journal.py"),
     ),
+    Mutation(
+        name="who may not ask Azure Backup is told that it backs nothing up",
+        path="flexvault/services/source_checks.py",
+        old="        return azure_backup_not_asked(server_id, error.message, error.hint)\n",
+        new="        return () if error else azure_backup_not_asked(server_id, error.message, error.hint)\n",
+        tests=("tests/services/test_doctor.py",),
+    ),
+    Mutation(
+        name="the doctor raises the same finding every night",
+        path="flexvault/services/doctor_rounds.py",
+        old="new.keys() - old.keys()",
+        new="new.keys() | old.keys()",
+        tests=("tests/services/test_doctor.py",),
+    ),
 )

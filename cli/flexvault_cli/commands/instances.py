@@ -9,7 +9,7 @@ from flexvault_cli import planning_views, views
 from flexvault_cli.api import VaultApi
 from flexvault_cli.commands.lookup import find_instance, instance_path, own_path, policy_path
 from flexvault_cli.errors import INTERRUPTED, MISUSED, CliError, read_failure
-from flexvault_cli.output import show_one, show_progress, show_rows
+from flexvault_cli.output import show_one, show_progress, show_rows, show_warnings
 from flexvault_cli.wire import Json, dig
 
 SERVER_TYPE = "Microsoft.DBforPostgreSQL/flexibleServers"
@@ -42,7 +42,7 @@ def protect_server(api: VaultApi, options: argparse.Namespace) -> None:
     path = f"backupInstances/{quote(options.name or f'{server}-{server}-{guid}', safe='')}"
     # validateForBackup names no instance: it would count the instance's own protection against it.
     if api.find(path) is None:
-        api.post("validateForBackup", {"backupInstance": properties})
+        show_warnings(api.post("validateForBackup", {"backupInstance": properties}))
     instance = api.put(path, {"properties": properties})
     show_one(instance, views.INSTANCE, as_json=options.as_json)
     if dig(instance, "properties.currentProtectionState") == "ConfiguringProtectionFailed":

@@ -7,6 +7,7 @@ from flexvault_cli.api import VaultApi
 from flexvault_cli.commands.jobs import follow_job
 from flexvault_cli.commands.lookup import find_instance, instance_path, policy_path
 from flexvault_cli.errors import CliError
+from flexvault_cli.output import show_warnings
 from flexvault_cli.wire import Json, dig
 
 
@@ -40,7 +41,7 @@ def restore(api: VaultApi, options: argparse.Namespace) -> None:
         },
     }
     path = instance_path(instance)
-    api.post(f"{path}/validateRestore", {"restoreRequestObject": request})
+    show_warnings(api.post(f"{path}/validateRestore", {"restoreRequestObject": request}))
     follow_job(api, api.post(f"{path}/restore", request), options)
 
 

@@ -1,6 +1,8 @@
 """Back up now."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from flexvault.api import shapes
 from flexvault.api.bodies import Reader
@@ -16,10 +18,11 @@ def back_up(call: Call) -> Answer:
     """Claim an on-demand backup; the operation has ended, the job goes on."""
     instance = find_named(call)
     body = call.body(shapes.BACKUP)
-    reader = Reader(body.get("backupRuleOptions"), "backupRuleOptions")
+    options: Any = body.get("backupRuleOptions")
+    reader = Reader(options, "backupRuleOptions")
     rule_name = reader.text("ruleName")
     tag = ""
-    if "triggerOption" in (body.get("backupRuleOptions") or {}):
+    if isinstance(options, Mapping) and "triggerOption" in options:
         tag = reader.inner("triggerOption").text("retentionTagOverride", optional=True)
     reader.finish("on-demand backup")
     claimed = back_up_now(call.vault, instance.id, rule_name, tag, call.request_key(body), actor=call.actor())

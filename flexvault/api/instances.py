@@ -20,6 +20,7 @@ from flexvault.domain.instance import PAUSED, Instance, ProtectionState
 from flexvault.domain.job import Failure, Operation
 from flexvault.domain.poisoning import Poisoning
 from flexvault.domain.policy import DATASOURCE_TYPE
+from flexvault.domain.protection_moves import require_configurable
 from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.services import catalog, protection
 from flexvault.services.immutability import LeftByStorage, find_left
@@ -229,6 +230,8 @@ def find_running(call: Call, request: protection.ProtectionRequest) -> Answer | 
     instance = catalog.find_instance(call.vault.ports, request.instance_id)
     if instance is None:
         raise TransientError(f"the backup instance '{request.name}' is being recorded", code="OperationInProgress")
+    # It may have been paused or deleted after the job was claimed: that job comes to nothing.
+    require_configurable(instance)
     return _accepted(call, instance, opened.job_id)
 
 

@@ -5,13 +5,15 @@ What is doubtful keeps points: only a resumption or an approved deletion ends a 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol, Self
 
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.journal import Entry
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.retention import Regime
+from flexvault.domain.soft_delete import read_purge_at
 
 
 class Standing(Protocol):
@@ -37,19 +39,35 @@ class Protection:
     regime: Regime = Regime.POLICY
     deletion_seq: int = 0
     """The entry of the vault's stream by which its data are deleted; 0 while there is none."""
+    purge_at: datetime | None = None
+    """Until when that deletion is soft; nothing where soft delete was off."""
     is_ended: bool = False
     """Its deletion has ended; a point of it that turns up late is deleted, too."""
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Protection":
-        """Read it from a plan."""
+        """Read it from a plan; one of a version that knew no soft delete says too little of a deletion.
+
+        Raises:
+            KeyError: It says too little: the journal must be read from its first entry.
+        """
+        regime = Regime(stored["regime"])
+        until = stored["purgeAt"] if regime is Regime.DELETE else ""
         return cls(
-            regime=Regime(stored["regime"]), deletion_seq=int(stored["deletionSeq"]), is_ended=bool(stored["isEnded"])
+            regime=regime,
+            deletion_seq=int(stored["deletionSeq"]),
+            purge_at=datetime.fromisoformat(until) if until else None,
+            is_ended=bool(stored["isEnded"]),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Write it for the plan."""
-        return {"regime": self.regime.value, "deletionSeq": self.deletion_seq, "isEnded": self.is_ended}
+        return {
+            "regime": self.regime.value,
+            "deletionSeq": self.deletion_seq,
+            "purgeAt": self.purge_at.isoformat() if self.purge_at else "",
+            "isEnded": self.is_ended,
+        }
 
 
 class VaultStanding:
@@ -116,7 +134,12 @@ def _resumed(_before: Protection | None, _entry: Entry) -> Protection:
 
 
 def _deletion_requested(_before: Protection | None, entry: Entry) -> Protection:
-    return Protection(regime=Regime.DELETE, deletion_seq=entry.seq)
+    return Protection(regime=Regime.DELETE, deletion_seq=entry.seq, purge_at=read_purge_at(entry))
+
+
+def _undeleted(before: Protection | None, _entry: Entry) -> Protection:
+    """An undeletion keeps all that is left, whenever it came; of what is gone nothing is left to keep."""
+    return before if before is not None and before.is_ended else Protection(regime=Regime.FOREVER)
 
 
 def _ended(before: Protection | None, entry: Entry) -> Protection:
@@ -124,7 +147,7 @@ def _ended(before: Protection | None, entry: Entry) -> Protection:
     seq = int(entry.body["deletion_seq"])
     if before is None or before.regime is not Regime.DELETE or before.deletion_seq != seq:
         return before or Protection()
-    return Protection(regime=Regime.DELETE, deletion_seq=seq, is_ended=True)
+    return replace(before, is_ended=True)
 
 
 _BREAKER_CHANGES = frozenset({"BreakerTripped", "BreakerReleased"})
@@ -135,6 +158,7 @@ _PROTECTION_CHANGES: Mapping[str, Callable[[Protection | None, Entry], Protectio
     "BackupsSuspended": _suspended,
     "ProtectionResumed": _resumed,
     "DataDeletionRequested": _deletion_requested,
+    "InstanceUndeleted": _undeleted,
     "InstanceDeleted": _ended,
 }
 

@@ -69,8 +69,15 @@ def test_locking_needs_one_person_and_shows_at_once(door: Door) -> None:
     assert locked.json == door.send("GET", VAULT_ID, person="reader").json
     assert locked.json["eTag"] != before
     [change] = changes(door)
-    assert change["before"] == {"immutability": "Unlocked", "is_poisoning_guarded": True}
-    assert change["settings"] == {"immutability": "Locked", "is_poisoning_guarded": True}
+    others = {
+        "is_poisoning_guarded": True,
+        "soft_delete": "On",
+        "soft_delete_days": 14,
+        "alerts_for_failures": True,
+        "tags": {},
+    }
+    assert change["before"] == {"immutability": "Unlocked", **others}
+    assert change["settings"] == {"immutability": "Locked", **others}
 
 
 @pytest.mark.parametrize("state", ["Unlocked", "Disabled"])
@@ -117,12 +124,16 @@ def test_what_is_so_already_changes_nothing(door: Door) -> None:
 @pytest.mark.parametrize(
     ("body", "path"),
     [
-        pytest.param({"tags": {"team": "data"}}, "tags.team", id="tags"),
-        pytest.param({"identity": {"type": "SystemAssigned"}}, "identity.type", id="identity"),
+        pytest.param({"identity": {"type": "UserAssigned"}}, "identity.type", id="identity"),
         pytest.param(
-            {"properties": {"securitySettings": {"softDeleteSettings": {"state": "On"}}}},
-            "properties.securitySettings.softDeleteSettings.state",
-            id="soft delete",
+            {"properties": {"storageSettings": [{"datastoreType": "VaultStore", "type": "LocallyRedundant"}]}},
+            "properties.storageSettings[0].type",
+            id="redundancy",
+        ),
+        pytest.param(
+            {"properties": {"featureSettings": {"crossSubscriptionRestoreSettings": {"state": "Enabled"}}}},
+            "properties.featureSettings.crossSubscriptionRestoreSettings.state",
+            id="restore across subscriptions",
         ),
         pytest.param(
             {"properties": {"resourceGuardOperationRequests": ["/a"]}},
@@ -152,7 +163,7 @@ def test_what_cannot_be_changed_is_named_and_nothing_is_changed(door: Door, body
         pytest.param(
             {
                 "properties": {
-                    "securitySettings": {"softDeleteSettings": {"state": "off", "retentionDurationInDays": 14}}
+                    "securitySettings": {"softDeleteSettings": {"state": "on", "retentionDurationInDays": 14}}
                 }
             },
             id="as it is",

@@ -224,6 +224,7 @@ SEVERAL = [
     entry("BackupsSuspended", {**STATE, "after": {"state": "BackupSchedulesSuspended"}}, 20),
     entry("ProtectionStopped", {**STATE, "after": {"state": "ProtectionStopped"}}, 21),
     entry("ProtectionResumed", RESUMED, 22),
+    entry("InstanceUndeleted", {**STATE, "deletion_seq": 20}, 22),
     entry("DataDeletionRequested", {**STATE, "server_id": SERVER}, 23),
     entry("PoisoningAcknowledged", {"instance": INSTANCE, "recovery_point_id": "p1", "reason": "fine"}, 23),
     entry("InstanceDeleted", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23}, 24),

@@ -205,6 +205,13 @@ INSTANCE: Columns = {
     "error": _protection_error,
     "recommended": _protection_actions,
 }
+DELETED_INSTANCES: Columns = {
+    "name": _name,
+    "server": _property("friendlyName"),
+    "deleted": moment("properties.deletionInfo.deletionTime"),
+    "gone at": moment("properties.deletionInfo.scheduledPurgeTime"),
+}
+DELETED_DROPPED = ("server", "deleted")
 POINTS: Columns = {
     "id": _name,
     "time": moment("properties.recoveryPointTime"),

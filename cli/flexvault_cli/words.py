@@ -149,6 +149,8 @@ def _fill_instance(actions: Actions) -> None:
     )
     _add_for_instance(actions, "resume", instances.resume_instance)
     _add_for_instance(actions, "delete", instances.delete_instance)
+    _add(actions, "deleted", instances.list_deleted)
+    _add_for_instance(actions, "undelete", instances.undelete_instance)
     _add_for_instance(actions, "schedule", instances.show_schedule)
     previewed = _add_for_instance(actions, "preview", previews.preview_instance)
     previewed.add_argument("--policy", metavar="FILE|NAME", help="compare with this policy: JSON, or the vault's own")

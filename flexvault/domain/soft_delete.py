@@ -22,4 +22,27 @@ def read_purge_at(entry: Entry) -> datetime | None:
     if not isinstance(days, int) or not SHORTEST_DAYS <= days <= LONGEST_DAYS:
         message = f"a soft delete period of {days} days is none that a vault has"
         raise ValueError(message)
-    return entry.at + timedelta(days=days)
+    return _after(entry.at, days)
+
+
+def read_purge_always(entry: Entry, latest: datetime) -> datetime | None:
+    """Answer the same in a vault whose soft delete is always on: there no entry makes the period shorter, nor its date.
+
+    Args:
+        entry: A `DataDeletionRequested`, which somebody may have forged.
+        latest: The latest moment of an entry before it: the vault's stream has one each night.
+    """
+    floor = _after(latest, SHORTEST_DAYS) - ENTRIES_MAY_DIFFER
+    return max(read_purge_at(entry) or floor, floor)
+
+
+ENTRIES_MAY_DIFFER = timedelta(days=1)
+"""So much may an entry's moment lie before the one of the entry before it, and is believed still."""
+
+
+def _after(moment: datetime, days: int) -> datetime:
+    try:
+        return moment + timedelta(days=days)
+    except OverflowError:
+        message = f"{days} days after {moment.isoformat()} is no date"
+        raise ValueError(message) from None

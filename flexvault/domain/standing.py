@@ -6,14 +6,15 @@ What is doubtful keeps points: only a resumption or an approved deletion ends a 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.journal import Entry
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.retention import Regime
-from flexvault.domain.soft_delete import read_purge_at
+from flexvault.domain.soft_delete import read_purge_always, read_purge_at
+from flexvault.domain.vault_settings import SoftDelete
 
 
 class Standing(Protocol):
@@ -70,27 +71,50 @@ class Protection:
         }
 
 
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class VaultStanding:
     """The protection of every backup instance and the newest word on the breaker, from the vault's stream.
 
     Attributes:
         breaker_seq: The newest entry that tripped or released the breaker; 0 while there is none.
+        is_always_soft: Soft delete was made AlwaysOn once: no later entry takes that back.
     """
 
-    def __init__(self, protections: Mapping[str, Protection] | None = None, breaker_seq: int = 0) -> None:
+    def __init__(
+        self,
+        protections: Mapping[str, Protection] | None = None,
+        breaker_seq: int = 0,
+        *,
+        is_always_soft: bool = False,
+        latest: datetime = _LONG_AGO,
+    ) -> None:
         self._protections = dict(protections or {})
         self.breaker_seq = breaker_seq
+        self.is_always_soft = is_always_soft
+        self._latest = latest  # moment of an entry
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read it from a plan."""
         protections = {instance: Protection.from_json(found) for instance, found in stored["instances"].items()}
-        return cls(protections, int(stored["breakerSeq"]))
+        return cls(
+            protections,
+            int(stored["breakerSeq"]),
+            is_always_soft=bool(stored["isAlwaysSoft"]),
+            latest=datetime.fromisoformat(stored["latest"]),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Write it for the plan."""
         instances = {instance: found.to_json() for instance, found in sorted(self._protections.items())}
-        return {"instances": instances, "breakerSeq": self.breaker_seq}
+        return {
+            "instances": instances,
+            "breakerSeq": self.breaker_seq,
+            "isAlwaysSoft": self.is_always_soft,
+            "latest": self._latest.isoformat(),
+        }
 
     def find(self, instance: str) -> Protection | None:
         """Answer the protection of an instance; nothing when the journal knows none of that key."""
@@ -100,14 +124,23 @@ class VaultStanding:
         """Take up the next entry."""
         if entry.type in _BREAKER_CHANGES:
             self.breaker_seq = entry.seq
+        try:
+            self._apply(entry)
+            self._latest = max(self._latest, entry.at)
+        except MALFORMED:
+            raise _unreadable(entry) from None
+
+    def _apply(self, entry: Entry) -> None:
+        if entry.type == "VaultChanged":
+            self.is_always_soft |= entry.body["settings"].get("soft_delete") == SoftDelete.ALWAYS_ON
         change = _PROTECTION_CHANGES.get(entry.type)
         if change is None:
             return
-        try:
-            instance = str(entry.body["instance"])
-            self._protections[instance] = change(self._protections.get(instance), entry)
-        except MALFORMED:
-            raise _unreadable(entry) from None
+        instance = str(entry.body["instance"])
+        after = change(self._protections.get(instance), entry)
+        if self.is_always_soft and entry.type == "DataDeletionRequested":
+            after = replace(after, purge_at=read_purge_always(entry, self._latest))
+        self._protections[instance] = after
 
 
 def _requested(before: Protection | None, _entry: Entry) -> Protection:

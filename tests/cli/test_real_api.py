@@ -13,9 +13,11 @@ from flexvault.adapters.memory.storage import VAULT
 from flexvault.api.app import handle
 from flexvault.api.wire import Request
 from flexvault.domain.errors import ConflictError
+from flexvault.domain.vault_settings import SoftDelete
 from flexvault.services.reconcile import reconcile
 from tests.api.doors import INSTANCE, ORIGIN, VAULT_ID, Door, policy_body
 from tests.api.test_poisoning import back_up
+from tests.builders import set_soft_delete
 
 type Captured = pytest.CaptureFixture[str]
 type Flexvault = Callable[..., int]
@@ -277,14 +279,28 @@ def test_an_instance_is_deleted_by_two_people(flexvault: Flexvault, capsys: Capt
     assert flexvault("approval", "approve", approval, person="approver") == 0
     capsys.readouterr()
     assert flexvault("instance", "delete", "pg-orders") == 0
-    assert "pg-orders is being deleted: 1 recovery point(s) are kept by storage until" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "pg-orders: it was deleted, and its recovery points are SoftDeleted until 2026-02-05" in told
+    assert "to take it back: flexvault instance undelete pg-orders" in told
     assert flexvault("instance", "list") == 0
-    assert "SoftDeleting" in capsys.readouterr().out
+    assert "pg-orders" not in capsys.readouterr().out
+    assert flexvault("instance", "show", "pg-orders") == 0
+    assert "SoftDeleted" in capsys.readouterr().out
+    assert flexvault("point", "list", "pg-orders") == 0
+    assert flexvault("instance", "stop", "pg-orders") == 1
+    assert "recommended: flexvault instance undelete INSTANCE" in capsys.readouterr().err
+    assert flexvault("instance", "deleted") == 0
+    assert "2026-02-05" in capsys.readouterr().out
+    assert flexvault("instance", "undelete", "pg-orders") == 0
+    assert "ProtectionStopped" in capsys.readouterr().out
+    assert flexvault("instance", "undelete", "pg-orders") == 1
+    assert "no soft-deleted backup instance is called pg-orders" in capsys.readouterr().err
 
 
 def test_a_deletion_that_storage_refuses_is_told_to_the_approver_and_afterwards(
-    flexvault: Flexvault, capsys: Captured
+    flexvault: Flexvault, door: Door, capsys: Captured
 ) -> None:
+    set_soft_delete(door.world, SoftDelete.OFF)
     assert flexvault("instance", "delete", "pg-orders") == 1
     refused = capsys.readouterr().err
     assert "storage keeps 1 recovery point(s) of it until" in refused

@@ -56,6 +56,7 @@ def test_nothing_is_deleted_before_the_period_has_run_out_and_everything_afterwa
     kept = points_left(world, key)
     delete_softly(world)
     purge_at = world.instance().purge_at
+    assert purge_at is not None
     assert purge_at == world.clock.storage_now() + PERIOD
     while world.clock.storage_now() + DAY < purge_at:
         world.clock.advance(DAY)

@@ -29,7 +29,8 @@ def show_vault(ids: ResourceIds, settings: VaultSettings, facts: VaultFacts) -> 
     alerts = "Enabled" if settings.alerts_for_failures else "Disabled"
     monitoring = {"azureMonitorAlertSettings": {"alertsForAllJobFailures": alerts}}
     tags = dict(settings.tags)
-    known_by = {"type": "SystemAssigned", "principalId": facts.principal_id, "tenantId": facts.tenant_id}
+    tenant = {"tenantId": facts.tenant_id} if facts.tenant_id else {}
+    known_by = {"type": "SystemAssigned", "principalId": facts.principal_id, **tenant}
     redundancy = {"type": facts.redundancy} if facts.redundancy else {}
     return {
         "id": ids.vault,

@@ -362,9 +362,9 @@ def test_the_redundancy_of_the_vault_account_is_read_once_in_a_while(
     control = Credential(identity=identity, person=CONTROL)
     found = surroundings(emulator, f"https://127.0.0.1:1/{ACCOUNT}/", control)
     facts = found.describe()
-    assert facts == VaultFacts(redundancy="LocallyRedundant", principal_id=CONTROL.object_id, tenant_id=TENANT)
+    assert facts == VaultFacts(redundancy="LocallyRedundant", principal_id=CONTROL.object_id)
     assert [found.describe() for _ in range(3)] == [facts] * 3
-    assert emulator.requests["StorageAccounts_List"] == 1
+    assert emulator.requests["GET StorageAccounts_List"] == 1
 
 
 def test_what_arm_does_not_show_of_the_vault_account_is_not_known_and_not_asked_again_at_once(
@@ -373,8 +373,8 @@ def test_what_arm_does_not_show_of_the_vault_account_is_not_known_and_not_asked_
     control = Credential(identity=identity, person=CONTROL)
     found = surroundings(emulator, "https://127.0.0.1:1/other", control)
     facts = [found.describe() for _ in range(3)]
-    assert facts == [VaultFacts(principal_id=CONTROL.object_id, tenant_id=TENANT)] * 3
-    assert emulator.requests["StorageAccounts_List"] == 1
+    assert facts == [VaultFacts(principal_id=CONTROL.object_id)] * 3
+    assert emulator.requests["GET StorageAccounts_List"] == 1
 
 
 def test_an_arm_that_cannot_be_asked_fails_no_read_of_the_vault(

@@ -416,3 +416,18 @@ def test_a_suspected_backup_is_shown_and_acknowledged(
     told = capsys.readouterr().out
     assert "Running" in told
     assert "archived" in told
+
+
+def test_soft_delete_is_set_and_always_on_needs_a_yes(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("vault", "set") == 2
+    assert "nothing to change" in capsys.readouterr().err
+    assert flexvault("vault", "set", "--soft-delete-days", "30") == 0
+    assert "On, 30 days" in capsys.readouterr().out
+    assert flexvault("vault", "set", "--soft-delete-days", "14") == 1
+    assert "it shortens soft delete" in capsys.readouterr().err
+    assert flexvault("vault", "set", "--soft-delete", "AlwaysOn") == 2
+    assert "can never be taken back" in capsys.readouterr().err
+    assert flexvault("vault", "set", "--soft-delete", "AlwaysOn", "--yes") == 0
+    assert "AlwaysOn, 30 days" in capsys.readouterr().out
+    assert flexvault("vault", "set", "--soft-delete", "Off") == 1
+    assert "UserErrorUnsupportedVaultSoftDeleteStateChange" in capsys.readouterr().err

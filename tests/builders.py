@@ -13,7 +13,7 @@ from flexvault.adapters.memory.clock import SimulatedClock
 from flexvault.adapters.memory.ltr import LtrScript
 from flexvault.domain.instance import Instance
 from flexvault.domain.open_job import JobRecord, OpenJob
-from flexvault.domain.vault_settings import Immutability
+from flexvault.domain.vault_settings import Immutability, SoftDelete
 from flexvault.messages import StepAnswer, StepRequest
 from flexvault.ports import Server
 from flexvault.services import catalog
@@ -226,7 +226,12 @@ def run_jobs(world: World, *, limit: int = 200) -> None:
             raise AssertionError(message)
 
 
-def world(*, immutability: Immutability = Immutability.UNLOCKED, **changes: Any) -> World:
+def world(
+    *,
+    immutability: Immutability = Immutability.UNLOCKED,
+    soft_delete: SoftDelete = SoftDelete.ON,
+    **changes: Any,
+) -> World:
     """An empty vault beside one healthy server."""
     memory = memory_ports(SimulatedClock(MONDAY))
     memory.servers.put(
@@ -244,14 +249,27 @@ def world(*, immutability: Immutability = Immutability.UNLOCKED, **changes: Any)
     built = World(vault=Vault(ports=memory.ports, settings=settings(**changes)), memory=memory)
     if immutability is not Immutability.UNLOCKED:
         set_immutability(built, immutability)
+    if soft_delete is not SoftDelete.ON:
+        set_soft_delete(built, soft_delete)
     return built
 
 
 def set_immutability(world: World, immutability: Immutability) -> None:
     """Put the vault into a state of immutability, whatever it is in and without a second person."""
-    settings = replace(read_believed_settings(world.vault.ports), immutability=immutability)
+    _put_settings(world, f"test {immutability}", immutability=immutability)
+
+
+def set_soft_delete(world: World, soft_delete: SoftDelete, days: int = 14) -> None:
+    """Put the vault into a state of soft delete, whatever it is in and without a second person."""
+    _put_settings(world, f"test {soft_delete} {days}", soft_delete=soft_delete, soft_delete_days=days)
+
+
+def _put_settings(world: World, key: str, **changes: Any) -> None:
+    before = read_believed_settings(world.vault.ports)
+    settings = replace(before, **changes)
     body = {"settings": settings.to_json(), "before": {}}
-    append(world.vault.ports, Draft(stream="vault", type="VaultChanged", key=f"test {immutability}", body=body))
+    key = f"{key} {before.journal_seq}"
+    append(world.vault.ports, Draft(stream="vault", type="VaultChanged", key=key, body=body))
 
 
 def add_server(world: World, name: str) -> str:

@@ -64,6 +64,7 @@ _TABLE = (
         applies=_hints("/poisoning"),
         text="flexvault instance poisoning INSTANCE, then flexvault instance acknowledge INSTANCE --reason TEXT",
     ),
+    Advice(applies=_hints("/undelete"), text="flexvault instance undelete INSTANCE"),
     Advice(applies=_hints("resumeProtection"), text="flexvault instance resume INSTANCE"),
     Advice(applies=_hints("resumeBackups"), text="flexvault instance resume INSTANCE"),
     Advice(applies=_hints("list the instance's holds"), text="flexvault hold list INSTANCE"),

@@ -117,8 +117,14 @@ def _describe_criterion(criterion: Json) -> str:
     return " and ".join(f"{name} {json.dumps(value)}" for name, value in given.items())
 
 
+def _soft_delete(vault: Json) -> str:
+    settings: Json = dig(vault, "properties.securitySettings.softDeleteSettings") or {}
+    state, days = settings.get("state"), settings.get("retentionDurationInDays")
+    return f"{state}, {days:.0f} days" if state and state != "Off" and days is not None else str(state or "")
+
+
 def _redundancies(vault: Json) -> list[str]:
-    return [str(setting.get("type")) for setting in dig_list(vault, "properties.storageSettings")]
+    return [str(setting.get("type") or "not known") for setting in dig_list(vault, "properties.storageSettings")]
 
 
 def _describe(fault: Json) -> str:
@@ -178,7 +184,7 @@ VAULT: Columns = {
     "state": _property("provisioningState"),
     "storage": _redundancies,
     "immutability": _property("securitySettings.immutabilitySettings.state"),
-    "soft delete": _property("securitySettings.softDeleteSettings.state"),
+    "soft delete": _soft_delete,
     "id": lambda vault: vault.get("id"),
 }
 ISOLATION: Columns = {
@@ -205,6 +211,13 @@ INSTANCE: Columns = {
     "error": _protection_error,
     "recommended": _protection_actions,
 }
+DELETED_INSTANCES: Columns = {
+    "name": _name,
+    "server": _property("friendlyName"),
+    "deleted": moment("properties.deletionInfo.deletionTime"),
+    "gone at": moment("properties.deletionInfo.scheduledPurgeTime"),
+}
+DELETED_DROPPED = ("server", "deleted")
 POINTS: Columns = {
     "id": _name,
     "time": moment("properties.recoveryPointTime"),

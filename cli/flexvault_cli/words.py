@@ -31,6 +31,7 @@ type Command = Callable[[VaultApi, argparse.Namespace], int | None]
 
 PEOPLE = ("reader", "operator", "contributor", "approver")
 IMMUTABILITY = ("Disabled", "Unlocked", "Locked")
+SOFT_DELETE = ("Off", "On", "AlwaysOn")
 STATES = ("Pending", "Approved", "Rejected", "Expired", "Used", "Void")
 INSTANCE_HELP = "name of the backup instance, or of its server"
 DATE_HELP = "a date (its midnight in UTC), or a time such as 2026-01-01T02:00:00Z"
@@ -112,8 +113,10 @@ def _fill_vault(actions: Actions) -> None:
     verified.add_argument("--deep", action="store_true", help="read every block, too, and compute its checksum")
     verified.add_argument("--instance", metavar="NAME", help=f"only this one: {INSTANCE_HELP}")
     changed = _add(actions, "set", vault.set_vault)
-    changed.add_argument("--immutability", required=True, type=str.capitalize, choices=IMMUTABILITY)
-    changed.add_argument("--yes", action="store_true", help="needed for Locked, which can never be taken back")
+    changed.add_argument("--immutability", type=str.capitalize, choices=IMMUTABILITY)
+    changed.add_argument("--soft-delete", choices=SOFT_DELETE, help="whether a deleted instance can be undeleted")
+    changed.add_argument("--soft-delete-days", type=int, metavar="DAYS", help="and for how long: 14 to 180")
+    changed.add_argument("--yes", action="store_true", help="needed for Locked and AlwaysOn, which stay for ever")
     guard = _add(actions, "guard", vault.guard_vault)
     guard.add_argument("state", nargs="?", choices=("on", "off"), help="how it shall be (shown without it)")
 
@@ -154,6 +157,8 @@ def _fill_instance(actions: Actions) -> None:
     )
     _add_for_instance(actions, "resume", instances.resume_instance)
     _add_for_instance(actions, "delete", instances.delete_instance)
+    _add(actions, "deleted", instances.list_deleted)
+    _add_for_instance(actions, "undelete", instances.undelete_instance)
     _add_for_instance(actions, "schedule", instances.show_schedule)
     previewed = _add_for_instance(actions, "preview", previews.preview_instance)
     previewed.add_argument("--policy", metavar="FILE|NAME", help="compare with this policy: JSON, or the vault's own")

@@ -14,7 +14,7 @@ from flexvault.api.points import require_point_id
 from flexvault.api.protection_states import begin_retention
 from flexvault.api.times import wire_time
 from flexvault.domain.hold import Hold
-from flexvault.domain.instance import ProtectionState
+from flexvault.domain.instance import GOING
 from flexvault.services import holds
 
 
@@ -49,8 +49,8 @@ def delete_hold(call: Call) -> Answer:
     """Release a hold, once a second person approved it; 204 when none of that name stands."""
     instance = find_named(call)
     was_there = holds.release_hold(call.vault, instance, call.params["hold"], call.actor())
-    if was_there and instance.state is ProtectionState.DELETING:
-        begin_retention(call)  # the deletion waited for it
+    if was_there and instance.state in GOING:
+        begin_retention(call)  # the deletion may have waited for it
     return Answer(status=HTTPStatus.OK if was_there else HTTPStatus.NO_CONTENT)
 
 

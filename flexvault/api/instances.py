@@ -15,6 +15,7 @@ from flexvault.api.pages import answer_page, read_page
 from flexvault.api.resource_ids import is_resource_id
 from flexvault.api.views import show_instance
 from flexvault.domain import names, row_keys
+from flexvault.domain.azure_codes import ALREADY_PROTECTED
 from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientError
 from flexvault.domain.instance import PAUSED, Instance, ProtectionState
 from flexvault.domain.job import Failure, Operation
@@ -27,15 +28,15 @@ from flexvault.services.immutability import LeftByStorage, find_left
 from flexvault.services.operations import record_operation
 from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.rights import verify_instance
-
-ALREADY_PROTECTED = "UserErrorDppDatasourceAlreadyProtected"
+from flexvault.services.soft_delete import find_gone_at, read_soft_deletion
 
 
 def list_instances(call: Call) -> Answer:
-    """List backup instances, in an order of their own that stays."""
+    """List backup instances, in an order of their own that stays; soft-deleted ones have a list of their own."""
     page = read_page(call, INSTANCE_PLACE)
     found = catalog.list_instances(call.vault.ports, after=page.after)
-    return answer_page(call, page, found, lambda one: one.key, lambda one: show_instance(call.ids, one))
+    listed = (one for one in found if one.state is not ProtectionState.SOFT_DELETED)
+    return answer_page(call, page, listed, lambda one: one.key, lambda one: show_instance(call.ids, one))
 
 
 INSTANCE_PLACE = re.compile(r"[0-9a-f]{32}")
@@ -58,8 +59,29 @@ def _find_remark(call: Call, instance: Instance) -> dict[str, Any] | None:
     if instance.state is ProtectionState.DELETING:
         left = find_left(ports, instance.key, ports.clock.storage_now())
         return None if left is None else _left(left)
+    if instance.state is ProtectionState.SOFT_DELETED:
+        return _soft_deleted(call, instance)
     poisoning = read_poisoning(ports, instance.key)
     return _paused(instance, poisoning) if poisoning.is_suspected else None
+
+
+def _soft_deleted(call: Call, instance: Instance) -> dict[str, Any]:
+    ports = call.vault.ports
+    purge_at = read_soft_deletion(ports, instance).purge_at
+    gone_at = find_gone_at(ports, instance, purge_at)
+    is_over = ports.clock.storage_now() >= purge_at
+    until = "storage protects some of them until" if is_over else "nothing of them is deleted before"
+    back = f"/deletedBackupInstances/{instance.name}/undelete"
+    return Failure(
+        code="BackupInstanceSoftDeleted",
+        message=f"it was deleted, and its recovery points are SoftDeleted until {gone_at.isoformat()}: {until} then"
+        if gone_at > purge_at or not is_over
+        else f"its soft delete period ended at {purge_at.isoformat()}: its recovery points are being deleted",
+        recommended_action="restore what you need while it is there"
+        if is_over
+        else f"undelete it until {purge_at.isoformat()}, with POST {call.ids.vault}{back}, or let it go",
+        is_user_error=False,
+    ).to_json()
 
 
 def _left(left: LeftByStorage) -> dict[str, Any]:

@@ -78,6 +78,14 @@ def answer_page[Element](
     return Answer(body=body)
 
 
+def list_nothing(call: Call) -> Answer:
+    """List none: clients ask whether there are any before they do anything else."""
+    return answer_page(call, read_page(call, _NO_PLACE), (), str, dict)
+
+
+_NO_PLACE = re.compile(r"(?!)")
+
+
 def write_token(last: str) -> str:
     """Make the `$skipToken` that continues after an element."""
     return urlsafe_b64encode(last.encode()).decode()

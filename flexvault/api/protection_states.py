@@ -8,6 +8,7 @@ from flexvault.api.call import Answer, Call
 from flexvault.api.instances import instance_etag
 from flexvault.domain import names
 from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.instance import ProtectionState
 from flexvault.domain.protection_moves import Verb
 from flexvault.services import catalog
 from flexvault.services.apply_retention import claim_retention
@@ -36,7 +37,11 @@ def resume_protection(call: Call) -> Answer:
 
 
 def delete_instance(call: Call) -> Answer:
-    """Delete an instance with its data; 204 when there is none. The operation ends when the last point is gone."""
+    """Delete an instance with its data; 204 when there is none.
+
+    With soft delete on the operation has ended at once: the instance is soft-deleted. Else it ends when the last
+    recovery point is gone.
+    """
     name = call.params["instance"]
     old = catalog.find_instance(call.vault.ports, call.ids.instance(name))
     call.require_preconditions(None if old is None else instance_etag(old), f"the backup instance '{name}'")
@@ -44,14 +49,16 @@ def delete_instance(call: Call) -> Answer:
     if instance is None:
         return Answer(status=HTTPStatus.NO_CONTENT)
     operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.deletion_seq}")
+    is_soft = instance.state is ProtectionState.SOFT_DELETED
     record_operation(
         call.vault.ports,
         operation_id=operation_id,
         kind=call.operation.name,
-        follows_deletion=instance.deletion_seq,
+        follows_deletion=0 if is_soft else instance.deletion_seq,
         resource_id=instance.id,
     )
-    begin_retention(call)
+    if not is_soft:
+        begin_retention(call)
     return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
 
 
@@ -63,14 +70,14 @@ def begin_retention(call: Call) -> None:
 
 
 def _change(call: Call, verb: Verb) -> Answer:
-    _check_body(call)
+    check_empty_body(call)
     instance = change_protection(call.vault, call.ids.instance(call.params["instance"]), verb, call.actor())
     operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.journal_seq}")
     record_operation(call.vault.ports, operation_id=operation_id, kind=call.operation.name, resource_id=instance.id)
     return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
 
 
-def _check_body(call: Call) -> None:
+def check_empty_body(call: Call) -> None:
     """Accept what clients send: nothing, an empty object, or requests to a Resource Guard, which this vault has not.
 
     Raises:

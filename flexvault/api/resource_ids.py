@@ -11,6 +11,7 @@ VAULT_TYPE = f"{PROVIDER}/backupVaults"
 POLICY_TYPE = f"{VAULT_TYPE}/backupPolicies"
 INSTANCE_TYPE = f"{VAULT_TYPE}/backupInstances"
 POINT_TYPE = f"{INSTANCE_TYPE}/recoveryPoints"
+DELETED_TYPE = f"{VAULT_TYPE}/deletedBackupInstances"
 JOB_TYPE = f"{VAULT_TYPE}/backupJobs"
 
 
@@ -52,6 +53,10 @@ class ResourceIds:
     def instance(self, name: str) -> str:
         """Answer a backup instance's id."""
         return f"{self.vault}/backupInstances/{name}"
+
+    def deleted_instance(self, name: str) -> str:
+        """Answer a soft-deleted backup instance's id."""
+        return f"{self.vault}/deletedBackupInstances/{name}"
 
     def job(self, job_id: str) -> str:
         """Answer a job's id."""

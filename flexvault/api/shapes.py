@@ -113,6 +113,15 @@ HOLD: Shape = Strict(reason=None, recoveryPointId=None)
 VERIFY: Shape = Strict(deep=None, instance=None, continueFrom=None)
 REEVALUATE: Shape = Strict(previewHash=None)
 
-VAULT: Shape = {"properties": {"securitySettings": {"immutabilitySettings": {"state": None}}}}
+VAULT: Shape = {
+    "tags": None,
+    "properties": {
+        "securitySettings": {
+            "immutabilitySettings": {"state": None},
+            "softDeleteSettings": {"state": None, "retentionDurationInDays": None},
+        },
+        "monitoringSettings": {"azureMonitorAlertSettings": {"alertsForAllJobFailures": None}},
+    },
+}
 POISONING_GUARD: Shape = Strict(state=None)
 ACKNOWLEDGE: Shape = Strict(reason=None)

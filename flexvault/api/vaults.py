@@ -1,18 +1,20 @@
 """Operations on the vault itself and on its settings."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 
 from flexvault.api import shapes
 from flexvault.api.bodies import Reader, read_object
 from flexvault.api.call import Answer, Call
+from flexvault.api.pages import answer_page, read_page
+from flexvault.api.vault_bodies import CHANGEABLE, TAGS, read_vault_change
 from flexvault.api.views import show_vault
-from flexvault.domain.errors import InvalidInputError
-from flexvault.domain.vault_settings import Immutability, VaultSettings
+from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from flexvault.domain.vault_settings import VaultSettings
 from flexvault.services import vault_settings
 from flexvault.services.believed_settings import read_believed_settings
 
-_STATE = "properties.securitySettings.immutabilitySettings.state"
 _OWN = frozenset({"etag"})
 """Members of the vault that a client may send back as it likes: preconditions are headers."""
 
@@ -27,10 +29,48 @@ def get_vault(call: Call) -> Answer:
     return _answer(call, read_believed_settings(call.vault.ports))
 
 
+def list_vaults(call: Call) -> Answer:
+    """List the vaults of the group or subscription: the one that this app is."""
+    page = read_page(call, _OWN_NAME)
+    own = () if page.after else (read_believed_settings(call.vault.ports),)
+    return answer_page(call, page, own, lambda _settings: call.ids.vault_name, lambda settings: _show(call, settings))
+
+
+_OWN_NAME = re.compile(r".+")
+
+
+def get_deleted_vault(call: Call) -> Answer:
+    """Show no soft-deleted vault: there is none."""
+    name = call.params["deleted"]
+    raise NotFoundError(
+        f"there is no deleted vault '{name}': a flexvault that was deployed is deleted with its resource group",
+        code="ResourceNotFound",
+        target=name,
+        hint="its recovery points stay in the vault account as long as that account does",
+    )
+
+
+def put_vault(call: Call) -> Answer:
+    """Change the vault as PATCH does; the deployment made it, and makes no other one.
+
+    Raises:
+        ConflictError: code OneVaultPerDeployment: another name.
+    """
+    name = call.params["name"]
+    if name.lower() != call.ids.vault_name.lower():
+        raise ConflictError(
+            f"this deployment is the vault '{call.ids.vault_name}' and cannot make a vault '{name}': one deployment is "
+            "one vault",
+            code="OneVaultPerDeployment",
+            target=name,
+            hint=f"PUT {call.ids.vault}, or deploy infra/main.bicep once more with vaultName '{name}'",
+        )
+    return patch_vault(call)
+
+
 def patch_vault(call: Call) -> Answer:
-    """Change the vault's immutability; whatever else would be changed is refused by its name."""
-    settings = read_believed_settings(call.vault.ports)
-    shown = show_vault(call.ids, settings)
+    """Change the vault's settings, several in one entry; whatever else would be changed is refused by its name."""
+    shown = _show(call, read_believed_settings(call.vault.ports))
     body = call.body(shapes.VAULT)
     call.require_preconditions(shown["eTag"], f"the vault '{call.ids.vault_name}'")
     # The shape knows only what may be changed; what it leaves out is compared here.
@@ -39,12 +79,10 @@ def patch_vault(call: Call) -> Answer:
         raise InvalidInputError(
             f"this version cannot change {', '.join(f"'{path}'" for path in others)} of the vault",
             target=others[0],
-            hint=f"leave these members out or send them as GET shows them; what can be changed is {_STATE}",
+            hint="leave these members out or send them as GET shows them; what can be changed is "
+            f"{', '.join([*CHANGEABLE, TAGS])}",
         )
-    state = _read_state(body)
-    if state is not None:
-        settings = vault_settings.set_immutability(call.vault, state, call.actor())
-    return _answer(call, settings)
+    return _answer(call, vault_settings.change_vault(call.vault, read_vault_change(body), call.actor()))
 
 
 def get_poisoning_guard(call: Call) -> Answer:
@@ -62,8 +100,12 @@ def put_poisoning_guard(call: Call) -> Answer:
     return Answer(body=_show_guard(vault_settings.set_poisoning_guard(call.vault, is_on=is_on, actor=call.actor())))
 
 
+def _show(call: Call, settings: VaultSettings) -> dict[str, Any]:
+    return show_vault(call.ids, settings, call.vault.ports.surroundings.describe())
+
+
 def _answer(call: Call, settings: VaultSettings) -> Answer:
-    shown = show_vault(call.ids, settings)
+    shown = _show(call, settings)
     return Answer(body=shown, etag=shown["eTag"])
 
 
@@ -71,34 +113,23 @@ def _show_guard(settings: VaultSettings) -> dict[str, Any]:
     return {"state": "On" if settings.is_poisoning_guarded else "Off"}
 
 
-def _read_state(body: Mapping[str, Any]) -> Immutability | None:
-    value: Any = body
-    for member in _STATE.split("."):
-        if not _is_object(value):
-            raise InvalidInputError(
-                f"what holds the member '{member}' is no object", target=_STATE, hint="send it as GET shows it"
-            )
-        value = value.get(member)
-        if value is None:
-            return None
-    for state in Immutability:
-        if isinstance(value, str) and value.lower() == state.lower():
-            return state
-    known = ", ".join(state.value for state in Immutability)
-    raise InvalidInputError(f"'{value}' is no state of a vault's immutability", target=_STATE, hint=f"send {known}")
-
-
 def _find_changes(sent: Any, shown: Any, path: str) -> Iterator[str]:
     """Answer the paths of members that are not as they are shown; null and what is empty change nothing."""
-    if path.lower() == _STATE.lower() or not _says_something(sent):
+    if path.lower() in _MAY_CHANGE or not _says_something(sent):
         return
     if _is_object(sent):
         known = {name.lower(): member for name, member in shown.items()} if _is_object(shown) else {}
         for name, member in sent.items():
             if name.lower() not in _OWN or path:
                 yield from _find_changes(member, known.get(name.lower()), f"{path}.{name}" if path else name)
+    elif _is_list(sent) and _is_list(shown) and len(sent) == len(shown):
+        for index, (member, own) in enumerate(zip(sent, shown, strict=True)):
+            yield from _find_changes(member, own, f"{path}[{index}]")
     elif not _is_same(sent, shown):
         yield path
+
+
+_MAY_CHANGE = frozenset(path.lower() for path in [*CHANGEABLE, TAGS])
 
 
 def _says_something(sent: Any) -> bool:
@@ -111,5 +142,9 @@ def _is_same(sent: Any, shown: Any) -> bool:
     return isinstance(sent, bool) is isinstance(shown, bool) and sent == shown
 
 
-def _is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(value, Mapping)
+def _is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list)

@@ -1,41 +1,56 @@
 """The vault, its policies, instances and recovery points as Azure Backup shows them."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from flexvault.api.resource_ids import INSTANCE_TYPE, POINT_TYPE, POLICY_TYPE, VAULT_TYPE, ResourceIds
+from flexvault.api.resource_ids import DELETED_TYPE, INSTANCE_TYPE, POINT_TYPE, POLICY_TYPE, VAULT_TYPE, ResourceIds
 from flexvault.api.times import wire_time
 from flexvault.domain import names
 from flexvault.domain.instance import Instance, ProtectionState, RecoveryPoint, StoredPolicy
 from flexvault.domain.policy import DATASOURCE_TYPE
 from flexvault.domain.vault_settings import VaultSettings
+from flexvault.ports import VaultFacts
 from flexvault.services.immutability import Policy
 from flexvault.services.operations import provisioning_state
+from flexvault.services.soft_delete import SoftDeletion
 
 
-def show_vault(ids: ResourceIds, settings: VaultSettings) -> dict[str, Any]:
-    """Show the vault itself; its security settings are those that this version has."""
-    properties: dict[str, Any] = {
-        "storageSettings": [],
-        "securitySettings": {
-            "softDeleteSettings": {"state": "Off", "retentionDurationInDays": 14.0},
-            "immutabilitySettings": {"state": settings.immutability.value},
+def show_vault(ids: ResourceIds, settings: VaultSettings, facts: VaultFacts) -> dict[str, Any]:
+    """Show the vault itself; what Azure does not tell of its account or identity is left out, never guessed."""
+    security: dict[str, Any] = {
+        "softDeleteSettings": {
+            "state": settings.soft_delete.value,
+            "retentionDurationInDays": float(settings.soft_delete_days),
         },
-        "provisioningState": "Succeeded",
-        "resourceMoveState": "Unknown",
-        "isVaultProtectedByResourceGuard": False,
-        "replicatedRegions": [],
-        "secureScore": "None",
-        "bcdrSecurityLevel": "Poor",
+        "immutabilitySettings": {"state": settings.immutability.value},
     }
+    alerts = "Enabled" if settings.alerts_for_failures else "Disabled"
+    monitoring = {"azureMonitorAlertSettings": {"alertsForAllJobFailures": alerts}}
+    tags = dict(settings.tags)
+    tenant = {"tenantId": facts.tenant_id} if facts.tenant_id else {}
+    known_by = {"type": "SystemAssigned", "principalId": facts.principal_id, **tenant}
+    redundancy = {"type": facts.redundancy} if facts.redundancy else {}
     return {
         "id": ids.vault,
         "name": ids.vault_name,
         "type": VAULT_TYPE,
         "location": ids.location,
-        "eTag": names.content_etag(properties),
-        "properties": properties,
+        "tags": tags,
+        **({"identity": known_by} if facts.principal_id else {}),
+        "eTag": names.content_etag({"tags": tags, "securitySettings": security, "monitoringSettings": monitoring}),
+        "properties": {
+            "storageSettings": [{"datastoreType": "VaultStore", **redundancy}],
+            "securitySettings": security,
+            "monitoringSettings": monitoring,
+            "provisioningState": "Succeeded",
+            "resourceMoveState": "Unknown",
+            "isVaultProtectedByResourceGuard": False,
+            "replicatedRegions": [],
+            "secureScore": "None",
+            "bcdrSecurityLevel": "Poor",
+        },
     }
 
 
@@ -65,6 +80,21 @@ def show_instance(ids: ResourceIds, instance: Instance) -> dict[str, Any]:
         "provisioningState": provisioning_state(instance.state),
     }
     return {"id": instance.id, "name": instance.name, "type": INSTANCE_TYPE, "properties": properties}
+
+
+def show_deleted_instance(
+    ids: ResourceIds, instance: Instance, deletion: SoftDeletion, gone_at: datetime
+) -> dict[str, Any]:
+    """Show a soft-deleted instance; its storage is paid for until the last of it is gone."""
+    shown = show_instance(ids, instance)
+    info = {
+        "deletionTime": wire_time(deletion.deleted_at),
+        "billingEndDate": wire_time(gone_at),
+        "scheduledPurgeTime": wire_time(gone_at),
+        "deleteActivityID": deletion.correlation_id,
+    }
+    own = {"id": ids.deleted_instance(instance.name), "type": DELETED_TYPE}
+    return {**shown, **own, "properties": {**shown["properties"], "deletionInfo": info}}
 
 
 def show_point(
@@ -115,6 +145,7 @@ _PROTECTION_STATUS: Mapping[ProtectionState, str] = {
     ProtectionState.SUSPENDED: "ProtectionStopped",
     ProtectionState.STOPPED: "ProtectionStopped",
     ProtectionState.DELETING: "SoftDeleting",
+    ProtectionState.SOFT_DELETED: "SoftDeleted",
 }
 
 

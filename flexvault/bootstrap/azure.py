@@ -14,6 +14,7 @@ from flexvault.adapters.azure.restore_target import AzureRestoreTarget
 from flexvault.adapters.azure.roles import AzureRoles
 from flexvault.adapters.azure.servers import AzureServers
 from flexvault.adapters.azure.storage_accounts import StorageAccounts
+from flexvault.adapters.azure.surroundings import AzureSurroundings
 from flexvault.adapters.azure.tables import AzureRows
 from flexvault.adapters.azure.telemetry import AzureTelemetry
 from flexvault.adapters.azure.tenancy import AzureTenancy
@@ -50,6 +51,7 @@ def azure_ports(settings: Settings, clock: Clock | None) -> Ports:
         ltr=AzureLtr(arm),
         roles=AzureRoles(arm),
         tenancy=AzureTenancy(arm, _identities(settings)),
+        surroundings=AzureSurroundings(arm, control, settings.subscription_id, settings.vault_blob_endpoint),
         landing=landing,
         vault_writer=vault_writer,
         vault_guard=AzureVaultGuard(settings.vault_blob_endpoint, control),
@@ -65,6 +67,7 @@ _NOT_THE_JANITORS = {
     "ltr": "control",
     "roles": "control",
     "tenancy": "control",
+    "surroundings": "control",
     "landing": "writer",
     "vault_writer": "writer",
     "vault_guard": "control",

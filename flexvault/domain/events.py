@@ -146,8 +146,9 @@ def _vault_changed(entry: Entry, rows: Rows) -> Sequence[Batch]:
     row = rows[target]
     if not is_older(row, entry):
         return ()
+    kept = {name: value for name, value in entry.body["settings"].items() if name != "tags"}
     values: dict[str, Any] = {
-        **entry.body["settings"],
+        **kept,
         "changed_at": entry.at,
         "change_event_id": entry.event_id,
         "journal_seq": entry.seq,

@@ -25,10 +25,14 @@ class ProtectionState(StrEnum):
     """No backups; every recovery point is retained for ever."""
     DELETING = "SoftDeleting"
     """An approved deletion of the instance with its data: it ends when the last recovery point is gone."""
+    SOFT_DELETED = "SoftDeleted"
+    """The same, but nothing goes before `purge_at`, until when it can be undeleted; from then on it is as above."""
 
 
 RUNS_BACKUPS = frozenset({ProtectionState.CONFIGURED, ProtectionState.UPDATING})
 PAUSED = frozenset({ProtectionState.SUSPENDED, ProtectionState.STOPPED})
+GOING = frozenset({ProtectionState.DELETING, ProtectionState.SOFT_DELETED})
+"""States that an approved deletion of the data leads to."""
 BEING_CONFIGURED = frozenset({ProtectionState.CONFIGURING, ProtectionState.UPDATING})
 
 
@@ -52,6 +56,10 @@ class Instance:
     journal_seq: int
     deletion_seq: int = 0
     """The entry of the vault's stream by which its data are deleted; 0 while there is none."""
+    purge_at: datetime | None = None
+    """Of a soft-deleted instance: nothing of it is deleted before. A row's word: what deletes asks the journal."""
+    undeleted_seq: int = 0
+    """The entry of the vault's stream by which it was last undeleted."""
     paused_from: datetime | None = None
     """Since when its schedule sleeps."""
     is_deleted: bool = False
@@ -96,6 +104,8 @@ class Instance:
             changed_at=values["changed_at"],
             journal_seq=values["journal_seq"],
             deletion_seq=values.get("deletion_seq", 0),
+            purge_at=datetime.fromisoformat(values["purge_at"]) if values.get("purge_at") else None,
+            undeleted_seq=values.get("undeleted_seq", 0),
             paused_from=datetime.fromisoformat(values["paused_from"]) if values.get("paused_from") else None,
             is_deleted=values.get("is_deleted", False),
             deleted_at=values.get("deleted_at"),

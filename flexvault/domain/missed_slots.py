@@ -20,7 +20,11 @@ class WhyMissed(StrEnum):
     """Protection was stopped; nothing was missed, but for a slot that had its job already."""
 
 
-WHILE_PAUSED = {ProtectionState.SUSPENDED: WhyMissed.SUSPENDED, ProtectionState.STOPPED: WhyMissed.STOPPED}
+WHILE_PAUSED = {
+    ProtectionState.SUSPENDED: WhyMissed.SUSPENDED,
+    ProtectionState.STOPPED: WhyMissed.STOPPED,
+    ProtectionState.SOFT_DELETED: WhyMissed.STOPPED,  # an undeleted one is a stopped one
+}
 
 
 def dump_missed(first: datetime, last: datetime, count: int | None, why: WhyMissed) -> str:

@@ -24,10 +24,11 @@ from flexvault.domain.event_rows import (
     server_target,
 )
 from flexvault.domain.event_type import Batch, EventType, Rows, Target
-from flexvault.domain.instance import PAUSED, ProtectionState
+from flexvault.domain.instance import GOING, PAUSED, ProtectionState
 from flexvault.domain.journal import Entry
 from flexvault.domain.missed_slots import WhyMissed, dump_missed
 from flexvault.domain.rows import Change, Delete, Insert, Merge, Row
+from flexvault.domain.soft_delete import read_purge_at
 
 # Configuring ---------------------------------------------------------------------------------------------------------
 
@@ -59,6 +60,8 @@ def _protection_requested(entry: Entry, rows: Rows) -> Sequence[Batch]:
         # Nothing of an instance of this name that was deleted may hold for this one.
         "is_deleted": False,
         "deletion_seq": 0,
+        "purge_at": "",
+        "undeleted_seq": 0,
         "paused_from": "",
     }
     row = rows[instance_target(entry.body["instance"])]
@@ -128,7 +131,7 @@ def _is_past(row: Row | None, entry: Entry) -> bool:
 
 def _is_at_rest(row: Row) -> bool:
     """Say whether the instance was paused or deleted before the configuration that failed could change it."""
-    return row.values["state"] in {*PAUSED, ProtectionState.DELETING}
+    return row.values["state"] in {*PAUSED, *GOING}
 
 
 def _protection_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...]:
@@ -159,10 +162,14 @@ def _state_change(entry: Entry, rows: Rows, values: Mapping[str, Any]) -> Sequen
 
 def _paused(entry: Entry, rows: Rows) -> Sequence[Batch]:
     """Put the schedule to sleep; one that sleeps already has slept since it first did."""
+    values = {"state": entry.body["after"]["state"], "paused_from": _sleeps_since(entry, rows)}
+    return _state_change(entry, rows, values)
+
+
+def _sleeps_since(entry: Entry, rows: Rows) -> str:
     row = rows[instance_target(entry.body["instance"])]
     since = str(row.values.get("paused_from") or "") if row is not None else ""
-    values = {"state": entry.body["after"]["state"], "paused_from": since or entry.at.isoformat()}
-    return _state_change(entry, rows, values)
+    return since or entry.at.isoformat()
 
 
 def _resumed(entry: Entry, rows: Rows) -> Sequence[Batch]:
@@ -198,7 +205,24 @@ def _resumed_targets(_stream: str, body: Mapping[str, Any]) -> tuple[Target, ...
 
 
 def _deletion_requested(entry: Entry, rows: Rows) -> Sequence[Batch]:
-    values = {"state": ProtectionState.DELETING.value, "deletion_seq": entry.seq, "paused_from": ""}
+    """Begin to delete, or only soft-delete where the entry names a moment: the entry says which, never a setting."""
+    purge_at = read_purge_at(entry)
+    if purge_at is None:
+        values = {"state": ProtectionState.DELETING.value, "deletion_seq": entry.seq, "purge_at": "", "paused_from": ""}
+        return _state_change(entry, rows, values)
+    values = {"state": ProtectionState.SOFT_DELETED.value, "deletion_seq": entry.seq, "purge_at": purge_at.isoformat()}
+    return _state_change(entry, rows, {**values, "paused_from": _sleeps_since(entry, rows)})
+
+
+def _undeleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
+    """Retain the data for ever, as after a stop: the schedule has slept since the deletion, or longer."""
+    values = {
+        "state": ProtectionState.STOPPED.value,
+        "deletion_seq": 0,
+        "purge_at": "",
+        "undeleted_seq": entry.seq,
+        "paused_from": _sleeps_since(entry, rows),
+    }
     return _state_change(entry, rows, values)
 
 
@@ -279,6 +303,7 @@ PROTECTION_EVENTS = (
             project=_deletion_requested,
         )
     ),
+    EventType(name="InstanceUndeleted", done_member="state_event_id", targets=_only_instance, project=_undeleted),
     EventType(name="InstanceDeleted", done_member="ended_event_id", targets=_ended_targets, project=_instance_deleted),
     EventType(
         name="RolesRemoved", done_member="roles_removed_event_id", targets=_only_instance, project=_roles_removed

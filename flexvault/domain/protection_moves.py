@@ -3,11 +3,12 @@
 from enum import StrEnum
 
 from flexvault.domain.errors import ConflictError, InvalidInputError, VaultError
-from flexvault.domain.instance import BEING_CONFIGURED, Instance, ProtectionState
+from flexvault.domain.instance import BEING_CONFIGURED, GOING, Instance, ProtectionState
 
 NOT_PROTECTED = "UserErrorBackupInstanceNotProtected"
 STOPPED = "UserErrorProtectionStopped"
 BEING_DELETED = "UserErrorBackupInstanceBeingDeleted"
+SOFT_DELETED = "UserErrorBackupInstanceSoftDeleted"
 BUSY = "OperationInProgress"
 
 
@@ -73,7 +74,7 @@ def require_configurable(instance: Instance) -> None:
         ConflictError: It is being deleted.
         InvalidInputError: It is paused.
     """
-    if instance.state in {_SUSPENDED, _STOPPED, ProtectionState.DELETING}:
+    if instance.state in {_SUSPENDED, _STOPPED, *GOING}:
         raise why_not(instance)
 
 
@@ -86,7 +87,7 @@ def require_backups(instance: Instance) -> None:
     """
     if instance.state is _CONFIGURED:
         return
-    if instance.state is ProtectionState.DELETING:
+    if instance.state in GOING:
         raise why_not(instance)
     text = f"backup instance '{instance.name}' is in state {instance.state}"
     raise InvalidInputError(text, code=NOT_PROTECTED, target=instance.id, hint=_HINTS[instance.state])
@@ -102,6 +103,10 @@ _HINTS = {
         "wait until its last recovery point is gone: GET of the instance says what storage keeps until when; "
         "until then a recovery point can be restored"
     ),
+    ProtectionState.SOFT_DELETED: (
+        "while its soft delete period runs undelete it, with POST deletedBackupInstances/NAME/undelete, then resume "
+        "its protection with resumeProtection"
+    ),
 }
 
 
@@ -111,6 +116,11 @@ def why_not(instance: Instance) -> VaultError:
     if instance.state is ProtectionState.DELETING:
         text = f"backup instance '{instance.name}' is being deleted with its recovery points"
         return ConflictError(text, code=BEING_DELETED, target=instance.id, hint=hint)
+    if instance.state is ProtectionState.SOFT_DELETED:
+        until = f" until {instance.purge_at.isoformat()}" if instance.purge_at else ""
+        text = f"backup instance '{instance.name}' was deleted and is SoftDeleted{until}"
+        hint = hint.replace("NAME", instance.name)
+        return ConflictError(text, code=SOFT_DELETED, target=instance.id, hint=hint)
     text = f"backup instance '{instance.name}' is in state {instance.state}"
     if instance.state in BEING_CONFIGURED:
         return ConflictError(text, code=BUSY, target=instance.id, hint=hint)

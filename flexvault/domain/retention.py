@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
@@ -27,7 +27,7 @@ class Regime(StrEnum):
     FOREVER = "forever"
     """Protection was stopped and the data are retained: none expires."""
     DELETE = "delete"
-    """An approved deletion of the data: none is wanted any more, not even the newest."""
+    """An approved deletion of the data: none is wanted any more, not even the newest, once it is no longer soft."""
 
 
 class Reason(StrEnum):
@@ -35,6 +35,8 @@ class Reason(StrEnum):
 
     RETENTION_RULE = "RetentionRule"
     PROTECTION_STOPPED = "ProtectionStopped"
+    SOFT_DELETED = "SoftDeleted"
+    """The deletion of the data was approved, and its soft delete period has not run out."""
     NEWEST_GOOD_POINT = "NewestGoodPoint"
     EXPIRED = "Expired"
     DATA_DELETION_APPROVED = "DataDeletionApproved"
@@ -63,6 +65,8 @@ class PointFacts:
     day: str = ""
     """The local date by which it was tagged, such as 2026-01-05."""
     regime: Regime = Regime.POLICY
+    purge_at: datetime | None = None
+    """Of an instance whose data are deleted: none goes before; nothing where soft delete was off."""
     is_good: bool = True
     holds: tuple[str, ...] = ()
     """Names of the legal holds that stand on it or on its instance."""
@@ -115,9 +119,20 @@ def describe_reason(reason: Reason, point: PointFacts) -> dict[str, Any]:
             described["problem"] = point.problem
         case Reason.POISONING_SUSPECTED:
             described["suspects"] = list(point.suspects)
+        case Reason.SOFT_DELETED:
+            described["until"] = point.purge_at.isoformat() if point.purge_at else None
         case Reason.PROTECTION_STOPPED | Reason.NEWEST_GOOD_POINT | Reason.DATA_DELETION_APPROVED:
             pass
     return described
+
+
+def is_soft_deleted(purge_at: datetime | None, as_of: datetime) -> bool:
+    """Say whether an approved deletion of data must not begin yet; without a moment it begins at once."""
+    return purge_at is not None and as_of < purge_at + PURGE_WAITS
+
+
+PURGE_WAITS = timedelta(minutes=10)
+"""A request to undelete that came in time may write its entry that late: an HTTP request ends after 230 seconds."""
 
 
 def newest_good_points(oldest_first: Iterable[PointFacts]) -> Collection[str]:
@@ -143,6 +158,8 @@ def _sort(points: Iterable[PointFacts]) -> list[PointFacts]:
 
 
 def _judge_one(point: PointFacts, as_of: datetime, newest: Collection[str]) -> Verdict:
+    if point.regime is Regime.DELETE and is_soft_deleted(point.purge_at, as_of):
+        return Verdict(point=point, decision=Decision.KEEP, reasons=(Reason.SOFT_DELETED,))
     if point.regime is Regime.DELETE:
         return _end(point, as_of, Reason.DATA_DELETION_APPROVED)
     if point.regime is Regime.FOREVER:

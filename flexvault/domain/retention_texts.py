@@ -20,6 +20,9 @@ def explain(verdict: Verdict) -> str:
             return f"{text}; {others}" if others else text
         case Reason.PROTECTION_STOPPED:
             return "kept for ever: the protection of its server was stopped and the data are retained"
+        case Reason.SOFT_DELETED:
+            until = f" until {_date(point.purge_at)}" if point.purge_at else ""
+            return f"kept{until}: its backup instance is soft-deleted, and can be undeleted until then"
         case Reason.DATA_DELETION_APPROVED:
             begin = "to be deleted: the deletion of the data was approved"
         case _:

@@ -5,13 +5,16 @@ What is doubtful keeps points: only a resumption or an approved deletion ends a 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol, Self
 
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.journal import Entry
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.retention import Regime
+from flexvault.domain.soft_delete import read_purge_always, read_purge_at
+from flexvault.domain.vault_settings import SoftDelete
 
 
 class Standing(Protocol):
@@ -37,19 +40,38 @@ class Protection:
     regime: Regime = Regime.POLICY
     deletion_seq: int = 0
     """The entry of the vault's stream by which its data are deleted; 0 while there is none."""
+    purge_at: datetime | None = None
+    """Until when that deletion is soft; nothing where soft delete was off."""
     is_ended: bool = False
     """Its deletion has ended; a point of it that turns up late is deleted, too."""
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Protection":
-        """Read it from a plan."""
+        """Read it from a plan; one of a version that knew no soft delete says too little of a deletion.
+
+        Raises:
+            KeyError: It says too little: the journal must be read from its first entry.
+        """
+        regime = Regime(stored["regime"])
+        until = stored["purgeAt"] if regime is Regime.DELETE else ""
         return cls(
-            regime=Regime(stored["regime"]), deletion_seq=int(stored["deletionSeq"]), is_ended=bool(stored["isEnded"])
+            regime=regime,
+            deletion_seq=int(stored["deletionSeq"]),
+            purge_at=datetime.fromisoformat(until) if until else None,
+            is_ended=bool(stored["isEnded"]),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Write it for the plan."""
-        return {"regime": self.regime.value, "deletionSeq": self.deletion_seq, "isEnded": self.is_ended}
+        return {
+            "regime": self.regime.value,
+            "deletionSeq": self.deletion_seq,
+            "purgeAt": self.purge_at.isoformat() if self.purge_at else "",
+            "isEnded": self.is_ended,
+        }
+
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class VaultStanding:
@@ -57,22 +79,42 @@ class VaultStanding:
 
     Attributes:
         breaker_seq: The newest entry that tripped or released the breaker; 0 while there is none.
+        is_always_soft: Soft delete was made AlwaysOn once: no later entry takes that back.
     """
 
-    def __init__(self, protections: Mapping[str, Protection] | None = None, breaker_seq: int = 0) -> None:
+    def __init__(
+        self,
+        protections: Mapping[str, Protection] | None = None,
+        breaker_seq: int = 0,
+        *,
+        is_always_soft: bool = False,
+        latest: datetime = _LONG_AGO,
+    ) -> None:
         self._protections = dict(protections or {})
         self.breaker_seq = breaker_seq
+        self.is_always_soft = is_always_soft
+        self._latest = latest  # moment of an entry
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read it from a plan."""
         protections = {instance: Protection.from_json(found) for instance, found in stored["instances"].items()}
-        return cls(protections, int(stored["breakerSeq"]))
+        return cls(
+            protections,
+            int(stored["breakerSeq"]),
+            is_always_soft=bool(stored["isAlwaysSoft"]),
+            latest=datetime.fromisoformat(stored["latest"]),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Write it for the plan."""
         instances = {instance: found.to_json() for instance, found in sorted(self._protections.items())}
-        return {"instances": instances, "breakerSeq": self.breaker_seq}
+        return {
+            "instances": instances,
+            "breakerSeq": self.breaker_seq,
+            "isAlwaysSoft": self.is_always_soft,
+            "latest": self._latest.isoformat(),
+        }
 
     def find(self, instance: str) -> Protection | None:
         """Answer the protection of an instance; nothing when the journal knows none of that key."""
@@ -82,14 +124,23 @@ class VaultStanding:
         """Take up the next entry."""
         if entry.type in _BREAKER_CHANGES:
             self.breaker_seq = entry.seq
+        try:
+            self._apply(entry)
+            self._latest = max(self._latest, entry.at)
+        except MALFORMED:
+            raise _unreadable(entry) from None
+
+    def _apply(self, entry: Entry) -> None:
+        if entry.type == "VaultChanged":
+            self.is_always_soft |= entry.body["settings"].get("soft_delete") == SoftDelete.ALWAYS_ON
         change = _PROTECTION_CHANGES.get(entry.type)
         if change is None:
             return
-        try:
-            instance = str(entry.body["instance"])
-            self._protections[instance] = change(self._protections.get(instance), entry)
-        except MALFORMED:
-            raise _unreadable(entry) from None
+        instance = str(entry.body["instance"])
+        after = change(self._protections.get(instance), entry)
+        if self.is_always_soft and entry.type == "DataDeletionRequested":
+            after = replace(after, purge_at=read_purge_always(entry, self._latest))
+        self._protections[instance] = after
 
 
 def _requested(before: Protection | None, _entry: Entry) -> Protection:
@@ -116,7 +167,12 @@ def _resumed(_before: Protection | None, _entry: Entry) -> Protection:
 
 
 def _deletion_requested(_before: Protection | None, entry: Entry) -> Protection:
-    return Protection(regime=Regime.DELETE, deletion_seq=entry.seq)
+    return Protection(regime=Regime.DELETE, deletion_seq=entry.seq, purge_at=read_purge_at(entry))
+
+
+def _undeleted(before: Protection | None, _entry: Entry) -> Protection:
+    """An undeletion keeps all that is left, whenever it came; of what is gone nothing is left to keep."""
+    return before if before is not None and before.is_ended else Protection(regime=Regime.FOREVER)
 
 
 def _ended(before: Protection | None, entry: Entry) -> Protection:
@@ -124,7 +180,7 @@ def _ended(before: Protection | None, entry: Entry) -> Protection:
     seq = int(entry.body["deletion_seq"])
     if before is None or before.regime is not Regime.DELETE or before.deletion_seq != seq:
         return before or Protection()
-    return Protection(regime=Regime.DELETE, deletion_seq=seq, is_ended=True)
+    return replace(before, is_ended=True)
 
 
 _BREAKER_CHANGES = frozenset({"BreakerTripped", "BreakerReleased"})
@@ -135,6 +191,7 @@ _PROTECTION_CHANGES: Mapping[str, Callable[[Protection | None, Entry], Protectio
     "BackupsSuspended": _suspended,
     "ProtectionResumed": _resumed,
     "DataDeletionRequested": _deletion_requested,
+    "InstanceUndeleted": _undeleted,
     "InstanceDeleted": _ended,
 }
 

@@ -33,7 +33,9 @@ from flexvault.ports.sources import LongTermRetention as LongTermRetention
 from flexvault.ports.sources import LtrOperation as LtrOperation
 from flexvault.ports.sources import Servers as Servers
 from flexvault.ports.sources import SourceRoles as SourceRoles
+from flexvault.ports.sources import Surroundings as Surroundings
 from flexvault.ports.sources import Tenancy as Tenancy
+from flexvault.ports.sources import VaultFacts as VaultFacts
 from flexvault.ports.sources import WriteGrant as WriteGrant
 
 
@@ -106,6 +108,7 @@ class Ports:
     ltr: LongTermRetention
     roles: SourceRoles
     tenancy: Tenancy
+    surroundings: Surroundings
     landing: LandingAccount
     vault_reader: VaultReader
     vault_writer: VaultWriter

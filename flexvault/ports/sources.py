@@ -155,3 +155,22 @@ class Tenancy(Protocol):
             NotFoundError, NotAuthorizedError: The control identity may not see it.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultFacts:
+    """What Azure says of the vault itself; what could not be read is empty."""
+
+    redundancy: str = ""
+    """Of the vault account: LocallyRedundant, ZoneRedundant or GeoRedundant, Azure Backup's words."""
+    principal_id: str = ""
+    """Object id of the control identity."""
+    tenant_id: str = ""
+
+
+class Surroundings(Protocol):
+    """What the vault stands on."""
+
+    def describe(self) -> VaultFacts:
+        """Answer what is known; it never fails, and asks Azure again only now and then."""
+        ...

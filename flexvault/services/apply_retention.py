@@ -18,7 +18,7 @@ from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result, closes_as
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.open_job import OpenJob
-from flexvault.domain.retention import Decision, Verdict, judge
+from flexvault.domain.retention import Decision, Verdict, is_soft_deleted, judge
 from flexvault.domain.retention_texts import explain
 from flexvault.domain.rows import Row
 from flexvault.ports import Orchestrations, Ports
@@ -29,6 +29,7 @@ from flexvault.services.deletion_proofs import PlanProofs, require_executable
 from flexvault.services.end_deletion import end_deletions
 from flexvault.services.finish_deletion import finish_deletion
 from flexvault.services.journal import Draft, append
+from flexvault.services.keeping import purge_at_of
 from flexvault.services.progress import warning
 from flexvault.services.retention_plan import StoredPlan, read_points, store_plan
 from flexvault.services.standings import JudgedBy, Standings, judged_by, require_unchanged
@@ -255,6 +256,10 @@ def _require_not_retained(ports: Ports, verdict: Mapping[str, Any]) -> None:
     row = catalog.find_instance_row(ports, instance)
     if row is None or row.values["state"] == ProtectionState.STOPPED:
         text = f"protection was stopped meanwhile and recovery point {point_id} is retained"
+        raise ConflictError(text, code="PointIsRetained", target=point_id)
+    purge_at = purge_at_of(row.values)
+    if is_soft_deleted(purge_at, ports.clock.storage_now()):
+        text = f"recovery point {point_id} was soft-deleted meanwhile and is retained until {purge_at}"
         raise ConflictError(text, code="PointIsRetained", target=point_id)
 
 

@@ -7,6 +7,7 @@ from flexvault.domain import blob_names
 from flexvault.domain.job import JobStatus, Operation, Outcome, Result
 from flexvault.ports import Scalar
 from flexvault.services import catalog
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.journal import Draft, append
 from flexvault.services.protection import record_failure
 from flexvault.services.restore_files import end_reading, require_reading_ended
@@ -59,6 +60,9 @@ def _report(run: StepRun, body: dict[str, Any]) -> None:
     if job is not None:
         facts["flexvault.instance"] = str(job.facts.get("instance_name", ""))
         facts["flexvault.duration_seconds"] = (run.now() - job.started_at).total_seconds()
+    if body["status"] == JobStatus.FAILED:
+        # Who watches the events tells an alert by this: the vault's own setting, as Azure Backup has it.
+        facts["flexvault.is_alert"] = read_believed_settings(run.ports).alerts_for_failures
     if body["error"]:
         facts["flexvault.error_code"] = body["error"]["code"]
     if "size_bytes" in run.open.state:

@@ -8,9 +8,9 @@ from flexvault.domain import blob_names, row_keys
 from flexvault.domain.errors import ConflictError, PermanentError, RowChangedError
 from flexvault.domain.event_rows import instance_target
 from flexvault.domain.events import Rows
-from flexvault.domain.instance import Instance, ProtectionState
+from flexvault.domain.instance import GOING, Instance
 from flexvault.domain.job import Operation
-from flexvault.domain.retention import Regime
+from flexvault.domain.retention import Regime, is_soft_deleted
 from flexvault.domain.rows import Merge
 from flexvault.ports import Ports
 from flexvault.services import catalog
@@ -40,7 +40,11 @@ def end_deletions(vault: Vault, standing: Mapping[str, Any], job_id: str) -> lis
     standings = Standings(vault.ports, standing)
     standings.catch_up(blob_names.VAULT_STREAM)
     warnings: list[Mapping[str, Any]] = []
+    now = vault.ports.clock.storage_now()
     for instance in list(_list_deleting(vault.ports)):
+        found = standings.protection(instance.key)
+        if found is not None and is_soft_deleted(found.purge_at, now):
+            continue  # the journal says until when, whatever the row says
         obstacles = _find_obstacles(vault.ports, standings, instance)
         manifests = _describe_manifests(vault.ports, instance)
         if manifests and not obstacles and (until := _find_end(vault.ports, instance)):
@@ -62,7 +66,7 @@ def end_deletions(vault: Vault, standing: Mapping[str, Any], job_id: str) -> lis
 
 
 def _list_deleting(ports: Ports) -> Iterator[Instance]:
-    return (instance for instance in catalog.list_instances(ports) if instance.state is ProtectionState.DELETING)
+    return (instance for instance in catalog.list_instances(ports) if instance.state in GOING)
 
 
 def _find_obstacles(ports: Ports, standings: Standings, instance: Instance) -> list[str]:
@@ -114,7 +118,7 @@ def _draft(instance: Instance) -> Draft:
     def check(rows: Rows) -> None:
         row = rows[instance_target(instance.key)]
         now = None if row is None else Instance.from_values(row.values)
-        is_same = now is not None and now.state is ProtectionState.DELETING and not now.is_deleted
+        is_same = now is not None and now.state in GOING and not now.is_deleted
         if now is None or not is_same or now.deletion_seq != instance.deletion_seq:
             raise ConflictError(f"the backup instance '{instance.name}' is not the one that was looked at")
 

@@ -192,6 +192,11 @@ def find_left(ports: Ports, instance: str, now: datetime) -> LeftByStorage | Non
     return LeftByStorage(len(guards), max(ends, default=None)) if guards and is_kept else None
 
 
+def find_last_end(ports: Ports, instance: str) -> datetime | None:
+    """Answer when the last immutability policy of an instance's manifests ends, which their files share."""
+    return max((policy.until for policy in list_immutability_policies(ports, instance).values()), default=None)
+
+
 def point_of_version(version: Version) -> str:
     """Answer the `{instance}/{point}/` that a version belongs to."""
     if version.container == blob_names.POINTS:

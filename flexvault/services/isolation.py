@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flexvault.domain.app_role import AppRole
 from flexvault.domain.errors import VaultError
-from flexvault.domain.vault_settings import Immutability
+from flexvault.domain.vault_settings import Immutability, SoftDelete, VaultSettings
 from flexvault.ports import Identity, Ports
 from flexvault.services import catalog
 from flexvault.services.believed_settings import read_believed_settings
@@ -14,7 +14,7 @@ from flexvault.services.vault import Vault
 
 NAMED = 5
 """Subscriptions or instances that a message names."""
-IMMUTABILITY = "Immutability"
+IMMUTABILITY, SOFT_DELETE = "Immutability", "SoftDelete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,8 @@ class Isolation:
 
     @property
     def is_isolated(self) -> bool:
-        """Say whether place and identities are apart; immutability is a protection of its own, beside them."""
-        return all(found.is_ok for found in self.findings if found.code != IMMUTABILITY)
+        """Say whether place and identities are apart; immutability and soft delete are protections beside them."""
+        return all(found.is_ok for found in self.findings if found.code not in {IMMUTABILITY, SOFT_DELETE})
 
 
 def examine_isolation(vault: Vault) -> Isolation:
@@ -49,14 +49,15 @@ def examine_isolation(vault: Vault) -> Isolation:
         vault: The vault.
     """
     identities = tuple(vault.ports.tenancy.describe_identities())
-    sources = _Sources(vault, identities)
+    sources, believed = _Sources(vault, identities), read_believed_settings(vault.ports)
     findings = (
         _judge_identities(identities),
         _judge_roles(vault.settings.role),
         sources.judge_own_tenant(),
         sources.judge_subscriptions(),
         sources.judge_tenants(),
-        _judge_immutability(read_believed_settings(vault.ports).immutability),
+        _judge_immutability(believed.immutability),
+        _judge_soft_delete(believed),
     )
     return Isolation(role=vault.settings.role, identities=identities, findings=findings)
 
@@ -116,6 +117,21 @@ def _judge_immutability(state: Immutability) -> Finding:
     }
     message, remedy = texts[state]
     return Finding(code=IMMUTABILITY, is_ok=state is Immutability.LOCKED, message=message, remedy=remedy)
+
+
+def _judge_soft_delete(settings: VaultSettings) -> Finding:
+    days = settings.soft_delete_days
+    texts = {
+        SoftDelete.OFF: (
+            "soft delete is Off: an approved deletion of a backup instance begins at once and cannot be taken back",
+            "turn it On, then AlwaysOn; AlwaysOn can never be taken back",
+        ),
+        SoftDelete.ON: (f"soft delete is On: a deleted backup instance can be undeleted for {days} days", ""),
+        SoftDelete.ALWAYS_ON: (f"soft delete is AlwaysOn: nobody can turn it off; its period is {days} days", ""),
+    }
+    message, remedy = texts[settings.soft_delete]
+    is_on = settings.soft_delete is not SoftDelete.OFF
+    return Finding(code=SOFT_DELETE, is_ok=is_on, message=message, remedy=remedy)
 
 
 class _Sources:

@@ -5,14 +5,17 @@ Retention asks the journal. Previews ask the rows, which point to the entries th
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flexvault.domain import blob_names
 from flexvault.domain.errors import IntegrityError, NotFoundError
 from flexvault.domain.instance import ProtectionState, RecoveryPoint
+from flexvault.domain.journal import Entry
 from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.reevaluation import Regrade
 from flexvault.domain.retention import Regime
+from flexvault.domain.soft_delete import read_purge_at
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.journal import read_entry
@@ -35,6 +38,8 @@ class Keeping:
     """What holds for the points of one instance."""
 
     regime: Regime = Regime.POLICY
+    purge_at: datetime | None = None
+    """Until when an approved deletion is soft."""
     holds: tuple[str, ...] = ()
     """Names of the holds on the whole instance."""
     suspects: tuple[str, ...] = ()
@@ -64,16 +69,21 @@ def read_keeping(ports: Ports, instance: str) -> Keeping:
     suspects = tuple(suspect.point_id for suspect in read_poisoning(ports, instance).suspects)
     if known is None:
         return Keeping(holds=holds, suspects=suspects, regrades=regrades, problem=NOT_KNOWN)
-    regime = _find_regime(ports, instance, known.values)
-    return Keeping(regime=regime, holds=holds, suspects=suspects, regrades=regrades)
-
-
-def _find_regime(ports: Ports, instance: str, values: Mapping[str, Any]) -> Regime:
-    regime = _regime_of(values)
+    regime, purge_at = _regime_of(known.values), None
     if regime is Regime.DELETE:
-        seq = int(values["deletion_seq"])
-        require_entry(read_entry(ports, blob_names.VAULT_STREAM, seq), DELETION_REQUESTED, instance)
-    return regime
+        purge_at = read_purge_at(read_deletion(ports, instance, int(str(known.values["deletion_seq"]))))
+    return Keeping(regime=regime, purge_at=purge_at, holds=holds, suspects=suspects, regrades=regrades)
+
+
+def read_deletion(ports: Ports, instance: str, seq: int) -> Entry:
+    """Read the entry by which an instance's data are deleted, as its row names it.
+
+    Raises:
+        IntegrityError: The journal has another entry there.
+    """
+    entry = read_entry(ports, blob_names.VAULT_STREAM, seq)
+    require_entry(entry, DELETION_REQUESTED, instance)
+    return entry
 
 
 def fold_keeping(ports: Ports, standings: Standings, instance: str) -> Keeping:
@@ -93,6 +103,7 @@ def fold_keeping(ports: Ports, standings: Standings, instance: str) -> Keeping:
         problem = problem or f"its re-evaluation, journal entry {instance} {seq}, cannot be understood"
     return Keeping(
         regime=protection.regime,
+        purge_at=protection.purge_at,
         holds=found.common_holds,
         suspects=found.suspects,
         regrades=regrades,
@@ -107,12 +118,13 @@ def is_row_different(ports: Ports, standings: Standings, instance: str) -> bool:
     if row is None or protection is None:
         return row is not None or protection is not None
     try:
-        said = (_regime_of(row.values), bool(row.values.get("is_deleted")), _deletion_of(row.values))
+        is_ended = bool(row.values.get("is_deleted"))
+        said = (_regime_of(row.values), is_ended, _deletion_of(row.values), purge_at_of(row.values))
         holds, seq = read_common_holds(common), reevaluated_seq(common)
         is_suspected = read_poisoning(ports, instance).is_suspected
     except MALFORMED:
         return True
-    is_same = said == (protection.regime, protection.is_ended, protection.deletion_seq)
+    is_same = said == (protection.regime, protection.is_ended, protection.deletion_seq, protection.purge_at)
     is_same = is_same and is_suspected is bool(found.suspects)
     return not is_same or _lower(holds) != _lower(found.common_holds) or seq != found.reevaluated_seq
 
@@ -133,11 +145,17 @@ def _deletion_of(values: Mapping[str, Any]) -> int:
     return int(values["deletion_seq"]) if _regime_of(values) is Regime.DELETE else 0
 
 
+def purge_at_of(values: Mapping[str, Any]) -> datetime | None:
+    """Answer until when an instance's row says that its deletion is soft; nothing where it is not deleted."""
+    text = str(values.get("purge_at") or "") if _regime_of(values) is Regime.DELETE else ""
+    return datetime.fromisoformat(text) if text else None
+
+
 def _regime_of(values: Mapping[str, Any]) -> Regime:
     match ProtectionState(values["state"]):
         case ProtectionState.STOPPED:
             return Regime.FOREVER
-        case ProtectionState.DELETING:
+        case ProtectionState.DELETING | ProtectionState.SOFT_DELETED:
             return Regime.DELETE
         case _:
             return Regime.POLICY

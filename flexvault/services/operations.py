@@ -168,6 +168,8 @@ def provisioning_state(state: ProtectionState) -> str:
     match state:
         case ProtectionState.CONFIGURED | ProtectionState.SUSPENDED | ProtectionState.STOPPED:
             return "Succeeded"
+        case ProtectionState.SOFT_DELETED:  # its deletion is done, as far as it is asked for
+            return "Succeeded"
         case ProtectionState.DELETING:
             return "Deleting"
         case ProtectionState.FAILED:

@@ -125,6 +125,9 @@ def _deleted_at(verdict: Verdict, as_of: datetime, *, is_newest: bool) -> dateti
     kept = {Reason.PROTECTION_STOPPED, Reason.POISONING_SUSPECTED}
     if verdict.decision is Decision.BLOCKED or point.holds or kept.intersection(verdict.reasons):
         return None
+    if Reason.SOFT_DELETED in verdict.reasons:
+        ends = [end for end in (point.purge_at, point.immutable_until) if end is not None]
+        return max(ends, default=None)
     if point.regime is Regime.DELETE or verdict.decision is Decision.EXPIRE:
         return as_of
     return None if is_newest else max(point.expiry_time, point.immutable_until or point.expiry_time)
@@ -144,6 +147,7 @@ def _facts(point: RecoveryPoint, keeping: Keeping, guards: Mapping[str, Guarded]
         because=point.because,
         day=point.day,
         regime=keeping.regime,
+        purge_at=keeping.purge_at,
         is_good=not keeping.problem,
         holds=tuple(sorted(holds or ({STORAGE_HOLD} if guarded.is_held else ()))),
         immutable_until=guarded.until,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flexvault.domain import blob_names, names, row_keys
-from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
+from flexvault.domain.azure_codes import ALREADY_PROTECTED, NOT_READY, OPERATION_FAILED
 from flexvault.domain.doctor import examine_server
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotAuthorizedError
 from flexvault.domain.event_rows import instance_target, seq_of, server_target
@@ -27,6 +27,7 @@ from flexvault.services.remove_roles import is_being_removed, were_just_removed
 from flexvault.services.rights import missing_rights
 from flexvault.services.server_facts import gather_facts
 from flexvault.services.sizes import require_small
+from flexvault.services.soft_delete import already_soft_deleted
 from flexvault.services.source_checks import ServerIsChangingError, get_server, refuse_errors, warnings_of
 from flexvault.services.steps import StepRun
 from flexvault.services.vault import Vault
@@ -134,7 +135,7 @@ def request_protection(
     key = names.instance_key(request.instance_id)
     before = catalog.find_instance_by_key(vault.ports, key)
     if before is not None:
-        require_configurable(before)
+        _require_configurable(vault, before, request.server_id)
     validated = validate_for_backup(vault, request.server_id, request.policy_name, key)
     approval = find_approval(vault, before, validated.policy, request.properties, actor)
     request_key = _key_anew(vault, request, request_key, before, now)
@@ -266,7 +267,7 @@ def record_protection(run: StepRun) -> Result:
         key=run.open.job_id,
         body=body,
         actor=run.open.actor,
-        check=lambda rows: _require_configurable_row(rows, run.open.instance),
+        check=lambda rows: _require_configurable_row(run.vault, rows, run.open),
     )
     append(run.ports, draft)
     if instance is not None and instance.rights:
@@ -285,7 +286,7 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
     state = ProtectionState.UPDATING if is_running else ProtectionState.CONFIGURING
 
     def check(rows: Rows) -> None:
-        _require_configurable_row(rows, opened.instance)
+        _require_configurable_row(vault, rows, opened)
         _require_unfinished(rows, opened)
         claim = rows[server_target(str(request["server_id"]))]
         if claim is not None and claim.values["instance"] != opened.instance:
@@ -318,11 +319,17 @@ def _append_requested(vault: Vault, opened: OpenJob) -> None:
     append(vault.ports, draft)
 
 
-def _require_configurable_row(rows: Rows, key: str) -> None:
+def _require_configurable_row(vault: Vault, rows: Rows, opened: OpenJob) -> None:
     """Refuse to configure an instance that was paused, or whose deletion was begun, since the request was looked at."""
-    row = rows[instance_target(key)]
+    row = rows[instance_target(opened.instance)]
     if row is not None and not row.values.get("is_deleted"):
-        require_configurable(Instance.from_values(row.values))
+        _require_configurable(vault, Instance.from_values(row.values), str(opened.state["request"]["server_id"]))
+
+
+def _require_configurable(vault: Vault, instance: Instance, server_id: str) -> None:
+    if instance.state is ProtectionState.SOFT_DELETED:
+        raise already_soft_deleted(vault.ports, server_id, instance)
+    require_configurable(instance)
 
 
 def _require_unfinished(rows: Rows, opened: OpenJob) -> None:
@@ -338,12 +345,14 @@ def _require_unfinished(rows: Rows, opened: OpenJob) -> None:
 
 def _already_protected(vault: Vault, server_id: str, claimed_by: str) -> InvalidInputError:
     other = catalog.find_instance_by_key(vault.ports, claimed_by)
+    if other is not None and other.state is ProtectionState.SOFT_DELETED:
+        return already_soft_deleted(vault.ports, server_id, other)
     named = f"the backup instance '{other.name}'" if other is not None else "another backup instance"
     is_going = other is not None and other.state is ProtectionState.DELETING
     return InvalidInputError(
         f"the server '{server_id}' is already protected by {named} of this vault"
         + (", which is being deleted" if is_going else ""),
-        code="UserErrorDppDatasourceAlreadyProtected",
+        code=ALREADY_PROTECTED,
         target=server_id,
         hint="wait until its last recovery point is gone: GET of that instance says what storage keeps until when"
         if is_going

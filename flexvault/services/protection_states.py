@@ -7,11 +7,13 @@ from flexvault.domain import blob_names
 from flexvault.domain.errors import RowChangedError, TransientError
 from flexvault.domain.event_rows import instance_target, seq_of
 from flexvault.domain.events import Rows
-from flexvault.domain.instance import Instance, ProtectionState
+from flexvault.domain.instance import GOING, Instance, ProtectionState
 from flexvault.domain.missed_slots import WHILE_PAUSED
 from flexvault.domain.protection_moves import Verb, find_move, require_deletable
+from flexvault.domain.soft_delete import DAYS
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
+from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.holds import list_holds
 from flexvault.services.immutability import find_left
 from flexvault.services.journal import Draft, append
@@ -54,14 +56,15 @@ def change_protection(vault: Vault, instance_id: str, verb: Verb, actor: Mapping
             "after": {"state": after.value},
             **(_resumption(vault, instance, actor) if after is ProtectionState.CONFIGURED else {}),
         }
-        if _append(vault, instance, _EVENTS[after], body, actor):
+        if append_change(vault, instance, _EVENTS[after], body, actor):
             return catalog.get_instance(vault.ports, instance_id)
-    raise _contended(instance_id)
+    raise contended(instance_id)
 
 
 def request_deletion(vault: Vault, instance_id: str, actor: Mapping[str, str]) -> Instance | None:
     """Begin to delete an instance with all of its recovery points, which needs a second person.
 
+    With soft delete on nothing is deleted before the period that is in force now has run out: the entry keeps it.
     Answers the instance; nothing when there is no such instance, or not any more.
 
     Raises:
@@ -73,26 +76,30 @@ def request_deletion(vault: Vault, instance_id: str, actor: Mapping[str, str]) -
         instance = catalog.find_instance(vault.ports, instance_id)
         if instance is None:
             return None
-        if instance.state is ProtectionState.DELETING:
+        if instance.state in GOING:
             return instance
         require_deletable(instance)
-        approval = require_approval(vault, _deletion_of(vault, instance, actor))
+        days = read_believed_settings(vault.ports).days_deleted_softly
+        approval = require_approval(vault, _deletion_of(vault, instance, days, actor))
         body = {
             "instance": instance.key,
             "server_id": instance.server_id,
             "replaces_seq": instance.journal_seq,
             "before": {"state": instance.state.value},
-            "after": {"state": ProtectionState.DELETING.value},
+            "after": {"state": _state_deleted(days).value},
+            DAYS: days,
             "approval_id": approval.id,
         }
-        if _append(vault, instance, "DataDeletionRequested", body, actor):
+        if append_change(vault, instance, "DataDeletionRequested", body, actor):
             begun = catalog.find_instance(vault.ports, instance_id)
             # A request that slept until its deletion had ended, and another instance stood there, has nothing to begin.
-            return begun if begun is not None and begun.state is ProtectionState.DELETING else None
-    raise _contended(instance_id)
+            return begun if begun is not None and begun.state in GOING else None
+    raise contended(instance_id)
 
 
-def _append(vault: Vault, instance: Instance, kind: str, body: Mapping[str, Any], actor: Mapping[str, str]) -> bool:
+def append_change(
+    vault: Vault, instance: Instance, kind: str, body: Mapping[str, Any], actor: Mapping[str, str]
+) -> bool:
     """Append a change of state; answers False when the instance was changed otherwise meanwhile.
 
     An event is named by the state that it replaces: the same change of the same state is one event.
@@ -104,6 +111,9 @@ def _append(vault: Vault, instance: Instance, kind: str, body: Mapping[str, Any]
             check_unused(rows, approval_id, vault.ports.clock.storage_now())
         if seq_of(rows[instance_target(instance.key)]) != instance.journal_seq:
             raise RowChangedError(f"the backup instance '{instance.name}' was changed meanwhile")
+        # Settings are entries of the same stream: none can come between this look and the entry.
+        if DAYS in body and read_believed_settings(vault.ports).days_deleted_softly != body[DAYS]:
+            raise RowChangedError("the vault's soft delete was changed meanwhile")
 
     draft = Draft(
         stream=blob_names.VAULT_STREAM,
@@ -160,7 +170,11 @@ def _pause_of(instance: Instance) -> dict[str, str]:
     return {"paused_from": since.isoformat(), "reason": WHILE_PAUSED[instance.state].value}
 
 
-def _deletion_of(vault: Vault, instance: Instance, actor: Mapping[str, str]) -> CriticalChange:
+def _state_deleted(days: int) -> ProtectionState:
+    return ProtectionState.SOFT_DELETED if days else ProtectionState.DELETING
+
+
+def _deletion_of(vault: Vault, instance: Instance, days: int, actor: Mapping[str, str]) -> CriticalChange:
     points = catalog.list_points(vault.ports, instance.key)
     if points:
         newest, oldest = points[0].recovery_point_time, points[-1].recovery_point_time
@@ -173,16 +187,27 @@ def _deletion_of(vault: Vault, instance: Instance, actor: Mapping[str, str]) -> 
             "it ends the protection of its server and deletes for good all recovery points that exist when it is "
             "carried out: now 0; and what is backed up until then"
         )
+    softly = (
+        f"it is soft-deleted first: nothing is deleted for {days} days from when it is carried out, in which it can be "
+        "undeleted, and its server cannot be protected again in this vault"
+    )
     return CriticalChange(
         operation=INSTANCE_DELETE,
         path=instance.id.lower(),
-        body=None,
+        # With another period it is another change: who approved a soft deletion approved no other.
+        body={"softDeleteDays": days} if days else None,
         actor=actor,
         target=instance_target(instance.key),
         target_seq=instance.journal_seq,
-        reasons=(text, *_find_kept(vault, instance), *_find_holds(vault, instance), *_find_suspects(vault, instance)),
+        reasons=(
+            text,
+            *([softly] if days else []),
+            *_find_kept(vault, instance),
+            *_find_holds(vault, instance),
+            *_find_suspects(vault, instance),
+        ),
         before={"state": instance.state.value, "serverId": instance.server_id, "recoveryPoints": len(points)},
-        after=None,
+        after={"state": _state_deleted(days).value, "softDeleteDays": days} if days else None,
     )
 
 
@@ -211,5 +236,6 @@ def _find_suspects(vault: Vault, instance: Instance) -> tuple[str, ...]:
     return (f"{count} backup(s) of it may be poisoned, and nobody acknowledged that",) if count else ()
 
 
-def _contended(instance_id: str) -> TransientError:
+def contended(instance_id: str) -> TransientError:
+    """Say that others were faster, again and again."""
     return TransientError(f"the backup instance '{instance_id}' is changed by others", code="JournalContended")

@@ -246,6 +246,7 @@ class _Reading:
             because=regrade.because if regrade else manifest.tagging.get("because", ""),
             day=regrade.day if regrade else manifest.tagging.get("day", ""),
             regime=keeping.regime,
+            purge_at=keeping.purge_at,
             holds=tuple(sorted(holds or ({STORAGE_HOLD} if guarded.is_held else ()))),
             immutable_until=guarded.until,
             is_good=not problem,

@@ -168,13 +168,17 @@ class JudgedBy:
 
     regime: Regime | None
     reevaluated_seq: int
+    deletion_seq: int = 0
+    """Of an approved deletion: after an undeletion another one may be soft again."""
 
 
 def judged_by(standings: Standings, instance: str) -> JudgedBy:
     """Answer by what an instance's points are judged now."""
     protection = standings.protection(instance)
     return JudgedBy(
-        regime=protection.regime if protection else None, reevaluated_seq=standings.instance(instance).reevaluated_seq
+        regime=protection.regime if protection else None,
+        reevaluated_seq=standings.instance(instance).reevaluated_seq,
+        deletion_seq=protection.deletion_seq if protection else 0,
     )
 
 
@@ -207,6 +211,6 @@ def require_unchanged(standings: Standings, instance: str, point_id: str, before
     if now.regime is Regime.FOREVER:
         text = f"protection was stopped meanwhile and recovery point {point_id} is retained"
         raise ConflictError(text, code="PointIsRetained", target=point_id)
-    if now.regime is not before.regime:
+    if (now.regime, now.deletion_seq) != (before.regime, before.deletion_seq):
         text = f"the protection of recovery point {point_id} was changed meanwhile: the next plan decides"
         raise ConflictError(text, code="ProtectionChanged", target=point_id)

@@ -1,14 +1,21 @@
 """Change the vault's settings: each change is an entry of the vault's stream, and one that weakens needs two people."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from flexvault.domain import blob_names, names
 from flexvault.domain.errors import ConflictError
 from flexvault.domain.event_rows import seq_of
 from flexvault.domain.events import Rows, settings_target
-from flexvault.domain.vault_settings import Immutability, VaultSettings, find_weakenings, require_transition
+from flexvault.domain.vault_settings import (
+    Immutability,
+    SoftDelete,
+    VaultSettings,
+    find_weakenings,
+    require_soft_delete_transition,
+    require_transition,
+)
 from flexvault.services.approvals import CriticalChange, check_unused, require_approval
 from flexvault.services.believed_settings import read_believed_settings
 from flexvault.services.journal import Draft, append
@@ -19,23 +26,38 @@ GUARD_WRITE = "Microsoft.DataProtection/vault/poisoningGuard/write"
 GUARD_PATH = "/vault/poisoningGuard"
 
 
-def set_immutability(vault: Vault, state: Immutability, actor: Mapping[str, str]) -> VaultSettings:
-    """Change the immutability's state; the present one changes nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultChange:
+    """What a person wants of the vault; nothing leaves a setting as it is."""
+
+    immutability: Immutability | None = None
+    soft_delete: SoftDelete | None = None
+    soft_delete_days: int | None = None
+    alerts_for_failures: bool | None = None
+    tags: Mapping[str, str] | None = None
+    """All of them, in place of those that are there."""
+
+
+def change_vault(vault: Vault, change: VaultChange, actor: Mapping[str, str]) -> VaultSettings:
+    """Change several settings in one entry; what is so already changes nothing.
 
     Raises:
-        InvalidInputError: code UserErrorUnsupportedVaultImmutabilityStateChange.
-        ApprovalRequiredError: To disable it needs a second person.
+        InvalidInputError: code UserErrorUnsupportedVaultImmutabilityStateChange, or
+            UserErrorUnsupportedVaultSoftDeleteStateChange.
+        ApprovalRequiredError: To take protection away needs a second person.
         ConflictError: Somebody else changed the settings meanwhile.
     """
     before = read_believed_settings(vault.ports)
-    require_transition(before.immutability, state)
-    order = _Order(
-        operation=VAULT_WRITE,
-        path=vault.settings.vault_resource_id.lower(),
-        body={"immutabilitySettings": {"state": state.value}},
-        actor=actor,
-    )
-    return _change(vault, before, replace(before, immutability=state), order)
+    wanted: dict[str, Any] = {
+        member.name: value for member in fields(change) if (value := getattr(change, member.name)) is not None
+    }
+    after = replace(before, **wanted)
+    require_transition(before.immutability, after.immutability)
+    require_soft_delete_transition(before.soft_delete, after.soft_delete)
+    told = _show(before)
+    changed = {name: value for name, value in _show(after).items() if value != told[name]}
+    order = _Order(operation=VAULT_WRITE, path=vault.settings.vault_resource_id.lower(), body=changed, actor=actor)
+    return _change(vault, before, after, order)
 
 
 def set_poisoning_guard(vault: Vault, *, is_on: bool, actor: Mapping[str, str]) -> VaultSettings:
@@ -113,7 +135,13 @@ def _critical(
     )
 
 
-def _show(settings: VaultSettings) -> dict[str, str]:
+def _show(settings: VaultSettings) -> dict[str, Any]:
     """Say the settings to the second person in the API's words."""
-    guard = "On" if settings.is_poisoning_guarded else "Off"
-    return {"immutability": settings.immutability.value, "poisoningGuard": guard}
+    return {
+        "immutability": settings.immutability.value,
+        "softDelete": settings.soft_delete.value,
+        "softDeleteDays": settings.soft_delete_days,
+        "alertsForAllJobFailures": "Enabled" if settings.alerts_for_failures else "Disabled",
+        "tags": dict(settings.tags),
+        "poisoningGuard": "On" if settings.is_poisoning_guarded else "Off",
+    }

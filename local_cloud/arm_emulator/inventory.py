@@ -98,6 +98,11 @@ class Inventory:
             raise resource_not_found(STORAGE_TYPE, name, resource_group)
         return found
 
+    def storage_accounts_under(self, scope: str) -> list[StorageAccount]:
+        """Return the storage accounts of a subscription or resource group, by id."""
+        with self._lock:
+            return [account for key, account in sorted(self._accounts.items()) if key.startswith(f"{scope.lower()}/")]
+
     def servers_under(self, scope: str) -> list[FlexibleServer]:
         """Return the servers of a subscription or resource group, by id."""
         with self._lock:

@@ -5,17 +5,22 @@ body. It needs a right of its own, which Owner and Contributor hold and no role 
 """
 
 import json
+from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local_cloud.arm_emulator import ledger
+from local_cloud.arm_emulator.problems import ArmError
 from local_cloud.arm_emulator.resources import StorageAccount
-from local_cloud.arm_emulator.routing import ACCOUNT, Answer, Call, Operation
+from local_cloud.arm_emulator.routing import ACCOUNT, SUBSCRIPTION, Answer, Call, Operation
 from local_cloud.arm_emulator.views import storage_account_view
 from local_cloud.files import write_atomically
 
 if TYPE_CHECKING:
     from local_cloud.arm_emulator.emulator import Emulator
+
+
+READ = "Microsoft.Storage/storageAccounts/read"
 
 
 def write_revoked_keys(emulator: "Emulator") -> None:
@@ -41,6 +46,17 @@ def _get_storage_account(emulator: "Emulator", call: Call) -> Answer:
     return Answer(body=storage_account_view(_account_of(emulator, call)))
 
 
+def _list_storage_accounts(emulator: "Emulator", call: Call) -> Answer:
+    """List what the caller may read, as `az storage account list` shows it to whoever has a role on a group alone."""
+    subscription = emulator.inventory.get_subscription(call.params["subscription"])
+    shown: list[dict[str, Any]] = []
+    for account in emulator.inventory.storage_accounts_under(subscription.resource_id):
+        with suppress(ArmError):
+            emulator.access.require(call.principal, READ, account.resource_id)
+            shown.append(storage_account_view(account))
+    return Answer(body={"value": shown})
+
+
 def _revoke_keys(emulator: "Emulator", call: Call) -> Answer:
     account = _account_of(emulator, call)
     with emulator.revocations:
@@ -51,11 +67,18 @@ def _revoke_keys(emulator: "Emulator", call: Call) -> Answer:
 
 OPERATIONS = (
     Operation(
+        name="StorageAccounts_List",
+        method="GET",
+        path=f"{SUBSCRIPTION}/providers/Microsoft.Storage/storageAccounts",
+        handler=_list_storage_accounts,
+        action=None,
+    ),
+    Operation(
         name="StorageAccounts_GetProperties",
         method="GET",
         path=ACCOUNT,
         handler=_get_storage_account,
-        action="Microsoft.Storage/storageAccounts/read",
+        action=READ,
         scope=ACCOUNT,
     ),
     Operation(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flexvault.domain.vault_settings import Immutability
+from flexvault.domain.vault_settings import Immutability, SoftDelete
 from flexvault.services.holds import MOST_HOLDS
 from tests.api.doors import INSTANCE, POLICY_ID, Door, Sent, policy_body
 from tests.builders import world
@@ -156,7 +156,7 @@ def test_a_misspelt_member_of_a_hold_is_no_hold_on_everything(door: Door) -> Non
 
 
 def test_a_deletion_that_a_hold_kept_open_goes_on_when_the_hold_is_released() -> None:
-    door = Door(world=world(immutability=Immutability.DISABLED))
+    door = Door(world=world(immutability=Immutability.DISABLED, soft_delete=SoftDelete.OFF))
     door.protect_and_back_up()
     hold = "/vault/backupInstances/pg-orders/holds/case-1"
     assert door.send("PUT", hold, {"reason": "court order"}).status == 200

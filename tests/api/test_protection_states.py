@@ -8,7 +8,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.mgmt.dataprotection import DataProtectionMgmtClient
 from azure.mgmt.dataprotection.models import StopProtectionRequest, SuspendBackupRequest
 
-from flexvault.domain.vault_settings import Immutability
+from flexvault.domain.vault_settings import Immutability, SoftDelete
 from tests.api.doors import (
     INSTANCE,
     POLICY_ID,
@@ -27,12 +27,12 @@ SCHEDULE = "/vault/backupInstances/pg-orders/schedule"
 
 @pytest.fixture
 def door() -> Door:
-    """A vault whose points storage lets go, so that a deletion ends."""
+    """A vault whose points storage lets go, and that deletes at once, so that a deletion ends."""
     return made_door(Immutability.DISABLED)
 
 
 def made_door(immutability: Immutability) -> Door:
-    made = Door(world=world(immutability=immutability))
+    made = Door(world=world(immutability=immutability, soft_delete=SoftDelete.OFF))
     made.grant_roles()
     made.make_target()
     made.protect()

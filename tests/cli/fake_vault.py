@@ -20,6 +20,8 @@ SERVER_ID = (
 POINT_ID = "0192f0c1a2b3c4d5e6f708192a3b4c5d"
 JOB_ID = "0192f0c1-a2b3-c4d5-e6f7-08192a3b4c5d"
 
+COLLECTIONS = frozenset({"backupPolicies", "backupInstances", "deletedBackupInstances"})
+
 type Json = dict[str, Any]
 type Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -158,7 +160,7 @@ class FakeVault:
         if path in self.resources:
             return self.resources[path]
         below = [body for key, body in self.resources.items() if key and key.rpartition("/")[0] == path]
-        return {"value": below} if below or path in {"backupPolicies", "backupInstances"} else None
+        return {"value": below} if below or path in COLLECTIONS else None
 
     def on_put(self, path: str, request: httpx.Request) -> httpx.Response:
         body = {"name": path.rpartition("/")[2], **json.loads(request.content)}

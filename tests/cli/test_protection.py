@@ -51,7 +51,7 @@ def test_a_deletion_is_waited_for(vault: FakeVault, flexvault: Flexvault, capsys
     assert flexvault("instance", "delete", "pg-orders") == 0
     assert vault.slept == [30, 7]
     assert capsys.readouterr().err.splitlines() == [
-        "waiting until every recovery point of pg-orders-1 is gone; Ctrl-C ends the waiting, not the deletion",
+        "waiting until pg-orders-1 is deleted; Ctrl-C ends the waiting, not the deletion",
         "pg-orders-1 is deleted with its recovery points",
     ]
 

@@ -8,9 +8,11 @@ import pytest
 
 from flexvault.adapters.memory.storage import VAULT
 from flexvault.domain.errors import ConflictError
+from flexvault.domain.vault_settings import SoftDelete
 from flexvault.services.reconcile import reconcile
 from tests.api.doors import INSTANCE, Door, policy_body
 from tests.api.test_poisoning import back_up
+from tests.builders import set_soft_delete
 from tests.cli.real_vault import Flexvault, RealVault
 
 type Captured = pytest.CaptureFixture[str]
@@ -257,14 +259,28 @@ def test_an_instance_is_deleted_by_two_people(flexvault: Flexvault, capsys: Capt
     assert flexvault("approval", "approve", approval, person="approver") == 0
     capsys.readouterr()
     assert flexvault("instance", "delete", "pg-orders") == 0
-    assert "pg-orders is being deleted: 1 recovery point(s) are kept by storage until" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "pg-orders: it was deleted, and its recovery points are SoftDeleted until 2026-02-05" in told
+    assert "to take it back: flexvault instance undelete pg-orders" in told
     assert flexvault("instance", "list") == 0
-    assert "SoftDeleting" in capsys.readouterr().out
+    assert "pg-orders" not in capsys.readouterr().out
+    assert flexvault("instance", "show", "pg-orders") == 0
+    assert "SoftDeleted" in capsys.readouterr().out
+    assert flexvault("point", "list", "pg-orders") == 0
+    assert flexvault("instance", "stop", "pg-orders") == 1
+    assert "recommended: flexvault instance undelete INSTANCE" in capsys.readouterr().err
+    assert flexvault("instance", "deleted") == 0
+    assert "2026-02-05" in capsys.readouterr().out
+    assert flexvault("instance", "undelete", "pg-orders") == 0
+    assert "ProtectionStopped" in capsys.readouterr().out
+    assert flexvault("instance", "undelete", "pg-orders") == 1
+    assert "no soft-deleted backup instance is called pg-orders" in capsys.readouterr().err
 
 
 def test_a_deletion_that_storage_refuses_is_told_to_the_approver_and_afterwards(
-    flexvault: Flexvault, capsys: Captured
+    flexvault: Flexvault, door: Door, capsys: Captured
 ) -> None:
+    set_soft_delete(door.world, SoftDelete.OFF)
     assert flexvault("instance", "delete", "pg-orders") == 1
     refused = capsys.readouterr().err
     assert "storage keeps 1 recovery point(s) of it until" in refused
@@ -380,3 +396,18 @@ def test_a_suspected_backup_is_shown_and_acknowledged(
     told = capsys.readouterr().out
     assert "Running" in told
     assert "archived" in told
+
+
+def test_soft_delete_is_set_and_always_on_needs_a_yes(flexvault: Flexvault, capsys: Captured) -> None:
+    assert flexvault("vault", "set") == 2
+    assert "nothing to change" in capsys.readouterr().err
+    assert flexvault("vault", "set", "--soft-delete-days", "30") == 0
+    assert "On, 30 days" in capsys.readouterr().out
+    assert flexvault("vault", "set", "--soft-delete-days", "14") == 1
+    assert "it shortens soft delete" in capsys.readouterr().err
+    assert flexvault("vault", "set", "--soft-delete", "AlwaysOn") == 2
+    assert "can never be taken back" in capsys.readouterr().err
+    assert flexvault("vault", "set", "--soft-delete", "AlwaysOn", "--yes") == 0
+    assert "AlwaysOn, 30 days" in capsys.readouterr().out
+    assert flexvault("vault", "set", "--soft-delete", "Off") == 1
+    assert "UserErrorUnsupportedVaultSoftDeleteStateChange" in capsys.readouterr().err

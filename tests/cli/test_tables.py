@@ -40,6 +40,9 @@ JOB = a_job("CompletedWithWarnings", duration="PT2.437389S", operation="Configur
     [
         pytest.param(views.JOBS, views.JOBS_DROPPED, JOB, JOB_ID, id="jobs"),
         pytest.param(views.INSTANCES, views.INSTANCES_DROPPED, an_instance(INSTANCE), INSTANCE, id="instances"),
+        pytest.param(
+            views.DELETED_INSTANCES, views.DELETED_DROPPED, an_instance(INSTANCE), INSTANCE, id="deleted instances"
+        ),
         pytest.param(views.POINTS, views.POINTS_DROPPED, POINT, POINT_ID, id="points"),
         pytest.param(approval_views.APPROVALS, approval_views.APPROVALS_DROPPED, APPROVAL, APPROVAL_ID, id="approvals"),
         pytest.param(planning_views.CHANGES, planning_views.CHANGES_DROPPED, CHANGE, POINT_ID, id="changes"),

@@ -143,6 +143,7 @@ class EmulatorRun:
         self._emulator = emulator.emulator
         self.servers, self.ltr, self.roles = AzureServers(arm), AzureLtr(arm, start_timeout_seconds=5), AzureRoles(arm)
         self.storage_accounts = StorageAccounts(arm)
+        self.arm = arm
 
     def set_state(self, state: str) -> None:
         self._emulator.change_server(SERVER_NAME, {"state": state})

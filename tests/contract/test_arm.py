@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from azure.core.credentials import TokenCredential
 
+from flexvault.adapters.azure.surroundings import AzureSurroundings
 from flexvault.domain.account_checks import AccountSettings
 from flexvault.domain.errors import (
     ConflictError,
@@ -18,6 +20,7 @@ from flexvault.domain.errors import (
     VaultError,
 )
 from flexvault.domain.source_roles import NEEDED_ACTIONS
+from flexvault.ports import VaultFacts
 from local_cloud.certificates import ensure_certificates, now
 from tests.contract.arm_runs import (
     PLANTED,
@@ -31,8 +34,8 @@ from tests.contract.arm_runs import (
     grant_of,
     run_emulator,
 )
-from tests.emulator.people import IdentityService
-from tests.emulator.places import ACCOUNT, ACCOUNT_ID, SERVER_ID, SERVERS_ID, TENANT
+from tests.emulator.people import CONTROL, Credential, IdentityService
+from tests.emulator.places import ACCOUNT, ACCOUNT_ID, SERVER_ID, SERVERS_ID, SUBSCRIPTION, TENANT
 
 NAME = "flexvault-0123456789abcdef-a1"
 LEAK = f"cannot reach https://landing.example/c0?sv=2026&sig={PLANTED} now"
@@ -431,3 +434,36 @@ def test_a_storage_account_that_arm_does_not_show_is_nothing(emulator: EmulatorR
     hidden = ACCOUNT_ID.replace("landing", "hidden")
 
     assert emulator.storage_accounts.find(hidden, "https://127.0.0.1:1/hidden") is None
+
+
+def surroundings(emulator: EmulatorRun, endpoint: str, credential: TokenCredential) -> AzureSurroundings:
+    return AzureSurroundings(emulator.arm, credential, SUBSCRIPTION, endpoint)
+
+
+def test_the_redundancy_of_the_vault_account_is_read_once_in_a_while(
+    emulator: EmulatorRun, identity: IdentityService
+) -> None:
+    control = Credential(identity=identity, person=CONTROL)
+    found = surroundings(emulator, f"https://127.0.0.1:1/{ACCOUNT}/", control)
+    facts = found.describe()
+    assert facts == VaultFacts(redundancy="LocallyRedundant", principal_id=CONTROL.object_id)
+    assert [found.describe() for _ in range(3)] == [facts] * 3
+    assert emulator.requests["GET StorageAccounts_List"] == 1
+
+
+def test_what_arm_does_not_show_of_the_vault_account_is_not_known_and_not_asked_again_at_once(
+    emulator: EmulatorRun, identity: IdentityService
+) -> None:
+    control = Credential(identity=identity, person=CONTROL)
+    found = surroundings(emulator, "https://127.0.0.1:1/other", control)
+    facts = [found.describe() for _ in range(3)]
+    assert facts == [VaultFacts(principal_id=CONTROL.object_id)] * 3
+    assert emulator.requests["GET StorageAccounts_List"] == 1
+
+
+def test_an_arm_that_cannot_be_asked_fails_no_read_of_the_vault(
+    emulator: EmulatorRun, identity: IdentityService
+) -> None:
+    emulator.order("error-before", "Microsoft.Storage/storageAccounts", status=409, code="Odd", message="odd")
+    control = Credential(identity=identity, person=CONTROL)
+    assert surroundings(emulator, f"https://127.0.0.1:1/{ACCOUNT}", control).describe() == VaultFacts()

@@ -224,10 +224,11 @@ SEVERAL = [
     entry("BackupsSuspended", {**STATE, "after": {"state": "BackupSchedulesSuspended"}}, 20),
     entry("ProtectionStopped", {**STATE, "after": {"state": "ProtectionStopped"}}, 21),
     entry("ProtectionResumed", RESUMED, 22),
-    entry("DataDeletionRequested", {**STATE, "server_id": SERVER}, 23),
+    entry("InstanceUndeleted", {**STATE, "deletion_seq": 20}, 23),
+    entry("DataDeletionRequested", {**STATE, "server_id": SERVER}, 24),
     entry("PoisoningAcknowledged", {"instance": INSTANCE, "recovery_point_id": "p1", "reason": "fine"}, 23),
-    entry("InstanceDeleted", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23}, 24),
-    entry("RolesRemoved", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 23, "assignments": ["a"]}, 25),
+    entry("InstanceDeleted", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 24}, 25),
+    entry("RolesRemoved", {"instance": INSTANCE, "server_id": SERVER, "deletion_seq": 24, "assignments": ["a"]}, 26),
     entry("KeyRevocationRequested", {"request_key": "k" * 8, "account": "landing"}, 26),
     entry("AccessRefused", {"code": "AuthorizationFailed", "suppressed": 0}, 27),
 ]
@@ -387,18 +388,18 @@ def test_a_schedule_that_wakes_up_counts_its_slots_anew_and_keeps_one_record_of_
 def test_the_end_of_an_instance_releases_its_server_and_its_schedule_and_keeps_its_row():
     rows = with_job()
     project(rows, *SEVERAL)
-    assert (instance(rows)["is_deleted"], instance(rows)["deletion_seq"]) == (True, 23)
+    assert (instance(rows)["is_deleted"], instance(rows)["deletion_seq"]) == (True, 24)
     assert rows.find(row_keys.CONFIG, "vault", row_keys.server_row(SERVER)) is None
     assert rows.find(row_keys.JOBS, "jobs", row_keys.schedule_row(INSTANCE)) is None
 
 
 def test_the_end_of_an_instance_leaves_a_server_alone_that_another_one_protects():
     rows = with_job()
-    project(rows, *SEVERAL[:23])
+    project(rows, *through("PoisoningAcknowledged"))
     claim = Target(table=row_keys.CONFIG, partition="vault", key=row_keys.server_row(SERVER))
     other = Merge(key=claim.key, values={"instance": "o" * 32}, etag=find(rows, claim).etag)
     rows.apply(row_keys.CONFIG, "vault", [other])
-    project(rows, SEVERAL[23])
+    project(rows, through("InstanceDeleted")[-1])
     assert find(rows, claim).values["instance"] == "o" * 32
 
 

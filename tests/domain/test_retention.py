@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, describe_reason, judge
+from flexvault.domain.retention import PURGE_WAITS, Decision, PointFacts, Reason, Regime, describe_reason, judge
 from flexvault.domain.retention_texts import explain
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -51,6 +51,12 @@ NEW = replace(OLD, point_id="new", recovery_point_time=NOW - timedelta(days=1), 
         pytest.param(replace(OLD, regime=FOREVER), [NEW], Decision.KEEP, "for ever", id="protection stopped"),
         pytest.param(replace(OLD, regime=DELETE), [], Decision.EXPIRE, "approved", id="deletion approved, the newest"),
         pytest.param(replace(NEW, regime=DELETE), [], Decision.EXPIRE, "approved", id="deletion approved, not expired"),
+        pytest.param(
+            replace(OLD, regime=DELETE, purge_at=NOW), [NEW], Decision.KEEP, "soft-deleted", id="soft-deleted, expired"
+        ),
+        pytest.param(
+            replace(NEW, regime=DELETE, purge_at=NOW - PURGE_WAITS), [], Decision.EXPIRE, "approved", id="purged"
+        ),
         pytest.param(
             replace(NEW, regime=DELETE, holds=("case-7",)), [], Decision.BLOCKED, "legal hold", id="approved, but held"
         ),
@@ -208,6 +214,9 @@ def test_what_is_retained_for_ever_stays_and_an_approved_deletion_spares_only_wh
     points: list[PointFacts],
 ):
     assert expired([replace(point, regime=FOREVER) for point in points], NOW + timedelta(days=9999)) == set()
+    soft = [replace(point, regime=DELETE, purge_at=NOW) for point in points]
+    assert expired(soft, NOW + PURGE_WAITS - timedelta(seconds=1)) == set(), "not even the newest good one, nor expired"
+    assert expired(soft, NOW + PURGE_WAITS) >= expired([replace(point, regime=DELETE) for point in points])
     gone = expired([replace(point, regime=DELETE) for point in points])
     for point in points:
         may_not = point.holds or point.readers or (point.immutable_until and point.immutable_until > NOW)

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -76,6 +77,58 @@ def deleting(seq: int, *, is_ended: bool = False) -> Protection:
 )
 def test_protection_by_the_journal(kinds: list[str], expected: Protection | None):
     assert vault_of(*kinds) == expected
+
+
+UNDELETED, CHANGED = "InstanceUndeleted", "VaultChanged"
+SOFTLY: dict[str, Any] = {"instance": A, "soft_delete_days": 30}
+NOW_OR_NEVER = {"instance": A}
+ALWAYS_ON = {"settings": {"immutability": "Unlocked", "is_poisoning_guarded": True, "soft_delete": "AlwaysOn"}}
+OFF = {"settings": {**ALWAYS_ON["settings"], "soft_delete": "Off"}}
+
+
+def test_a_deletion_is_soft_as_long_as_its_own_entry_says():
+    found = fold(VaultStanding(), [(REQUESTED, {"instance": A}), (DOOMED, SOFTLY), (CHANGED, OFF)])
+    soft = Protection(regime=Regime.DELETE, deletion_seq=2, purge_at=AT + timedelta(days=30))
+    assert found.find(A) == soft
+    found.apply(entry(UNDELETED, {"instance": A}, 4))
+    assert found.find(A) == FOREVER
+    found.apply(entry(DOOMED, {"instance": A, "soft_delete_days": 0}, 5))
+    found.apply(entry(ENDED, {"instance": A, "deletion_seq": 5}, 6))
+    found.apply(entry(UNDELETED, {"instance": A}, 7))
+    assert found.find(A) == deleting(5, is_ended=True), "of what is gone nothing comes back"
+
+
+@pytest.mark.parametrize("days", [13, 181, -1, 14.5, "14", 10**9])
+def test_a_period_that_no_vault_has_cannot_be_understood(days: Any):
+    with pytest.raises(IntegrityError):
+        fold(VaultStanding(), [(DOOMED, {"instance": A, "soft_delete_days": days})])
+
+
+@pytest.mark.parametrize(
+    ("told", "at"),
+    [
+        pytest.param([(CHANGED, ALWAYS_ON), (DOOMED, NOW_OR_NEVER)], AT, id="without a period"),
+        pytest.param([(CHANGED, ALWAYS_ON), (CHANGED, OFF), (DOOMED, NOW_OR_NEVER)], AT, id="after a forged Off"),
+        pytest.param([(CHANGED, ALWAYS_ON), (DOOMED, SOFTLY)], AT - timedelta(days=60), id="of a forged date"),
+    ],
+)
+def test_always_on_keeps_the_data_whatever_an_entry_says(told: list[tuple[str, dict[str, Any]]], at: datetime):
+    *before, (kind, body) = told
+    standing = fold(VaultStanding(), before)
+    stored = VaultStanding.from_json(json.loads(json.dumps(standing.to_json())))
+    for found in (standing, stored):
+        found.apply(replace(entry(kind, body, len(told)), at=at))
+        protection = found.find(A)
+        assert protection is not None
+        assert protection.purge_at is not None
+        assert protection.purge_at >= AT + timedelta(days=13)
+
+
+def test_a_plan_of_an_older_version_says_too_little_of_a_deletion():
+    stored = fold(VaultStanding(), [(DOOMED, {"instance": A})]).to_json()
+    del stored["instances"][A]["purgeAt"]
+    with pytest.raises(KeyError):
+        VaultStanding.from_json(stored)
 
 
 def hold(name: str, point_id: str = "") -> dict[str, Any]:

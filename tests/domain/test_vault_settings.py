@@ -3,9 +3,17 @@
 import pytest
 
 from flexvault.domain.errors import InvalidInputError
-from flexvault.domain.vault_settings import Immutability, VaultSettings, find_weakenings, require_transition
+from flexvault.domain.vault_settings import (
+    Immutability,
+    SoftDelete,
+    VaultSettings,
+    find_weakenings,
+    require_soft_delete_transition,
+    require_transition,
+)
 
 DISABLED, UNLOCKED, LOCKED = Immutability
+OFF, ON, ALWAYS_ON = SoftDelete
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,16 @@ def test_what_azure_refuses_is_refused_in_its_words(before: Immutability, after:
         ),
         pytest.param(VaultSettings(), VaultSettings(immutability=LOCKED), [], id="locking"),
         pytest.param(VaultSettings(immutability=DISABLED), VaultSettings(), [], id="enabling"),
+        pytest.param(VaultSettings(), VaultSettings(soft_delete=OFF), ["soft delete off"], id="soft delete off"),
+        pytest.param(VaultSettings(soft_delete_days=15), VaultSettings(), ["14 days"], id="fewer days"),
+        pytest.param(
+            VaultSettings(soft_delete=ALWAYS_ON, soft_delete_days=15),
+            VaultSettings(soft_delete=ALWAYS_ON),
+            ["14 days"],
+            id="fewer days, always on",
+        ),
+        pytest.param(VaultSettings(soft_delete=OFF, soft_delete_days=99), VaultSettings(), [], id="soft delete on"),
+        pytest.param(VaultSettings(), VaultSettings(soft_delete=ALWAYS_ON, soft_delete_days=180), [], id="always on"),
         pytest.param(VaultSettings(is_poisoning_guarded=False), VaultSettings(), [], id="guarding"),
     ],
 )
@@ -55,5 +73,27 @@ def test_only_what_takes_protection_away_weakens(before: VaultSettings, after: V
 
 
 def test_settings_are_read_as_they_were_written():
-    settings = VaultSettings(immutability=LOCKED, is_poisoning_guarded=False, journal_seq=7)
+    settings = VaultSettings(
+        immutability=LOCKED,
+        is_poisoning_guarded=False,
+        soft_delete=ALWAYS_ON,
+        soft_delete_days=90,
+        alerts_for_failures=False,
+        tags={"a": "b"},
+        journal_seq=7,
+    )
     assert VaultSettings.from_values({**settings.to_json(), "journal_seq": 7}) == settings
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(OFF, ON), (ON, OFF), (ON, ALWAYS_ON), (OFF, ALWAYS_ON), (ALWAYS_ON, ALWAYS_ON)]
+)
+def test_soft_delete_may_change_until_it_is_always_on(before: SoftDelete, after: SoftDelete):
+    require_soft_delete_transition(before, after)
+
+
+@pytest.mark.parametrize("after", [OFF, ON])
+def test_nothing_leads_out_of_always_on(after: SoftDelete):
+    with pytest.raises(InvalidInputError) as refused:
+        require_soft_delete_transition(ALWAYS_ON, after)
+    assert refused.value.code == "UserErrorUnsupportedVaultSoftDeleteStateChange"

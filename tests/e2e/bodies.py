@@ -96,6 +96,11 @@ def restore(point_id: str, container_url: str, account_id: str, prefix: str) -> 
     }
 
 
+def soft_delete(state: str) -> dict[str, Any]:
+    """A change of the vault's soft delete."""
+    return {"properties": {"securitySettings": {"softDeleteSettings": {"state": state}}}}
+
+
 def immutability(state: str) -> dict[str, Any]:
     """A change of the vault's immutability."""
     return {"properties": {"securitySettings": {"immutabilitySettings": {"state": state}}}}

@@ -29,6 +29,7 @@ def test_the_control_identity_may_give_itself_no_other_role(cloud: LaunchedCloud
 def test_the_end_of_a_protection_takes_its_roles_away(user: User, owner: Owner, billing: str, vault: VaultHost) -> None:
     server_id = user.servers["pg-billing"]
     assert len(owner.assignments(server_id)) == 2
+    assert user.send_approved("PATCH", "", bodies.soft_delete("Off")).status_code == 200
     user.finish(user.send_approved("DELETE", billing))
     wait_for(lambda: not owner.assignments(server_id), "the end of the roles")
     assert user.send("GET", instance_path(server_id)).status_code == 404

@@ -37,6 +37,8 @@ def test_the_front_backs_up_and_the_janitor_deletes(user: User, protected: str, 
     # Storage would keep what is immutable to its last day.
     disabled = user.send_approved("PATCH", "", bodies.immutability("Disabled"))
     assert disabled.status_code == 200, disabled.text
+    at_once = user.send_approved("PATCH", "", bodies.soft_delete("Off"))
+    assert at_once.status_code == 200, at_once.text
     for _ in range(2):
         user.good_end_of(user.back_up(protected))
     assert len(user.points(protected)) == 2

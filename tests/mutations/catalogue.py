@@ -139,6 +139,27 @@ MUTATIONS: Sequence[Mutation] = (
         tests=("tests/services/test_verify_points.py",),
     ),
     Mutation(
+        name="what was soft-deleted goes at once",
+        path="flexvault/domain/retention.py",
+        old="    if point.regime is Regime.DELETE and is_soft_deleted(point.purge_at, as_of):",
+        new="    if point.regime is Regime.FOREVER and is_soft_deleted(point.purge_at, as_of):",
+        tests=("tests/services/test_soft_delete.py",),
+    ),
+    Mutation(
+        name="a soft-deleted instance without points ends at once",
+        path="flexvault/services/end_deletion.py",
+        old="        if found is not None and is_soft_deleted(found.purge_at, now):",
+        new="        if found is not None and found.is_ended and is_soft_deleted(found.purge_at, now):",
+        tests=("tests/services/test_soft_delete.py",),
+    ),
+    Mutation(
+        name="a forged entry takes always-on soft delete back",
+        path="flexvault/domain/standing.py",
+        old='            self.is_always_soft |= entry.body["settings"].get("soft_delete") == SoftDelete.ALWAYS_ON',
+        new='            self.is_always_soft = entry.body["settings"].get("soft_delete") == SoftDelete.ALWAYS_ON',
+        tests=("tests/domain/test_standing.py",),
+    ),
+    Mutation(
         name="a backup that lost much pauses nothing",
         path="flexvault/domain/retention.py",
         old="    if point.suspects and point.regime is not Regime.DELETE:",

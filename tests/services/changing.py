@@ -9,11 +9,12 @@ from flexvault.domain.errors import ApprovalRequiredError
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.protection_moves import Verb
 from flexvault.domain.rows import Replace
+from flexvault.domain.vault_settings import SoftDelete
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.protection_states import change_protection, request_deletion
 from flexvault.services.scheduling import tick
-from tests.builders import ACTOR, INSTANCE_ID, World, run_jobs
+from tests.builders import ACTOR, INSTANCE_ID, World, run_jobs, set_soft_delete
 from tests.services.approving import approve
 from tests.services.running import FIRST_SLOT, protected
 
@@ -33,11 +34,20 @@ def ask_to_delete(world: World) -> str:
 
 
 def begin_deletion(world: World) -> None:
-    """Have the instance deleted with a second person's approval, up to SoftDeleting."""
+    """Have the instance deleted at once, with soft delete off and a second person's approval, up to SoftDeleting."""
+    set_soft_delete(world, SoftDelete.OFF)
     approve(world, ask_to_delete(world))
     instance = request_deletion(world.vault, INSTANCE_ID, ACTOR)
     assert instance is not None
     assert instance.state is ProtectionState.DELETING
+
+
+def delete_softly(world: World) -> None:
+    """Have the instance deleted with a second person's approval, up to SoftDeleted."""
+    approve(world, ask_to_delete(world))
+    instance = request_deletion(world.vault, INSTANCE_ID, ACTOR)
+    assert instance is not None
+    assert instance.state is ProtectionState.SOFT_DELETED
 
 
 def in_state(state: ProtectionState) -> World:
@@ -52,6 +62,8 @@ def in_state(state: ProtectionState) -> World:
             change(world, Verb.STOP)
         case ProtectionState.DELETING:
             begin_deletion(world)
+        case ProtectionState.SOFT_DELETED:
+            delete_softly(world)
         case ProtectionState.CONFIGURING | ProtectionState.UPDATING | ProtectionState.FAILED:
             put_state(world, state)
     assert world.instance().state is state

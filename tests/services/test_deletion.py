@@ -12,7 +12,7 @@ from flexvault.domain.errors import (
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus, Step
 from flexvault.domain.protection_moves import BUSY, Verb
-from flexvault.domain.vault_settings import Immutability
+from flexvault.domain.vault_settings import Immutability, SoftDelete
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.effects import run
@@ -61,7 +61,7 @@ def run_retention(world: World) -> None:
 
 @pytest.mark.parametrize("state", [S.CONFIGURED, S.SUSPENDED, S.STOPPED, S.FAILED])
 def test_a_deletion_waits_for_a_second_person_and_then_deletes_everything(state: ProtectionState):
-    world = protected(immutability=Immutability.DISABLED)
+    world = protected(immutability=Immutability.DISABLED, soft_delete=SoftDelete.OFF)
     add_points(world, 2)
     if state in {S.SUSPENDED, S.STOPPED}:
         change(world, Verb.SUSPEND if state is S.SUSPENDED else Verb.STOP)

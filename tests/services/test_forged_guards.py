@@ -17,7 +17,7 @@ from flexvault.services.isolation import IMMUTABILITY, examine_isolation
 from flexvault.services.journal import find_row
 from flexvault.services.reconcile import reconcile
 from flexvault.services.rights import RIGHTS
-from flexvault.services.vault_settings import set_immutability as ask_for
+from flexvault.services.vault_settings import VaultChange, change_vault
 from tests.builders import ACTOR, VAULT_ID, World, add_server, protect, run_jobs, set_immutability
 from tests.services.changing import add_points
 from tests.services.test_immutability import expiries, told, unprotect, versions, with_points
@@ -67,7 +67,7 @@ def test_a_row_alone_does_not_unlock_what_is_locked() -> None:
     add_points(world, 1)
     assert modes(world) == {Immutability.LOCKED}
     with pytest.raises(InvalidInputError):
-        ask_for(world.vault, Immutability.UNLOCKED, ACTOR)
+        change_vault(world.vault, VaultChange(immutability=Immutability.UNLOCKED), ACTOR)
 
 
 def test_a_row_alone_reassures_nobody() -> None:
@@ -90,7 +90,7 @@ def test_disabling_still_needs_a_second_person_whatever_the_row_says() -> None:
     set_immutability(world, Immutability.UNLOCKED)
     forge(world, settings_target(), immutability="Disabled")
     with pytest.raises(ApprovalRequiredError):
-        ask_for(world.vault, Immutability.DISABLED, ACTOR)
+        change_vault(world.vault, VaultChange(immutability=Immutability.DISABLED), ACTOR)
 
 
 @pytest.mark.parametrize("bad", ["hold", "point", "expiry", "retention"])

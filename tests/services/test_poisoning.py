@@ -13,6 +13,7 @@ from flexvault.domain.job import JobStatus, Step
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.poisoning_events import poisoning_target
 from flexvault.domain.rows import Insert
+from flexvault.domain.vault_settings import SoftDelete
 from flexvault.messages import StepRequest
 from flexvault.services import catalog
 from flexvault.services.effects import run
@@ -32,6 +33,7 @@ from tests.builders import (
     request_of,
     run_jobs,
     run_one,
+    set_soft_delete,
     tiny_archive,
 )
 from tests.services.approving import approve
@@ -306,6 +308,7 @@ def test_a_row_alone_does_not_turn_the_guard_off():
 
 def test_an_approved_deletion_of_the_data_goes_on_and_says_what_was_suspected():
     world = poisoned()
+    set_soft_delete(world, SoftDelete.OFF)
     with pytest.raises(ApprovalRequiredError) as refused:
         request_deletion(world.vault, INSTANCE_ID, ACTOR)
     assert "may be poisoned" in refused.value.message

@@ -9,15 +9,16 @@ import pytest
 
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.protection_moves import Verb
-from flexvault.domain.vault_settings import Immutability
+from flexvault.domain.vault_settings import Immutability, SoftDelete
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
 from flexvault.services.effects import run
 from flexvault.services.protection_states import change_protection, request_deletion
+from flexvault.services.soft_delete import undelete
 from flexvault.services.vault import Vault
-from tests.builders import ACTOR, INSTANCE_ID, World, let_pass, request_of, run_one
+from tests.builders import ACTOR, INSTANCE_ID, World, let_pass, request_of, run_one, set_soft_delete
 from tests.services.approving import approve, of_type, require_used_once
-from tests.services.changing import DAY, add_points, ask_to_delete, begin_deletion, change
+from tests.services.changing import DAY, add_points, ask_to_delete, begin_deletion, change, delete_softly
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import entries, require_whole_journal
 from tests.services.running import protected, quietly
@@ -31,9 +32,20 @@ def stopped() -> World:
     return world
 
 
-def approved() -> World:
+def approved(soft_delete: SoftDelete = SoftDelete.OFF) -> World:
     world = backed_up()
+    set_soft_delete(world, soft_delete)
     approve(world, ask_to_delete(world))
+    return world
+
+
+def approved_softly() -> World:
+    return approved(SoftDelete.ALWAYS_ON)
+
+
+def deleted_softly() -> World:
+    world = backed_up()
+    delete_softly(world)
     return world
 
 
@@ -52,6 +64,10 @@ def resume(vault: Vault) -> None:
     change_protection(vault, INSTANCE_ID, Verb.RESUME_PROTECTION, ACTOR)
 
 
+def bring_back(vault: Vault) -> None:
+    undelete(vault, INSTANCE_ID, ACTOR)
+
+
 def delete(vault: Vault) -> None:
     assert request_deletion(vault, INSTANCE_ID, ACTOR) is not None
 
@@ -62,6 +78,8 @@ def delete(vault: Vault) -> None:
         pytest.param(backed_up, stop, "ProtectionStopped", "ProtectionStopped", id="stop"),
         pytest.param(stopped, resume, "ProtectionResumed", "ProtectionConfigured", id="resume"),
         pytest.param(approved, delete, "DataDeletionRequested", "SoftDeleting", id="delete"),
+        pytest.param(approved_softly, delete, "DataDeletionRequested", "SoftDeleted", id="soft delete"),
+        pytest.param(deleted_softly, bring_back, "InstanceUndeleted", "ProtectionStopped", id="undelete"),
     ],
 )
 def test_a_request_that_dies_anywhere_is_one_entry_once_it_is_sent_again(

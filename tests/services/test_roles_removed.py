@@ -9,6 +9,7 @@ from flexvault.domain.errors import ApprovalRequiredError, NotAuthorizedError, T
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.job import JobStatus, Step
 from flexvault.domain.protection_moves import Verb
+from flexvault.domain.vault_settings import SoftDelete
 from flexvault.services import catalog
 from flexvault.services.policies import put_policy
 from flexvault.services.protection import ProtectionRequest, request_protection
@@ -24,6 +25,7 @@ from tests.builders import (
     policy_properties,
     protect,
     run_jobs,
+    set_soft_delete,
     world,
 )
 from tests.services.approving import approve
@@ -36,7 +38,8 @@ AGAIN_ID = f"{INSTANCE_ID}-again"
 
 
 def delete_with_data(world: World, instance_id: str = INSTANCE_ID) -> None:
-    """Delete an instance, as two people do, up to the entry that ends its protection."""
+    """Delete an instance at once, as two people do, up to the entry that ends its protection."""
+    set_soft_delete(world, SoftDelete.OFF)
     with pytest.raises(ApprovalRequiredError) as asked:
         request_deletion(world.vault, instance_id, ACTOR)
     approve(world, asked.value.target)

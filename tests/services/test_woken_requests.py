@@ -11,7 +11,7 @@ import pytest
 from flexvault.domain.errors import ApprovalRequiredError, ConflictError, VaultError
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.protection_moves import Verb
-from flexvault.domain.vault_settings import Immutability
+from flexvault.domain.vault_settings import Immutability, SoftDelete
 from flexvault.services import catalog
 from flexvault.services.holds import HoldOrder, list_holds, place_hold, release_hold
 from flexvault.services.policies import put_policy
@@ -93,7 +93,7 @@ def test_a_release_that_wakes_late_releases_no_hold_that_somebody_placed_since()
 @pytest.mark.parametrize("verbs", [(), (Verb.SUSPEND, Verb.RESUME_BACKUPS)], ids=["new", "new and changed"])
 def test_a_deletion_that_wakes_late_deletes_no_instance_that_was_made_since(verbs: tuple[Verb, ...]):
     def approved() -> World:
-        world = protected(immutability=Immutability.DISABLED)
+        world = protected(immutability=Immutability.DISABLED, soft_delete=SoftDelete.OFF)
         add_points(world, 1)
         approve(world, ask_to_delete(world))
         return world

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from flexvault_cli import planning_views, views
 from flexvault_cli.api import VaultApi
-from flexvault_cli.commands.lookup import find_instance, instance_path, own_path, policy_path
+from flexvault_cli.commands.lookup import find_deleted, find_instance, instance_path, own_path, policy_path
 from flexvault_cli.errors import INTERRUPTED, MISUSED, CliError, read_failure
 from flexvault_cli.output import show_one, show_progress, show_rows, show_warnings
 from flexvault_cli.wire import Json, dig
@@ -62,10 +62,10 @@ def resume_instance(api: VaultApi, options: argparse.Namespace) -> None:
 
 
 def delete_instance(api: VaultApi, options: argparse.Namespace) -> None:
-    """Delete a backup instance with all its recovery points; wait until they are gone or storage keeps them."""
+    """Delete a backup instance with all its recovery points: softly, or waiting until they are gone."""
     instance = find_instance(api, options.instance)
     name = instance["name"]
-    waiting = f"waiting until every recovery point of {name} is gone; Ctrl-C ends the waiting, not the deletion"
+    waiting = f"waiting until {name} is deleted; Ctrl-C ends the waiting, not the deletion"
     try:
         was_there = api.delete(instance_path(instance), lambda: show_progress(waiting))
     except KeyboardInterrupt:
@@ -80,6 +80,19 @@ def delete_instance(api: VaultApi, options: argparse.Namespace) -> None:
     show_progress(_tell_left(api, instance) or f"{name} is deleted with its recovery points")
 
 
+def list_deleted(api: VaultApi, options: argparse.Namespace) -> None:
+    """List the soft-deleted backup instances, and when their data will be gone."""
+    rows = api.list_all("deletedBackupInstances")
+    show_rows(rows, views.DELETED_INSTANCES, as_json=options.as_json, dropped_first=views.DELETED_DROPPED)
+
+
+def undelete_instance(api: VaultApi, options: argparse.Namespace) -> None:
+    """Take a soft deletion back: protection is stopped then, and all recovery points are retained."""
+    instance = find_deleted(api, options.instance)
+    api.post(f"deletedBackupInstances/{quote(instance['name'], safe='')}/undelete", {})
+    show_one(api.get(instance_path(instance)), views.INSTANCE, as_json=options.as_json)
+
+
 def _tell_left(api: VaultApi, instance: Json) -> str:
     """Answer what storage still keeps of a deleted instance, or nothing when it is gone."""
     try:
@@ -89,6 +102,8 @@ def _tell_left(api: VaultApi, instance: Json) -> str:
             return ""
         raise
     message = dig(left, "properties.protectionErrorDetails.message")
+    if dig(left, "properties.currentProtectionState") == "SoftDeleted":
+        return f"{instance['name']}: {message}; to take it back: flexvault instance undelete {instance['name']}"
     return f"{instance['name']} is being deleted: {message or 'see flexvault instance show'}"
 
 

@@ -47,15 +47,33 @@ def own_path(instance: Json) -> str:
 
 
 def find_instance(api: VaultApi, wanted: str) -> Json:
-    """Find an instance by its own name, or by its server's name while only one instance has it."""
-    instances = api.list_all("backupInstances")
-    by_name = [found for found in instances if str(found["name"]).lower() == wanted.lower()]
-    by_server = [found for found in instances if str(dig(found, "properties.friendlyName")).lower() == wanted.lower()]
+    """Find an instance by its own name, or by its server's name while only one instance has it.
+
+    The soft-deleted ones, which Azure Backup lists apart, are looked at when there is no other.
+    """
+    found = _find_by_name(api.list_all("backupInstances"), wanted)
+    found = found or _find_by_name(api.list_all("deletedBackupInstances"), wanted)
+    if found:
+        return found
+    raise CliError(f"no backup instance is called {wanted}", actions=["see: flexvault instance list"])
+
+
+def find_deleted(api: VaultApi, wanted: str) -> Json:
+    """Find a soft-deleted instance by its own name, or by its server's."""
+    found = _find_by_name(api.list_all("deletedBackupInstances"), wanted)
+    if found:
+        return found
+    raise CliError(f"no soft-deleted backup instance is called {wanted}", actions=["see: flexvault instance deleted"])
+
+
+def _find_by_name(instances: list[Json], wanted: str) -> Json | None:
+    by_name = [one for one in instances if str(one["name"]).lower() == wanted.lower()]
+    by_server = [one for one in instances if str(dig(one, "properties.friendlyName")).lower() == wanted.lower()]
     matches = by_name or by_server
     if len(matches) == 1:
         return matches[0]
     if not matches:
-        raise CliError(f"no backup instance is called {wanted}", actions=["see: flexvault instance list"])
+        return None
     names = ", ".join(str(found["name"]) for found in matches)
     raise CliError(f"several backup instances protect {wanted}", actions=[f"give the name of one: {names}"])
 

@@ -6,7 +6,7 @@ from flexvault_cli import approval_views, views
 from flexvault_cli.api import VaultApi
 from flexvault_cli.errors import MISUSED, CliError
 from flexvault_cli.output import show_json, show_lines, show_one, show_rows
-from flexvault_cli.wire import dig_list
+from flexvault_cli.wire import Json, dig_list
 
 GUARD = "/vault/poisoningGuard"
 
@@ -36,15 +36,30 @@ def show_isolation(api: VaultApi, options: argparse.Namespace) -> None:
 
 
 def set_vault(api: VaultApi, options: argparse.Namespace) -> None:
-    """Change the vault's immutability; to disable it needs a second person, and Locked can never be taken back."""
-    if options.immutability == "Locked" and not options.yes:
+    """Change immutability or soft delete; to weaken one needs a second person, Locked and AlwaysOn stay for ever."""
+    final = {
+        "Locked": "no recovery point is then deleted before its expiry, whoever asks",
+        "AlwaysOn": "a deleted backup instance then stays for its soft delete period, whoever asks",
+    }
+    for word in (options.immutability, options.soft_delete):
+        if word in final and not options.yes:
+            raise CliError(
+                f"{word} can never be taken back: {final[word]}",
+                actions=["give the same command with --yes if that is what you want"],
+                exit_code=MISUSED,
+            )
+    soft = {"state": options.soft_delete, "retentionDurationInDays": options.soft_delete_days}
+    wanted = {"immutabilitySettings": {"state": options.immutability}, "softDeleteSettings": soft}
+    settings = {name: given for name, members in wanted.items() if (given := _given(members))}
+    if not settings:
         raise CliError(
-            "Locked can never be taken back: no recovery point is then deleted before its expiry, whoever asks",
-            actions=["give the same command with --yes if that is what you want"],
-            exit_code=MISUSED,
+            "nothing to change", actions=["give --immutability, --soft-delete or --soft-delete-days"], exit_code=MISUSED
         )
-    body = {"properties": {"securitySettings": {"immutabilitySettings": {"state": options.immutability}}}}
-    show_one(api.patch("", body), views.VAULT, as_json=options.as_json)
+    show_one(api.patch("", {"properties": {"securitySettings": settings}}), views.VAULT, as_json=options.as_json)
+
+
+def _given(members: Json) -> Json:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def guard_vault(api: VaultApi, options: argparse.Namespace) -> None:

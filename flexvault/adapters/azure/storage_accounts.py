@@ -33,12 +33,34 @@ class StorageAccounts:
         except (NotAuthorizedError, NotFoundError):
             # Not shown is a plain answer here: the caller reports "not readable" and treats the target as outside.
             return None
-        properties: dict[str, Any] = found.get("properties") or {}
-        endpoints: dict[str, Any] = properties.get("primaryEndpoints") or {}
-        endpoint = str(endpoints.get("blob", ""))
-        if endpoint.rstrip("/").lower() != blob_endpoint.rstrip("/").lower():
+        if not _is_at(found, blob_endpoint):
             return None
-        return _settings(str(found.get("id") or account_id), found, properties)
+        return _settings(str(found.get("id") or account_id), found, found.get("properties") or {})
+
+    def find_sku(self, subscription_id: str, blob_endpoint: str) -> str:
+        """Answer the SKU of the account that has an endpoint, such as Standard_ZRS; "" when ARM shows none.
+
+        The list of a subscription holds the accounts that the identity may read, whatever group they are in.
+
+        Raises:
+            VaultError: ARM cannot be asked now.
+        """
+        listed = f"/subscriptions/{subscription_id}/providers/Microsoft.Storage/storageAccounts"
+        try:
+            found = self._arm.get(listed, _API_VERSION)
+        except (NotAuthorizedError, NotFoundError):
+            return ""
+        accounts: list[dict[str, Any]] = found.get("value") or []
+        skus: list[dict[str, Any]] = [
+            account.get("sku") or {} for account in accounts if _is_at(account, blob_endpoint)
+        ]
+        return str(skus[0].get("name") or "") if skus else ""
+
+
+def _is_at(account: dict[str, Any], blob_endpoint: str) -> bool:
+    properties: dict[str, Any] = account.get("properties") or {}
+    endpoints: dict[str, Any] = properties.get("primaryEndpoints") or {}
+    return str(endpoints.get("blob", "")).rstrip("/").lower() == blob_endpoint.rstrip("/").lower()
 
 
 def _account_id(resource_id: str) -> str:

@@ -15,7 +15,7 @@ from flexvault.adapters.memory.faults import Faults
 from flexvault.adapters.memory.host import MemoryOrchestrations, MemoryTelemetry
 from flexvault.adapters.memory.ltr import MemoryLtr
 from flexvault.adapters.memory.rows import MemoryRows
-from flexvault.adapters.memory.servers import MemoryRoles, MemoryServers, MemoryTenancy
+from flexvault.adapters.memory.servers import MemoryRoles, MemoryServers, MemorySurroundings, MemoryTenancy
 from flexvault.adapters.memory.storage import MemoryStorage
 from flexvault.ports import Ports
 
@@ -32,6 +32,7 @@ class MemoryPorts:
     servers: MemoryServers
     roles: MemoryRoles
     tenancy: MemoryTenancy
+    surroundings: MemorySurroundings
     ltr: MemoryLtr
     restore_target: MemoryRestoreTarget
     telemetry: MemoryTelemetry
@@ -46,6 +47,7 @@ def memory_ports(clock: SimulatedClock | None = None) -> MemoryPorts:
     servers = MemoryServers(faults)
     roles = MemoryRoles(clock, faults)
     tenancy = MemoryTenancy()
+    surroundings = MemorySurroundings()
     ltr = MemoryLtr(clock, faults, storage, servers, roles)
     rows = MemoryRows(faults)
     restore_target = MemoryRestoreTarget(storage, faults)
@@ -57,6 +59,7 @@ def memory_ports(clock: SimulatedClock | None = None) -> MemoryPorts:
         ltr=ltr,
         roles=roles,
         tenancy=tenancy,
+        surroundings=surroundings,
         landing=MemoryLanding(storage, faults),
         vault_reader=MemoryVaultReader(storage, faults),
         vault_writer=MemoryVaultWriter(storage, faults),
@@ -74,6 +77,7 @@ def memory_ports(clock: SimulatedClock | None = None) -> MemoryPorts:
         servers=servers,
         roles=roles,
         tenancy=tenancy,
+        surroundings=surroundings,
         ltr=ltr,
         restore_target=restore_target,
         telemetry=telemetry,

@@ -10,7 +10,7 @@ from flexvault.adapters.memory.clock import SimulatedClock
 from flexvault.adapters.memory.faults import Faults
 from flexvault.domain import names, source_roles
 from flexvault.domain.errors import NotAuthorizedError, NotFoundError
-from flexvault.ports import AzureBackupInstance, Identity, Server
+from flexvault.ports import AzureBackupInstance, Identity, Server, VaultFacts
 
 VAULT_TENANT = "00000000-0000-4000-8000-000000000001"
 CONTROL_PRINCIPAL = "00000000-0000-4000-8000-0000000000c0"
@@ -87,6 +87,21 @@ class MemoryTenancy:
         except KeyError:
             message = f"subscription '{subscription_id}' is not shown"
             raise NotAuthorizedError(message, target=subscription_id) from None
+
+
+class MemorySurroundings:
+    """What a test says of the vault itself.
+
+    Attributes:
+        facts: Known from the beginning.
+    """
+
+    def __init__(self) -> None:
+        self.facts = VaultFacts(redundancy="ZoneRedundant", principal_id="oid-control", tenant_id=VAULT_TENANT)
+
+    def describe(self) -> VaultFacts:
+        """Answer the facts."""
+        return self.facts
 
 
 class MemoryRoles:

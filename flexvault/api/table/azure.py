@@ -3,10 +3,12 @@
 from flexvault.api.availability import check_feature_support, check_name_availability
 from flexvault.api.backups import back_up
 from flexvault.api.call import ApiOperation
+from flexvault.api.deleted_instances import get_deleted_instance, list_deleted_instances, undelete_instance
 from flexvault.api.instance_changes import sync, validate_for_modify_backup
 from flexvault.api.instances import get_instance, list_instances, put_instance, validate_for_backup
 from flexvault.api.jobs import get_job, list_jobs
 from flexvault.api.operation_results import get_result, get_status
+from flexvault.api.pages import list_nothing
 from flexvault.api.points import get_point, list_points
 from flexvault.api.policies import delete_policy, get_policy, list_policies, put_policy
 from flexvault.api.protection_states import (
@@ -21,19 +23,31 @@ from flexvault.api.restores import restore, validate_restore
 from flexvault.api.server_instances import list_instances_of
 from flexvault.api.table.rows import BI, BP, BV, CHECK, CONTRIBUTOR, CREATE, JOB, OPERATOR, POLL, READER, row
 from flexvault.api.time_ranges import find_restorable_time_ranges
-from flexvault.api.vaults import get_vault, patch_vault
+from flexvault.api.vaults import (
+    get_deleted_vault,
+    get_vault,
+    list_vaults,
+    patch_vault,
+    put_vault,
+)
 
 SUB = f"/subscriptions/{{subscription}}/providers/{PROVIDER}"
 RG = f"/subscriptions/{{subscription}}/resourceGroups/{{group}}/providers/{PROVIDER}"
 V = RG + "/backupVaults/{vault}"
 POLICIES = V + "/backupPolicies"
 INSTANCES = V + "/backupInstances"
+DELETED = V + "/deletedBackupInstances"
 ONE = INSTANCES + "/{instance}"
 STATUS, RESULTS = "/operationStatus/{operation}", "/operationResults/{operation}"
 AT = "/locations/{location}"
 
 AZURE: tuple[ApiOperation, ...] = (
+    row("GET", RG + "/backupVaults", f"{BV}/read", READER, list_vaults, 200),
+    row("GET", SUB + "/backupVaults", f"{BV}/read", READER, list_vaults, 200),
+    row("GET", SUB + AT + "/deletedVaults", "locations/deletedVaults/read", READER, list_nothing, 200),
+    row("GET", SUB + AT + "/deletedVaults/{deleted}", "locations/deletedVaults/read", READER, get_deleted_vault, 200),
     row("GET", V, f"{BV}/read", READER, get_vault, 200),
+    row("PUT", RG + "/backupVaults/{name}", f"{BV}/write", CONTRIBUTOR, put_vault, 200),
     row("PATCH", V, f"{BV}/write", CONTRIBUTOR, patch_vault, 200),
     row("GET", POLICIES, f"{BP}/read", READER, list_policies, 200),
     row("GET", POLICIES + "/{policy}", f"{BP}/read", READER, get_policy, 200),
@@ -43,6 +57,17 @@ AZURE: tuple[ApiOperation, ...] = (
     row("GET", ONE, f"{BI}/read", READER, get_instance, 200),
     row("PUT", ONE, f"{BI}/write", CONTRIBUTOR, put_instance, 200, 201, lro=CREATE),
     row("DELETE", ONE, f"{BI}/delete", CONTRIBUTOR, delete_instance, 202, 204, lro=JOB),
+    row("GET", DELETED, f"{BV}/deletedBackupInstances/read", READER, list_deleted_instances, 200),
+    row("GET", DELETED + "/{instance}", f"{BV}/deletedBackupInstances/read", READER, get_deleted_instance, 200),
+    row(
+        "POST",
+        DELETED + "/{instance}/undelete",
+        f"{BV}/deletedBackupInstances/undelete/action",
+        CONTRIBUTOR,
+        undelete_instance,
+        202,
+        lro=CHECK,
+    ),
     row("POST", ONE + "/stopProtection", f"{BI}/stopProtection/action", CONTRIBUTOR, stop_protection, 202, lro=CHECK),
     row("POST", ONE + "/suspendBackups", f"{BI}/suspendBackups/action", CONTRIBUTOR, suspend_backups, 202, lro=CHECK),
     row("POST", ONE + "/resumeBackups", f"{BI}/resumeBackups/action", CONTRIBUTOR, resume_backups, 202, lro=CHECK),

@@ -4,10 +4,8 @@ Each answers 400 with the reason and with what does the same here. The lists by 
 Resource Guard at all are answered: they are empty.
 """
 
-import re
-
-from flexvault.api.call import Answer, ApiOperation, Call
-from flexvault.api.pages import answer_page, read_page
+from flexvault.api.call import ApiOperation
+from flexvault.api.pages import list_nothing
 from flexvault.api.table.azure import AT, ONE, RG, SUB, V
 from flexvault.api.table.rows import BI, BV, CONTRIBUTOR, OPERATOR, READER, row, unsupported
 
@@ -34,11 +32,6 @@ _NO_REGION = "recovery points lie in the vault's own region and are copied to no
 _RESTORE_HERE = (
     "restore from this vault with POST .../backupInstances/{name}/restore; the target account may be in another region"
 )
-
-
-def list_nothing(call: Call) -> Answer:
-    """List none: clients ask whether there are any before they do anything else."""
-    return answer_page(call, read_page(call, re.compile(r"(?!)")), (), str, dict)
 
 
 def _guard(method: str, template: str, action: str) -> ApiOperation:

@@ -136,9 +136,7 @@ def test_the_prefix_compares_without_regard_to_case(door: Door) -> None:
     [
         pytest.param("/", 404, "ResourceNotFound", id="nothing"),
         pytest.param("/vault/metrics", 404, "ResourceNotFound", id="unknown own operation"),
-        pytest.param(
-            f"{VAULT_ID}/nothingOfTheKind", 404, "ResourceNotFound", id="unknown operation of the vault"
-        ),
+        pytest.param(f"{VAULT_ID}/nothingOfTheKind", 404, "ResourceNotFound", id="unknown operation of the vault"),
         pytest.param(f"{VAULT_ID}x", 404, "ResourceNotFound", id="another vault"),
         pytest.param(VAULT_ID.replace("rg-flexvault", "rg-other"), 404, "ResourceNotFound", id="another group"),
         pytest.param(

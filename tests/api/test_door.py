@@ -44,6 +44,8 @@ def path_of(operation: ApiOperation) -> str:
         "subscription": builders.SUBSCRIPTION,
         "group": "rg-flexvault",
         "vault": "flexvault",
+        "name": "flexvault",
+        "deleted": "flexvault",
         "policy": "daily",
         "instance": "pg-orders",
         "point": "0" * 32,
@@ -138,7 +140,7 @@ def test_the_prefix_compares_without_regard_to_case(door: Door) -> None:
     [
         pytest.param("/", 404, "ResourceNotFound", id="nothing"),
         pytest.param("/vault/metrics", 404, "ResourceNotFound", id="unknown own operation"),
-        pytest.param(f"{VAULT_ID}/deletedBackupInstances", 404, "ResourceNotFound", id="operation of a later version"),
+        pytest.param(f"{VAULT_ID}/nothingOfTheKind", 404, "ResourceNotFound", id="unknown operation of the vault"),
         pytest.param(f"{VAULT_ID}x", 404, "ResourceNotFound", id="another vault"),
         pytest.param(VAULT_ID.replace("rg-flexvault", "rg-other"), 404, "ResourceNotFound", id="another group"),
         pytest.param(
@@ -167,12 +169,12 @@ def test_another_vault_is_told_which_vault_this_is(door: Door) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        pytest.param("POST", VAULT_ID, "GET, PATCH", id="POST on the vault"),
+        pytest.param("POST", VAULT_ID, "GET, PATCH, PUT", id="POST on the vault"),
         pytest.param("PATCH", POLICY_ID, "DELETE, GET, PUT", id="PATCH on a policy"),
         pytest.param("PATCH", INSTANCE, "DELETE, GET, PUT", id="PATCH on an instance"),
         pytest.param("GET", f"{INSTANCE}/backup", "POST", id="GET on a verb"),
-        pytest.param("OPTIONS", VAULT_ID, "GET, PATCH", id="OPTIONS"),
-        pytest.param("BREW", VAULT_ID, "GET, PATCH", id="no HTTP method"),
+        pytest.param("OPTIONS", VAULT_ID, "GET, PATCH, PUT", id="OPTIONS"),
+        pytest.param("BREW", VAULT_ID, "GET, PATCH, PUT", id="no HTTP method"),
         pytest.param("POST", "/vault/alive", "GET", id="POST on alive"),
     ],
 )
@@ -184,7 +186,7 @@ def test_another_method_is_405_with_what_is_allowed(door: Door, method: str, pat
 
 def test_head_is_405_without_a_body(door: Door) -> None:
     refused = door.send("HEAD", VAULT_ID)
-    assert (refused.status, refused.body, refused.header("Allow")) == (405, b"", "GET, PATCH")
+    assert (refused.status, refused.body, refused.header("Allow")) == (405, b"", "GET, PATCH, PUT")
 
 
 def test_a_method_in_lower_case_is_understood(door: Door) -> None:

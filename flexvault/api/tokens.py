@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import jwt
 
@@ -139,5 +139,5 @@ def _read_roles(roles: Any) -> tuple[str, ...]:
     """Answer the roles of a claim: one text, or a list of texts; what has another form is no role."""
     if isinstance(roles, str):
         return (roles,)
-    parts: list[Any] = roles if isinstance(roles, list) else []
+    parts = cast("list[Any]", roles) if isinstance(roles, list) else []
     return tuple(role for role in parts if isinstance(role, str))

@@ -1,7 +1,6 @@
 """A request is found by its ids: in its answer, in every log record, in the trace, in the journal and in its job."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,7 +18,7 @@ SENT = {"x-ms-correlation-request-id": CORRELATION, "x-ms-client-request-id": CL
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     monkeypatch.setattr(logging.Logger, "makeRecord", logging.Logger.makeRecord)
     install()
     caplog.set_level(logging.INFO)

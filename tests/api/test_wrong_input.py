@@ -133,7 +133,13 @@ def test_generated_bodies(operation: ApiOperation, monkeypatch: pytest.MonkeyPat
     )
     trial = Trial()
 
-    @settings(max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=15,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
     @given(body=st.dictionaries(members, bodies, max_size=5))
     def try_them(body: dict[str, Any]) -> None:
         trial.send(operation, json.dumps(body).encode("utf-8", "surrogatepass"))

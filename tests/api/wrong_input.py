@@ -197,6 +197,6 @@ def merged(value: Any, shape: Shape) -> Any:
 def replaced(value: Any, path: tuple[str | int, ...], by: Any) -> Any:
     if not path:
         return by
-    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
     copy[path[0]] = replaced(value[path[0]], path[1:], by)
     return copy

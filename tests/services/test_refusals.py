@@ -27,7 +27,7 @@ class Place:
         self.refusals = Refusals(run=run)
         self.number = 0
 
-    def refuse(self, now: datetime = NOW, **changes: Any) -> None:
+    def refuse(self, *at: datetime, **changes: Any) -> None:
         self.number += 1
         facts: dict[str, Any] = {
             "code": "AuthenticationFailed",
@@ -38,7 +38,7 @@ class Place:
             "request_id": f"r-{self.number}",
             "correlation_id": f"c-{self.number}",
         }
-        self.refusals.add(self.world.vault.ports, Refusal(**{**facts, **changes}), now)
+        self.refusals.add(self.world.vault.ports, Refusal(**{**facts, **changes}), *(at or (NOW,)))
 
     def end_hours(self, now: datetime) -> None:
         self.number += 1
@@ -61,7 +61,8 @@ def test_the_same_refusal_has_one_entry_an_hour_and_the_next_entry_tells_how_oft
 
 def test_another_caller_operation_or_code_is_another_refusal():
     place = Place()
-    for changes in ({}, {"address": "203.0.113.8"}, {"operation": "o"}, {"code": "c"}, {"oid": "a"}, {"oid": "b"}):
+    others: list[dict[str, Any]] = [{"address": "203.0.113.8"}, {"operation": "o"}, {"code": "c"}, {"oid": "a"}]
+    for changes in ({}, *others, {"oid": "b"}):
         place.refuse(**changes)
     assert len(place.told()) == 6
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flexvault.services.background import Background
-from flexvault.services.refusals import MOST_AN_HOUR, REPEATED, TOO_MANY, Refusal, Refusals
+from flexvault.services.refusals import MOST_AN_HOUR, MOST_OF_ONE, REPEATED, TOO_MANY, Refusal, Refusals
 from tests import builders
 from tests.services.invariants import entries
 
@@ -88,6 +88,15 @@ def test_a_flood_of_strangers_hides_nothing_of_a_person():
         place.refuse(address=f"a-{number}")
     place.refuse(oid="oid-1", name="Rita", roles=("Backup.Reader",), code="AuthorizationFailed")
     assert place.told()[-1] == ("AuthorizationFailed", 0)
+
+
+def test_whoever_tries_everything_hides_nobody_else():
+    place = Place()
+    for number in range(1000):
+        place.refuse(oid="oid-1", operation=f"operation-{number}")
+    assert len(place.told()) == MOST_OF_ONE
+    place.refuse(oid="oid-2")
+    assert place.told()[-1] == ("AuthenticationFailed", 1000 - MOST_OF_ONE)
 
 
 def test_memory_does_not_grow_with_the_flood():

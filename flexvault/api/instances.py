@@ -112,8 +112,7 @@ def put_instance(call: Call) -> Answer:
     properties: Any = call.body(shapes.INSTANCE).get("properties")
     server_id, policy_name = read_instance(call, properties, "properties")
     properties = with_policy_id(call, properties, policy_name)
-    old = catalog.find_instance(call.vault.ports, call.ids.instance(name))
-    call.require_preconditions(None if old is None else instance_etag(old), f"the backup instance '{name}'")
+    old = _find_as_expected(call, name)
     if old is not None:
         require_same_server(old, server_id)
         if _says_the_same(old, properties) and old.state in _SETTLED and old.error is None and has_rights(call, old):
@@ -125,7 +124,24 @@ def put_instance(call: Call) -> Answer:
         policy_name=policy_name,
         properties=properties,
     )
-    return find_running(call, request) or configure(call, request)
+    try:
+        return find_running(call, request) or configure(call, request)
+    except InvalidInputError:
+        # What the client read may have been soft-deleted since it was compared: then that is what is wrong.
+        _find_as_expected(call, name)
+        raise
+
+
+def _find_as_expected(call: Call, name: str) -> Instance | None:
+    """Answer the instance of a name, if there is one and it is what the client's preconditions expect.
+
+    Raises:
+        PreconditionFailedError: It is not; for `If-Match` a soft-deleted instance is none.
+    """
+    found = catalog.find_instance(call.vault.ports, call.ids.instance(name))
+    is_there = found is not None and found.state is not ProtectionState.SOFT_DELETED
+    call.require_preconditions(instance_etag(found) if found and is_there else None, f"the backup instance '{name}'")
+    return found
 
 
 def with_policy_id(call: Call, properties: Mapping[str, Any], policy_name: str) -> dict[str, Any]:

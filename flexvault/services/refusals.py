@@ -21,6 +21,8 @@ from flexvault.services.journal import Draft, append
 
 MOST_AN_HOUR = 30
 """Entries of each of the two kinds of callers."""
+MOST_OF_ONE = 10
+"""Of these, entries of one caller: whoever tries everything hides nobody else."""
 TOO_MANY = "TooManyRefusals"
 """The bound was reached: until the hour is over refusals of this kind of callers are counted only."""
 REPEATED = "RepeatedRefusals"
@@ -125,7 +127,7 @@ class Refusals:
         ports.telemetry.emit("AccessRefused", facts)
         with self._lock:
             hour, drafts = self._turn(refusal.is_of_a_stranger, now, refusal.request_id)
-            if refusal.kind in hour.seen or hour.is_full:
+            if refusal.kind in hour.seen or hour.is_full or _count_of(refusal, hour) >= MOST_OF_ONE:
                 hour.suppressed += 1
             elif len(hour.seen) >= self._most:
                 hour.is_full = True
@@ -173,6 +175,10 @@ class Refusals:
         is_count = body["code"] in {TOO_MANY, REPEATED}
         with self._lock:
             self._hours.get(hour.is_of_strangers, hour).suppressed += int(body["suppressed"]) + (not is_count)
+
+
+def _count_of(refusal: Refusal, hour: _Hour) -> int:
+    return sum(caller == refusal.kind[0] for caller, _, _ in hour.seen)
 
 
 def _draft(refusal: Refusal, hour: _Hour) -> Draft:

@@ -84,24 +84,13 @@ def sdk_requests() -> dict[str, tuple[str, list[str]]]:
 
 
 SDK_REQUESTS = sdk_requests()
-SOFT_DELETE = {
-    "build_backup_vaults_create_or_update_request",
-    "build_backup_vaults_get_in_subscription_request",
-    "build_backup_vaults_get_in_resource_group_request",
-    "build_deleted_backup_vaults_get_request",
-    "build_deleted_backup_vaults_list_by_location_request",
-    "build_deleted_backup_instances_get_request",
-    "build_deleted_backup_instances_list_request",
-    "build_deleted_backup_instances_undelete_request",
-}
-"""Come with soft delete."""
 
 
 def test_the_sdk_has_the_requests_that_this_suite_thinks_of() -> None:
     assert len(SDK_REQUESTS) >= 75
 
 
-@pytest.mark.parametrize("name", [name for name in SDK_REQUESTS if name not in SOFT_DELETE])
+@pytest.mark.parametrize("name", SDK_REQUESTS)
 def test_every_request_that_the_official_sdk_can_make_has_its_row(name: str) -> None:
     method, segments = SDK_REQUESTS[name]
     operation, _ = find_operation(OPERATIONS, method, segments)

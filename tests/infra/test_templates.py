@@ -34,6 +34,7 @@ PRODUCTION = {
         "${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0/.well-known/openid-configuration"
     ),
     "FLEXVAULT_POLL_FLOORS_SECONDS": "180,600,1200,1800",
+    "FLEXVAULT_REQUESTS_PER_MINUTE": "1500",
     "FLEXVAULT_RESTORE_TARGETS": "",
     "FLEXVAULT_RETENTION_CLIENT_ID": Unknown("retention.outputs.clientId"),
     "FLEXVAULT_ROLE": "all",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flexvault.services.background import Background
-from flexvault.services.refusals import MOST_AN_HOUR, REPEATED, TOO_MANY, Refusal, Refusals
+from flexvault.services.refusals import MOST_AN_HOUR, MOST_OF_ONE, REPEATED, TOO_MANY, Refusal, Refusals
 from tests import builders
 from tests.services.invariants import entries
 
@@ -27,7 +27,7 @@ class Place:
         self.refusals = Refusals(run=run)
         self.number = 0
 
-    def refuse(self, now: datetime = NOW, **changes: Any) -> None:
+    def refuse(self, *at: datetime, **changes: Any) -> None:
         self.number += 1
         facts: dict[str, Any] = {
             "code": "AuthenticationFailed",
@@ -38,7 +38,7 @@ class Place:
             "request_id": f"r-{self.number}",
             "correlation_id": f"c-{self.number}",
         }
-        self.refusals.add(self.world.vault.ports, Refusal(**{**facts, **changes}), now)
+        self.refusals.add(self.world.vault.ports, Refusal(**{**facts, **changes}), *(at or (NOW,)))
 
     def end_hours(self, now: datetime) -> None:
         self.number += 1
@@ -61,8 +61,9 @@ def test_the_same_refusal_has_one_entry_an_hour_and_the_next_entry_tells_how_oft
 
 def test_another_caller_operation_or_code_is_another_refusal():
     place = Place()
-    for changes in ({}, {"address": "203.0.113.8"}, {"operation": "o"}, {"code": "c"}, {"oid": "a"}, {"oid": "b"}):
-        place.refuse(NOW, **changes)
+    others: list[dict[str, Any]] = [{"address": "203.0.113.8"}, {"operation": "o"}, {"code": "c"}, {"oid": "a"}]
+    for changes in ({}, *others, {"oid": "b"}):
+        place.refuse(**changes)
     assert len(place.told()) == 6
 
 
@@ -87,6 +88,15 @@ def test_a_flood_of_strangers_hides_nothing_of_a_person():
         place.refuse(address=f"a-{number}")
     place.refuse(oid="oid-1", name="Rita", roles=("Backup.Reader",), code="AuthorizationFailed")
     assert place.told()[-1] == ("AuthorizationFailed", 0)
+
+
+def test_whoever_tries_everything_hides_nobody_else():
+    place = Place()
+    for number in range(1000):
+        place.refuse(oid="oid-1", operation=f"operation-{number}")
+    assert len(place.told()) == MOST_OF_ONE
+    place.refuse(oid="oid-2")
+    assert place.told()[-1] == ("AuthenticationFailed", 1000 - MOST_OF_ONE)
 
 
 def test_memory_does_not_grow_with_the_flood():

@@ -84,11 +84,19 @@ def test_every_setting_of_the_table_is_a_member_of_the_settings():
         "FLEXVAULT_SPREAD_SECONDS": "0",
         "FLEXVAULT_LANDING_KEEP_DAYS": "6",
         "FLEXVAULT_UNSEALED_KEEP_DAYS": "7",
+        "FLEXVAULT_REQUESTS_PER_MINUTE": "600",
     }
     assert set(given) == set(SETTINGS)
     settings = Settings.from_environ(given)
     assert settings.source_tenants == {OTHER_GUID: GUID}
     assert (settings.landing_keep_for, settings.unsealed_keep_for) == (timedelta(days=6), timedelta(days=7))
+    assert settings.requests_per_minute == 600
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1000001", "٣", "9" * 5000])
+def test_calls_a_minute_are_a_whole_number(text: str):
+    found = mistakes({**GOOD, "FLEXVAULT_REQUESTS_PER_MINUTE": text})
+    assert found["FLEXVAULT_REQUESTS_PER_MINUTE"].endswith("expected a whole number from 1 to 1000000")
 
 
 def test_all_mistakes_are_reported_at_once():

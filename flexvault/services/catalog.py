@@ -132,7 +132,7 @@ def _instance_rows(ports: Ports, after: str = "") -> Iterator[Row]:
 
 
 def list_policy_users(ports: Ports, policy_name: str) -> list[str]:
-    """Answer the names of the instances under a policy, also of those that go back to it should their change fail."""
+    """Name the instances under a policy, also those that go back to it should their change fail or be undeleted."""
     users: list[str] = []
     for row in _instance_rows(ports):
         if row.values.get("is_deleted"):
@@ -143,7 +143,9 @@ def list_policy_users(ports: Ports, policy_name: str) -> list[str]:
         except (ValueError, KeyError, AttributeError):
             followed = {policy_name.lower()}  # nobody can say that it does not follow the policy
         if policy_name.lower() in followed:
-            users.append(str(row.values.get("instance_name", row.key)))
+            is_soft_deleted = row.values.get("state") == ProtectionState.SOFT_DELETED
+            name = str(row.values.get("instance_name", row.key))
+            users.append(f"{name} (soft-deleted)" if is_soft_deleted else name)
     return users
 
 

@@ -146,7 +146,7 @@ def _require_unused(vault: Vault, name: str) -> None:
             f"the policy '{name}' is used by {len(users)} backup instance(s): {', '.join(users[:5])}",
             code="UserErrorDppPolicyObjectInUse",
             target=name,
-            hint="put these instances under another policy first",
+            hint="put these instances under another policy first; a soft-deleted one holds it until its data are gone",
         )
 
 

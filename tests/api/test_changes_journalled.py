@@ -102,6 +102,15 @@ def reevaluates(door: Door) -> Sent:
     return approved(door, "POST", f"{OWN}/reevaluate", {"previewHash": found["previewHash"]})
 
 
+def deletes_and_undeletes(door: Door) -> Sent:
+    asked = door.send("DELETE", INSTANCE)
+    approval = f"/vault/approvals/{asked.error['target']}/approve"
+    assert door.send("POST", approval, person="approver", query="").status == 200
+    assert door.send("DELETE", INSTANCE).status == 202
+    undelete = INSTANCE.replace("/backupInstances/", "/deletedBackupInstances/") + "/undelete"
+    return door.send("POST", undelete, headers=SENT)
+
+
 def locks(door: Door) -> Sent:
     state = {"properties": {"securitySettings": {"immutabilitySettings": {"state": "Locked"}}}}
     return door.send("PATCH", VAULT_ID, state, headers=SENT)
@@ -111,6 +120,10 @@ HOLD = f"{OWN}/holds/case-7"
 SUSPEND = ("POST", f"{INSTANCE}/suspendBackups", None)
 CHANGES: dict[tuple[str, str], tuple[tuple[str, ...], Callable[[Door], Sent]]] = {
     ("PATCH", "backupVaults/write"): (("VaultChanged",), locks),
+    ("PUT", "backupVaults/write"): (
+        ("VaultChanged",),
+        sends("PUT", VAULT_ID, {"location": "eastus", "properties": {}, "tags": {"team": "data"}}),
+    ),
     ("PUT", "backupPolicies/write"): (("PolicyChanged",), sends("PUT", POLICY_ID, policy_body(keep_for="P3M"))),
     ("DELETE", "backupPolicies/delete"): (
         ("PolicyDeleted",),
@@ -128,9 +141,10 @@ CHANGES: dict[tuple[str, str], tuple[tuple[str, ...], Callable[[Door], Sent]]] =
         sends("POST", f"{INSTANCE}/sync", {"syncType": "ForceResync"}),
     ),
     ("DELETE", "backupInstances/delete"): (
-        ("ApprovalRequested", "DataDeletionRequested", "JobClosed"),
+        ("ApprovalRequested", "DataDeletionRequested"),
         lambda door: approved(door, "DELETE", INSTANCE),
     ),
+    ("POST", "undelete/action"): (("InstanceUndeleted",), deletes_and_undeletes),
     ("POST", "stopProtection/action"): (("ProtectionStopped",), sends("POST", f"{INSTANCE}/stopProtection")),
     ("POST", "suspendBackups/action"): (("BackupsSuspended",), sends(*SUSPEND)),
     ("POST", "resumeBackups/action"): (

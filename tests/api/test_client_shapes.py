@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flexvault.api.wire import Response
-from flexvault.domain.vault_settings import Immutability
+from flexvault.domain.vault_settings import Immutability, SoftDelete
 from tests import builders
 from tests.api.clients import AzureCli, Client, ClientError, PowerShell, Terraform
 from tests.api.doors import CONTAINER_URL, INSTANCE, POLICY_ID, VAULT_ID, Door, Sent, restore_body
@@ -21,8 +21,9 @@ CLI_NAME = f"{VAULT_ID}/backupInstances/pg-orders-pg-orders-8f6e2c8e-0f2a-4c52-9
 
 @pytest.fixture
 def door() -> Door:
-    """A vault whose points storage lets go, so that a deletion ends."""
-    door = Door(world=builders.world(immutability=Immutability.DISABLED))
+    """A vault that deletes at once: soft delete is off, and storage lets its points go."""
+    world = builders.world(immutability=Immutability.DISABLED, soft_delete=SoftDelete.OFF)
+    door = Door(world=world)
     door.world.memory.roles.delay = timedelta(seconds=20)
     door.make_target()
     return door
@@ -136,6 +137,20 @@ def test_terraforms_life_of_an_instance(door: Door, terraform: Terraform) -> Non
     for policy in (POLICY_ID, OTHER_ID):
         terraform.succeed(terraform.send("DELETE", policy))
         terraform.succeed(terraform.send("DELETE", policy), 204)
+
+
+def test_with_soft_delete_a_clients_deletion_ends_and_its_policy_stays_taken(door: Door, terraform: Terraform) -> None:
+    builders.set_soft_delete(door.world, SoftDelete.ON)
+    terraform.succeed(terraform.send("PUT", POLICY_ID, {"properties": TERRAFORM_POLICY}))
+    terraform.finish(terraform.succeed(terraform.send("PUT", INSTANCE, terraform_instance()), 201))
+    terraform.wait_until_protected("ConfiguringProtection")
+    terraform.finish(delete_with_approval(terraform, INSTANCE))
+    deleted = f"{VAULT_ID}/deletedBackupInstances"
+    assert [one["name"] for one in terraform.succeed(terraform.send("GET", deleted)).json["value"]] == ["pg-orders"]
+    assert terraform.succeed(terraform.send("GET", f"{VAULT_ID}/backupInstances")).json["value"] == []
+    in_use = terraform.send("DELETE", POLICY_ID).error
+    assert in_use["code"] == "UserErrorDppPolicyObjectInUse"
+    assert "pg-orders (soft-deleted)" in in_use["message"]
 
 
 def test_terraform_ends_with_the_reason_when_protection_cannot_be_configured(door: Door, terraform: Terraform) -> None:

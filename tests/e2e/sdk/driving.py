@@ -5,7 +5,8 @@ import inspect
 import ssl
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -23,6 +24,7 @@ class Driver(Protocol):
     """One flavour of the SDK."""
 
     flavour: str
+    client: Any
     asked: set[tuple[str, str]]
     """Method and path below `/api` of every request that was sent."""
     called: set[str]
@@ -141,10 +143,15 @@ class _AioToken:
     async def close(self) -> None:
         """Nothing is open."""
 
-    async def __aenter__(self) -> "_AioToken":
+    async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
         """Nothing is open."""
 
 

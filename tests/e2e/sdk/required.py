@@ -1,6 +1,6 @@
 """Check that an answer of the SDK has what its models call required, and that everything in it is typed right."""
 
-import datetime
+import datetime as dt
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ def _wire_name(model: Any, name: str) -> str:
 
 def _members(model: type) -> Mapping[str, Any]:
     """Answer the members of a model and its bases with their types."""
-    names = {"_models": models, "datetime": datetime, "typing": typing}
+    names = {"_models": models, "datetime": dt, "typing": typing}
     hints: dict[str, Any] = {}
     for cls in reversed(model.__mro__):
         if cls.__module__.startswith("azure.mgmt.dataprotection"):

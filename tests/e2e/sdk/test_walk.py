@@ -1,6 +1,5 @@
 """Every operation of `azure-mgmt-dataprotection`, sync and aio, in the order in which a vault's life needs them."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -136,7 +135,7 @@ def test_a_backup_becomes_a_recovery_point_that_is_restored(walk: Walk) -> None:
     (point,) = sound(walk.call("recovery_points.list", group, vault_name, walk.name))
     shown = sound(walk.call("recovery_points.get", group, vault_name, walk.name, point.name))
     assert shown.properties.recovery_point_state == "Completed"
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
+    tomorrow = bodies.in_a_moment(86_400).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
     after = {"filter": f"startDate eq '{tomorrow}'"}
     assert walk.call("recovery_points.list", group, vault_name, walk.name, **after) == []
     ranges = walk.call(

@@ -1,13 +1,11 @@
 """Operations on approvals of critical changes."""
 
 import re
-from itertools import islice
-from urllib.parse import urlencode
 
 from flexvault.api import shapes
 from flexvault.api.approval_views import show_approval
 from flexvault.api.call import Answer, Call
-from flexvault.api.pages import read_token, write_token
+from flexvault.api.pages import answer_page, read_page
 from flexvault.domain.approval import Approval, ApprovalState
 from flexvault.domain.errors import InvalidInputError, NotFoundError
 from flexvault.domain.texts import LONGEST_REASON
@@ -17,14 +15,9 @@ from flexvault.services import approvals
 def list_approvals(call: Call) -> Answer:
     """List approvals, newest first, a page at a time; `?state=Pending` shows what waits for a decision."""
     state = _read_state(call.query.get("state", ""))
-    token = read_token(call.query.get("$skiptoken", ""), _PLACE)
-    rest = approvals.each_approval(call.vault, state, lambda approval: not token or _place(approval) > token)
-    page = list(islice(rest, call.page_size))
-    body: dict[str, object] = {"value": [show_approval(approval, now) for approval, now in page]}
-    if next(rest, None) is not None:
-        following = call.links.to(call.path, skipToken=write_token(_place(page[-1][0])))
-        body["nextLink"] = following if state is None else f"{following}&{urlencode({'state': state})}"
-    return Answer(body=body)
+    page = read_page(call, _PLACE)
+    rest = approvals.each_approval(call.vault, state, lambda one: not page.after or _place(one) > page.after)
+    return answer_page(call, page, rest, lambda found: _place(found[0]), lambda found: show_approval(*found))
 
 
 def get_approval(call: Call) -> Answer:

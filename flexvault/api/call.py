@@ -52,10 +52,13 @@ class Links:
 
     def to(self, path: str, **query: str) -> str:
         """Answer the URL of a resource path; header values must be ASCII, so everything else is escaped."""
+        return self.with_query(path, {f"${name}": value for name, value in query.items()})
+
+    def with_query(self, path: str, query: Mapping[str, str]) -> str:
+        """Answer the URL of a resource path with a query of any names."""
         # The vault's own operations have no api-version.
         version = {"api-version": self.api_version} if self.api_version else {}
-        pairs = {**version, **{f"${name}": value for name, value in query.items()}}
-        return f"{self.origin}{quote(path)}?{urlencode(pairs, safe='$')}"
+        return f"{self.origin}{quote(path)}?{urlencode({**version, **query}, safe='$')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,7 @@ class ApiOperation:
     name: str
     method: str
     template: str
-    """Path below the prefix; `{name}` is one segment."""
+    """Path below the prefix; `{name}` is one segment, a leading `{*name}` one or more."""
     role: Role | None
     """The least role; None opens the operation to everybody."""
     statuses: frozenset[HTTPStatus]

@@ -1,5 +1,6 @@
 """Operations on legal holds."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -7,6 +8,7 @@ from flexvault.api import shapes
 from flexvault.api.bodies import Reader
 from flexvault.api.call import Answer, Call, require_name
 from flexvault.api.instances import body_references, find_named
+from flexvault.api.pages import answer_page, read_page
 from flexvault.api.people import show_person
 from flexvault.api.points import require_point_id
 from flexvault.api.protection_states import begin_retention
@@ -18,8 +20,10 @@ from flexvault.services import holds
 
 def list_holds(call: Call) -> Answer:
     """List the holds that stand on an instance or on one of its points."""
-    instance = find_named(call)
-    return Answer(body={"value": [_show(hold) for hold in holds.list_holds(call.vault.ports, instance.key)]})
+    page = read_page(call, _PLACE)
+    standing = holds.list_holds(call.vault.ports, find_named(call).key)
+    rest = (hold for hold in standing if not page.after or _place(hold) > page.after)
+    return answer_page(call, page, rest, _place, _show)
 
 
 def get_hold(call: Call) -> Answer:
@@ -48,6 +52,13 @@ def delete_hold(call: Call) -> Answer:
     if was_there and instance.state is ProtectionState.DELETING:
         begin_retention(call)  # the deletion waited for it
     return Answer(status=HTTPStatus.OK if was_there else HTTPStatus.NO_CONTENT)
+
+
+def _place(hold: Hold) -> str:
+    return hold.name.lower()
+
+
+_PLACE = re.compile(r".{1,260}", re.DOTALL)
 
 
 def _show(hold: Hold) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Operations on backup instances: configure protection, and check whether it could be."""
 
+import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from flexvault.api import shapes
 from flexvault.api.bodies import Reader
 from flexvault.api.call import Answer, Call, require_name
 from flexvault.api.checks import run_check
+from flexvault.api.pages import answer_page, read_page
 from flexvault.api.resource_ids import is_resource_id
 from flexvault.api.views import show_instance
 from flexvault.domain import names, row_keys
@@ -29,9 +31,13 @@ ALREADY_PROTECTED = "UserErrorDppDatasourceAlreadyProtected"
 
 
 def list_instances(call: Call) -> Answer:
-    """List every backup instance."""
-    instances = catalog.list_instances(call.vault.ports)
-    return Answer(body={"value": [show_instance(call.ids, instance) for instance in instances]})
+    """List backup instances, in an order of their own that stays."""
+    page = read_page(call, INSTANCE_PLACE)
+    found = catalog.list_instances(call.vault.ports, after=page.after)
+    return answer_page(call, page, found, lambda one: one.key, lambda one: show_instance(call.ids, one))
+
+
+INSTANCE_PLACE = re.compile(r"[0-9a-f]{32}")
 
 
 def get_instance(call: Call) -> Answer:
@@ -81,12 +87,13 @@ def put_instance(call: Call) -> Answer:
     """Configure protection, or change it; what is already so is answered with 200 at once."""
     name = require_name(call.params["instance"], "backup instance")
     properties: Any = call.body(shapes.INSTANCE).get("properties")
-    server_id, policy_name = _read_instance(call, properties, "properties")
+    server_id, policy_name = read_instance(call, properties, "properties")
+    properties = with_policy_id(call, properties, policy_name)
     old = catalog.find_instance(call.vault.ports, call.ids.instance(name))
     call.require_preconditions(None if old is None else instance_etag(old), f"the backup instance '{name}'")
     if old is not None:
-        _require_same_server(old, server_id)
-        if old.properties == properties and old.state in _SETTLED and old.error is None and _has_rights(call, old):
+        require_same_server(old, server_id)
+        if _says_the_same(old, properties) and old.state in _SETTLED and old.error is None and has_rights(call, old):
             return _answer(call, old)
     request = protection.ProtectionRequest(
         instance_id=call.ids.instance(name) if old is None else old.id,
@@ -95,10 +102,23 @@ def put_instance(call: Call) -> Answer:
         policy_name=policy_name,
         properties=properties,
     )
-    return _find_running(call, request) or _configure(call, request)
+    return find_running(call, request) or configure(call, request)
 
 
-def _has_rights(call: Call, instance: Instance) -> bool:
+def with_policy_id(call: Call, properties: Mapping[str, Any], policy_name: str) -> dict[str, Any]:
+    """Write the policy's id as the vault spells it: clients send it in any case, and some read it strictly."""
+    policy = catalog.find_policy(call.vault.ports, policy_name)
+    policy_id = call.ids.policy(policy_name if policy is None else policy.name)
+    return {**properties, "policyInfo": {**properties["policyInfo"], "policyId": policy_id}}
+
+
+def _says_the_same(old: Instance, properties: Mapping[str, Any]) -> bool:
+    """Compare what was sent; who sends back what GET showed sends the name that was filled in, too."""
+    shown = {"friendlyName": old.friendly_name}
+    return {**shown, **old.properties} == {**shown, **properties}
+
+
+def has_rights(call: Call, instance: Instance) -> bool:
     """Ask ARM now: by an identical PUT a person has lost rights granted again, also before the night has seen it."""
     if instance.state is ProtectionState.CONFIGURED:
         verify_instance(call.vault, instance, call.vault.ports.clock.storage_now())
@@ -112,7 +132,7 @@ _SETTLED = frozenset({ProtectionState.CONFIGURED, *PAUSED})
 def validate_for_backup(call: Call) -> Answer:
     """Check whether a server could be protected, and keep the verdict as an operation that has ended."""
     body = call.body(shapes.VALIDATE_FOR_BACKUP)
-    server_id, policy_name = _read_instance(call, body.get("backupInstance"), "backupInstance")
+    server_id, policy_name = read_instance(call, body.get("backupInstance"), "backupInstance")
 
     def check() -> tuple[Mapping[str, Any], ...]:
         validated = protection.validate_for_backup(call.vault, server_id, policy_name)
@@ -162,8 +182,12 @@ def body_references() -> Generator[None]:
         ) from None
 
 
-def _read_instance(call: Call, properties: Any, path: str) -> tuple[str, str]:
-    """Answer the ids of server and policy name that a client's properties name."""
+def read_instance(call: Call, properties: Any, path: str) -> tuple[str, str]:
+    """Answer the id of the server and the name of the policy that a client's properties name.
+
+    Raises:
+        InvalidInputError: Something in them cannot be used; every mistake is a detail.
+    """
     reader = Reader(properties, path)
     reader.expect("objectType", "BackupInstance")
     source = reader.inner("dataSourceInfo")
@@ -182,7 +206,12 @@ def _read_instance(call: Call, properties: Any, path: str) -> tuple[str, str]:
     return server_id, call.ids.policy_name_of(policy_id)
 
 
-def _require_same_server(old: Instance, server_id: str) -> None:
+def require_same_server(old: Instance, server_id: str) -> None:
+    """Refuse to move an instance to another server.
+
+    Raises:
+        InvalidInputError: The id is another server's.
+    """
     if old.server_id.lower() != server_id.lower():
         raise InvalidInputError(
             f"backup instance '{old.name}' protects '{old.server_id}' and cannot be moved to '{server_id}'",
@@ -191,7 +220,7 @@ def _require_same_server(old: Instance, server_id: str) -> None:
         )
 
 
-def _find_running(call: Call, request: protection.ProtectionRequest) -> Answer | None:
+def find_running(call: Call, request: protection.ProtectionRequest) -> Answer | None:
     """Answer the operation that does just this already, whoever asked for it."""
     key = row_keys.open_row(Operation.CONFIGURE, names.instance_key(request.instance_id))
     opened = catalog.find_open_job(call.vault.ports, key)
@@ -203,7 +232,8 @@ def _find_running(call: Call, request: protection.ProtectionRequest) -> Answer |
     return _accepted(call, instance, opened.job_id)
 
 
-def _configure(call: Call, request: protection.ProtectionRequest) -> Answer:
+def configure(call: Call, request: protection.ProtectionRequest) -> Answer:
+    """Begin to configure protection and answer as PUT does, or the operation that does just this already."""
     with body_references():
         if str(request.properties.get("validationType", "")).lower() == "deepvalidation":
             key = names.instance_key(request.instance_id)
@@ -214,7 +244,7 @@ def _configure(call: Call, request: protection.ProtectionRequest) -> Answer:
             instance, job_id, opened = protection.request_protection(call.vault, request, call.actor(), request_key)
         except ConflictError:
             # The same request may have come twice at once; the other one was faster.
-            running = _find_running(call, request)
+            running = find_running(call, request)
             if running is None:
                 raise
             return running

@@ -4,7 +4,7 @@ import re
 
 from flexvault.api.call import Answer, Call
 from flexvault.api.job_views import show_job, show_job_fully
-from flexvault.api.pages import read_token, write_token
+from flexvault.api.pages import answer_page, read_page
 from flexvault.domain import row_keys
 from flexvault.domain.errors import NotFoundError
 from flexvault.domain.job import STEPS, JobStatus, Operation, Step
@@ -13,14 +13,10 @@ from flexvault.services import catalog
 
 
 def list_jobs(call: Call) -> Answer:
-    """List jobs, newest first, a page at a time."""
-    after = read_token(call.query.get("$skiptoken", ""), _JOB_ID)
-    found = list(catalog.list_jobs(call.vault.ports, after=after, limit=call.page_size + 1))
-    page = found[: call.page_size]
-    body: dict[str, object] = {"value": [show_job(call.ids, job) for job in page]}
-    if len(found) > len(page):
-        body["nextLink"] = call.links.to(call.path, skipToken=write_token(page[-1].job_id))
-    return Answer(body=body)
+    """List jobs, newest first; a page costs one query of its size, however many jobs there are."""
+    page = read_page(call, _JOB_ID)
+    jobs = catalog.list_jobs(call.vault.ports, after=page.after, limit=page.to_read)
+    return answer_page(call, page, jobs, lambda job: job.job_id, lambda job: show_job(call.ids, job))
 
 
 _JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

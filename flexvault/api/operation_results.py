@@ -9,6 +9,7 @@ from flexvault.api.job_views import show_warning
 from flexvault.api.problems import arm_error, error_of
 from flexvault.api.resource_ids import INSTANCE_TYPE, normal_location
 from flexvault.api.times import UNFINISHED, wire_time
+from flexvault.api.vaults import get_vault
 from flexvault.api.views import show_instance
 from flexvault.domain.errors import NotFoundError
 from flexvault.services import catalog
@@ -41,6 +42,8 @@ def get_status(call: Call) -> Answer:
 def get_result(call: Call) -> Answer:
     """Show what an operation came to; 202 while it runs.
 
+    Below an instance that is the instance, below the vault the vault: clients read nothing else there.
+
     Raises:
         InvalidInputError: It failed, and why.
     """
@@ -49,7 +52,9 @@ def get_result(call: Call) -> Answer:
         return Answer(status=HTTPStatus.ACCEPTED, operation_id=record.id, waits=True)
     if record.status == FAILED and record.error:
         raise error_of(record.error)
-    if record.kind == PUT_INSTANCE:
+    if _is_below(call, "vault"):
+        return get_vault(call)
+    if record.kind == PUT_INSTANCE or _is_below(call, "instance"):
         instance = catalog.get_instance(call.vault.ports, record.resource_id)
         return Answer(body=show_instance(call.ids, instance), etag=instance_etag(instance))
     return Answer(body=_job_info(call, record))
@@ -65,6 +70,12 @@ def _find(call: Call) -> OperationRecord:
     if is_elsewhere or is_of_another:
         raise NotFoundError(f"there is no operation '{record.id}' at '{call.path}'", target=record.id)
     return record
+
+
+def _is_below(call: Call, kind: str) -> bool:
+    """Say whether the path asks below an instance or right below the vault."""
+    narrowest = next((name for name in ("instance", "vault") if name in call.params), "")
+    return narrowest == kind
 
 
 def _job_info(call: Call, record: OperationRecord) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Operations on recovery points."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from flexvault.api.call import Answer, Call
 from flexvault.api.instances import find_named
-from flexvault.api.pages import read_token, write_token
+from flexvault.api.pages import answer_page, read_page
+from flexvault.api.times import read_time
 from flexvault.api.views import show_point
 from flexvault.domain.errors import InvalidInputError, NotFoundError
 from flexvault.domain.instance import Instance, RecoveryPoint
@@ -25,16 +26,12 @@ def list_points(call: Call) -> Answer:
         for point in catalog.list_points(call.vault.ports, instance.key)
         if (first is None or point.recovery_point_time >= first) and (last is None or point.recovery_point_time <= last)
     ]
-    token = read_token(call.query.get("$skiptoken", ""), _PLACE)
-    rest = [point for point in points if not token or _place(point) > token]
-    page = rest[: call.page_size]
+    page = read_page(call, _PLACE, has_filter=True)
+    rest = (point for point in points if not page.after or _place(point) > page.after)
     policies = list_immutability_policies(call.vault.ports, instance.key)
-    shown = [show_point(call.ids, instance, point, policies.get(point.point_id)) for point in page]
-    body: dict[str, object] = {"value": shown}
-    if len(rest) > len(page):
-        query = {"filter": call.query["$filter"]} if call.query.get("$filter") else {}
-        body["nextLink"] = call.links.to(call.path, **query, skipToken=write_token(_place(page[-1])))
-    return Answer(body=body)
+    return answer_page(
+        call, page, rest, _place, lambda point: show_point(call.ids, instance, point, policies.get(point.point_id))
+    )
 
 
 def get_point(call: Call) -> Answer:
@@ -81,7 +78,7 @@ def _read_filter(text: str) -> tuple[datetime | None, datetime | None]:
     found: dict[str, datetime] = {}
     for term in _AND.split(text.strip()):
         match = _TERM.fullmatch(term)
-        moment = _read_date(match["value"]) if match else None
+        moment = read_time(match["value"]) if match else None
         if match is None or moment is None or match["member"].lower() in found:
             raise InvalidInputError(
                 f"the $filter '{text}' cannot be read",
@@ -90,11 +87,3 @@ def _read_filter(text: str) -> tuple[datetime | None, datetime | None]:
             )
         found[match["member"].lower()] = moment
     return found.get("startdate"), found.get("enddate")
-
-
-def _read_date(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

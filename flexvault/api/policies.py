@@ -1,9 +1,11 @@
 """Operations on backup policies."""
 
+import re
 from http import HTTPStatus
 
 from flexvault.api import shapes
 from flexvault.api.call import Answer, Call
+from flexvault.api.pages import answer_page, read_page
 from flexvault.api.simulations import show_policy_warnings
 from flexvault.api.views import show_policy
 from flexvault.domain.errors import InvalidInputError
@@ -13,8 +15,13 @@ from flexvault.services import catalog, policies
 
 
 def list_policies(call: Call) -> Answer:
-    """List every policy."""
-    return Answer(body={"value": [show_policy(call.ids, policy) for policy in catalog.list_policies(call.vault.ports)]})
+    """List policies by name."""
+    page = read_page(call, _PLACE)
+    found = catalog.list_policies(call.vault.ports, after=page.after)
+    return answer_page(call, page, found, catalog.policy_place, lambda policy: show_policy(call.ids, policy))
+
+
+_PLACE = re.compile(r"[ -~]{1,1000}")
 
 
 def get_policy(call: Call) -> Answer:

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from flexvault.api.call import ApiOperation
 from flexvault.api.problems import RefusedError
-from flexvault.api.resource_ids import ResourceIds
+from flexvault.api.resource_ids import ResourceIds, normal_location
 
 BAD_PATH = "InvalidRequestUri"
 MAX_SEGMENT = 260
@@ -61,11 +61,20 @@ def read_target(url: str, prefix: str) -> Target:
 
 
 def match(template: str, segments: Sequence[str]) -> dict[str, str] | None:
-    """Answer the names in a path that fits a template, or nothing when it does not fit."""
+    """Answer the names in a path that fits a template, or nothing when it does not fit.
+
+    `{name}` is one segment; a leading `{*name}` is one or more, joined with slashes as they stand in the path.
+    """
     wanted = template.strip("/").split("/")
+    params: dict[str, str] = {}
+    if wanted[0].startswith("{*"):
+        rest = len(wanted) - 1
+        if len(segments) <= rest:
+            return None
+        params[wanted[0][2:-1]] = "/" + "/".join(segments[:-rest])
+        wanted, segments = wanted[1:], segments[-rest:]
     if len(wanted) != len(segments):
         return None
-    params: dict[str, str] = {}
     for part, segment in zip(wanted, segments, strict=True):
         if part.startswith("{"):
             params[part[1:-1]] = segment
@@ -95,7 +104,9 @@ def find_operation(
             target=path,
             hint="check the path: the vault serves Microsoft.DataProtection below its own resource id",
         )
-    allowed = ", ".join(sorted({operation.method for operation, _ in fitting}))
+    # What is only there to say that it is not supported is not offered.
+    offered = {operation.method for operation, _ in fitting if operation.statuses}
+    allowed = ", ".join(sorted(offered or {operation.method for operation, _ in fitting}))
     raise RefusedError(
         f"'{path}' does not take {method.upper()}; it takes {allowed}",
         status=HTTPStatus.METHOD_NOT_ALLOWED,
@@ -122,6 +133,22 @@ def require_own(params: Mapping[str, str], ids: ResourceIds) -> None:
                 target=params[name],
                 hint=f"use {ids.vault}",
             )
+
+
+def require_own_location(params: Mapping[str, str], ids: ResourceIds) -> None:
+    """Refuse a path of another region.
+
+    Raises:
+        RefusedError: 404 that names the vault's region.
+    """
+    if normal_location(params["location"]) != ids.location:
+        raise RefusedError(
+            f"nothing is served in '{params['location']}': this app is the vault '{ids.vault}' in '{ids.location}'",
+            status=HTTPStatus.NOT_FOUND,
+            code="ResourceNotFound",
+            target=params["location"],
+            hint=f"use /locations/{ids.location}",
+        )
 
 
 def _raw_segments(parts: SplitResult, prefix: str) -> list[str]:

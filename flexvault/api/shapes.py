@@ -68,6 +68,10 @@ _INSTANCE_PROPERTIES: Shape = {
 INSTANCE: Shape = {"properties": _INSTANCE_PROPERTIES}
 VALIDATE_FOR_BACKUP: Shape = {"backupInstance": _INSTANCE_PROPERTIES}
 
+SYNC: Shape = {"syncType": None}
+TIME_RANGES: Shape = {"sourceDataStoreType": None, "startTime": None, "endTime": None}
+NAME: Shape = {"name": None, "type": None}
+FEATURE: Shape = {"objectType": None, "featureType": None, "featureName": None}
 PROTECTION_CHANGE: Shape = {"resourceGuardOperationRequests": None}
 
 BACKUP: Shape = {"backupRuleOptions": {"ruleName": None, "triggerOption": {"retentionTagOverride": None}}}

@@ -16,6 +16,15 @@ def plain_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def read_time(text: str) -> datetime | None:
+    """Read a time or a date as clients write it, UTC where it names no zone; nothing when it is none."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
 def wire_duration(duration: timedelta) -> str:
     """Write an ISO 8601 duration of hours, minutes and seconds, such as `PT2M5.65S`."""
     seconds = max(duration, timedelta()).total_seconds()

@@ -51,7 +51,7 @@ def show_instance(ids: ResourceIds, instance: Instance) -> dict[str, Any]:
     sent = instance.properties
     lacks_rights = instance.rights is not None and instance.state is ProtectionState.CONFIGURED
     error = instance.error or (instance.rights["error"] if instance.rights is not None and lacks_rights else None)
-    policy_info = {"policyId": ids.policy(instance.policy_name), **sent.get("policyInfo", {})}
+    policy_info = {**sent.get("policyInfo", {}), "policyId": ids.policy(instance.policy_name)}
     properties: dict[str, Any] = {
         **sent,
         "objectType": "BackupInstance",

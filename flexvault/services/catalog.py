@@ -44,12 +44,22 @@ def get_policy(ports: Ports, name: str) -> StoredPolicy:
     return policy
 
 
-def list_policies(ports: Ports) -> Iterator[StoredPolicy]:
-    """Answer every policy by name."""
-    end = row_keys.prefix_end(row_keys.POLICY)
-    for row in ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.POLICY, end=end):
+def list_policies(ports: Ports, *, after: str = "") -> Iterator[StoredPolicy]:
+    """Answer every policy by name; `after` is the place of the last one of the page before."""
+    start, end = _start_after(row_keys.POLICY, after), row_keys.prefix_end(row_keys.POLICY)
+    for row in ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=start, end=end):
         if not row.values.get("is_deleted"):
             yield StoredPolicy.from_values(row.values)
+
+
+def policy_place(policy: StoredPolicy) -> str:
+    """Answer where a policy stands among all: as its row does."""
+    return row_keys.policy_row(policy.name).removeprefix(row_keys.POLICY)
+
+
+def _start_after(prefix: str, place: str) -> str:
+    """Answer the least key that comes after an element's own: no character of a key sorts before a blank."""
+    return f"{prefix}{place} " if place else prefix
 
 
 def policy_as_of(ports: Ports, seq: int) -> Policy:
@@ -91,12 +101,14 @@ def get_instance(ports: Ports, instance_id: str) -> Instance:
     return instance
 
 
-def list_instances(ports: Ports, *, with_deleted: bool = False) -> Iterator[Instance]:
-    """Answer every backup instance; also those that were deleted, if they are wanted.
+def list_instances(ports: Ports, *, with_deleted: bool = False, after: str = "") -> Iterator[Instance]:
+    """Answer every backup instance by its key; also those that were deleted, if they are wanted.
+
+    `after` is the key of the last one of the page before.
 
     A row that cannot be read is passed over: one instance's trouble must not keep the others from their backups.
     """
-    for row in _instance_rows(ports):
+    for row in _instance_rows(ports, after):
         if row.values.get("is_deleted") and not with_deleted:
             continue
         try:
@@ -112,9 +124,9 @@ def list_instance_keys(ports: Ports) -> Iterator[str]:
     return (row.key.removeprefix(row_keys.INSTANCE) for row in _instance_rows(ports))
 
 
-def _instance_rows(ports: Ports) -> Iterator[Row]:
-    end = row_keys.prefix_end(row_keys.INSTANCE)
-    yield from ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=row_keys.INSTANCE, end=end)
+def _instance_rows(ports: Ports, after: str = "") -> Iterator[Row]:
+    start, end = _start_after(row_keys.INSTANCE, after), row_keys.prefix_end(row_keys.INSTANCE)
+    yield from ports.rows.query(row_keys.CONFIG, row_keys.VAULT_PARTITION, start=start, end=end)
 
 
 def list_policy_users(ports: Ports, policy_name: str) -> list[str]:

@@ -27,7 +27,7 @@ def find_approval(
     Raises:
         ApprovalRequiredError: A second person must approve it first.
     """
-    reasons = _find_weakenings(vault, before, policy)
+    reasons = find_weakenings(vault, before, policy)
     if before is None or not reasons:
         return {}
     present = catalog.find_policy(vault.ports, before.policy_name)
@@ -68,7 +68,7 @@ def require_still_allowed(vault: Vault, rows: Rows, request: Mapping[str, Any]) 
         check_unused(rows, approval_id, vault.ports.clock.storage_now())
         is_allowed = policy.journal_seq == request["policy_seq"] and _follows(vault, before, request)
     else:
-        is_allowed = not _find_weakenings(vault, before, policy)
+        is_allowed = not find_weakenings(vault, before, policy)
     if not is_allowed:
         raise ConflictError(
             f"a policy of backup instance '{request['instance_name']}' was changed while it was put under "
@@ -84,7 +84,8 @@ def _follows(vault: Vault, before: Instance | None, request: Mapping[str, Any]) 
     return (0 if present is None else present.journal_seq) == request.get("present_policy_seq", 0)
 
 
-def _find_weakenings(vault: Vault, before: Instance | None, policy: StoredPolicy) -> tuple[str, ...]:
+def find_weakenings(vault: Vault, before: Instance | None, policy: StoredPolicy) -> tuple[str, ...]:
+    """Answer by what a protected instance would keep less under another policy; nothing of that needs no approval."""
     if before is None or before.state not in RUNS_BACKUPS or before.policy_name.lower() == policy.name.lower():
         return ()
     old = catalog.find_policy(vault.ports, before.policy_name)

@@ -52,6 +52,10 @@ def path_of(operation: ApiOperation) -> str:
         "approval": f"{'0' * 32}-0000",
         "location": "eastus",
         "operation": "00000000-0000-4000-8000-000000000000",
+        "*resource": builders.SERVER_ID.lstrip("/"),
+        "guard": "guard",
+        "request": "default",
+        "proxy": "DppResourceGuardProxy",
     }
     return operation.template.format(**own)
 
@@ -414,7 +418,18 @@ def test_only_alive_is_open() -> None:
     assert [operation.template for operation in OPERATIONS if operation.role is None] == ["/vault/alive"]
 
 
-COMPUTES_ONLY = {"/vault/simulatePolicy", "/vault/retentionPreview", "/vault/verify"}
+COMPUTES_ONLY = {
+    "/vault/simulatePolicy",
+    "/vault/retentionPreview",
+    "/vault/verify",
+    *(
+        operation.template
+        for operation in OPERATIONS
+        if re.search(
+            "/(findRestorableTimeRanges|checkNameAvailability|checkFeatureSupport|fetch[A-Za-z]+)$", operation.template
+        )
+    ),
+}
 """What is asked with a body and changes nothing."""
 
 

@@ -1,7 +1,9 @@
 """Azure Backup's own operations: `Microsoft.DataProtection` 2026-06-01, for PostgreSQL flexible servers."""
 
+from flexvault.api.availability import check_feature_support, check_name_availability
 from flexvault.api.backups import back_up
 from flexvault.api.call import ApiOperation
+from flexvault.api.instance_changes import sync, validate_for_modify_backup
 from flexvault.api.instances import get_instance, list_instances, put_instance, validate_for_backup
 from flexvault.api.jobs import get_job, list_jobs
 from flexvault.api.operation_results import get_result, get_status
@@ -16,7 +18,9 @@ from flexvault.api.protection_states import (
 )
 from flexvault.api.resource_ids import PROVIDER
 from flexvault.api.restores import restore, validate_restore
+from flexvault.api.server_instances import list_instances_of
 from flexvault.api.table.rows import BI, BP, BV, CHECK, CONTRIBUTOR, CREATE, JOB, OPERATOR, POLL, READER, row
+from flexvault.api.time_ranges import find_restorable_time_ranges
 from flexvault.api.vaults import get_vault, patch_vault
 
 SUB = f"/subscriptions/{{subscription}}/providers/{PROVIDER}"
@@ -60,6 +64,24 @@ AZURE: tuple[ApiOperation, ...] = (
         202,
         lro=CHECK,
     ),
+    row(
+        "POST",
+        ONE + "/validateForModifyBackup",
+        f"{BI}/validateForModifyBackup/action",
+        OPERATOR,
+        validate_for_modify_backup,
+        202,
+        lro=CHECK,
+    ),
+    row("POST", ONE + "/sync", f"{BI}/sync/action", CONTRIBUTOR, sync, 202, lro=JOB),
+    row(
+        "POST",
+        ONE + "/findRestorableTimeRanges",
+        f"{BI}/findRestorableTimeRanges/action",
+        READER,
+        find_restorable_time_ranges,
+        200,
+    ),
     row("POST", ONE + "/backup", f"{BI}/backup/action", OPERATOR, back_up, 202, lro=JOB),
     row("POST", ONE + "/validateRestore", f"{BI}/validateRestore/action", OPERATOR, validate_restore, 202, lro=CHECK),
     row("POST", ONE + "/restore", f"{BI}/restore/action", OPERATOR, restore, 202, lro=JOB),
@@ -67,6 +89,23 @@ AZURE: tuple[ApiOperation, ...] = (
     row("GET", ONE + "/recoveryPoints/{point}", f"{BI}/recoveryPoints/read", READER, get_point, 200),
     row("GET", V + "/backupJobs", f"{BV}/backupJobs/read", READER, list_jobs, 200),
     row("GET", V + "/backupJobs/{job}", f"{BV}/backupJobs/read", READER, get_job, 200),
+    row("GET", f"/{{*resource}}/providers/{PROVIDER}/backupInstances", f"{BI}/read", READER, list_instances_of, 200),
+    row(
+        "POST",
+        RG + AT + "/checkNameAvailability",
+        "locations/checkNameAvailability/action",
+        READER,
+        check_name_availability,
+        200,
+    ),
+    row(
+        "POST",
+        SUB + AT + "/checkFeatureSupport",
+        "locations/checkFeatureSupport/action",
+        READER,
+        check_feature_support,
+        200,
+    ),
     row("GET", SUB + AT + STATUS, "locations/operationStatus/read", READER, get_status, 200, lro=POLL),
     row("GET", RG + STATUS, "operationStatus/read", READER, get_status, 200, lro=POLL),
     row("GET", V + STATUS, f"{BV}/operationStatus/read", READER, get_status, 200, lro=POLL),

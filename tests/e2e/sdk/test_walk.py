@@ -193,6 +193,35 @@ def test_a_deleted_instance_is_soft_deleted_and_undeleted(walk: Walk) -> None:
     assert len(walk.call("recovery_points.list", *walk.place, walk.name)) == 1
 
 
+MISSING = [
+    ("backup_instances.get", ("nobody",), "UserErrorGenericResourceNotFound"),
+    ("backup_instances.begin_stop_protection", ("nobody",), "UserErrorGenericResourceNotFound"),
+    ("backup_policies.get", ("none",), "ResourceNotFound"),
+    ("jobs.get", ("00000000-0000-0000-0000-000000000000",), "ResourceNotFound"),
+    ("deleted_backup_instances.get", ("nobody",), "ResourceNotFound"),
+    ("deleted_backup_instances.begin_undelete", ("nobody",), "ResourceNotFound"),
+]
+
+
+@pytest.mark.parametrize(("method", "names", "code"), MISSING, ids=[method for method, _, _ in MISSING])
+def test_what_is_not_there_is_not_found(walk: Walk, method: str, names: tuple[str, ...], code: str) -> None:
+    refusal = refused(walk, method, *walk.place, *names)
+    assert (refusal.status_code, code_of(refusal)) == (404, code)
+
+
+def test_a_failed_operation_raises_with_azures_code_and_a_remedy(walk: Walk) -> None:
+    gone = walk.instance()
+    assert gone.properties is not None
+    gone.properties.data_source_info.resource_id = f"{walk.server_id}-gone"
+    check = {"backupInstance": gone.properties}
+    refusal = refused(walk, "backup_instances.begin_validate_for_backup", *walk.place, check)
+    assert code_of(refusal) == "PostgreSQLFlexOperationFailedUserError"
+    assert "hint" in str(refusal)
+    order = walk.user.restore_order({"name": "0" * 32}, "nowhere")
+    refusal = refused(walk, "backup_instances.begin_trigger_restore", *walk.place, walk.name, order)
+    assert code_of(refusal) == "UserErrorRecoveryPointNotFound"
+
+
 def test_deleting_what_is_not_there_ends_well(walk: Walk) -> None:
     assert walk.call("backup_instances.begin_delete", *walk.place, "nobody") is None
 

@@ -18,6 +18,7 @@ from flexvault.api.tokens import TokenValidator
 from flexvault.api.wire import Request, Response
 from flexvault.domain.errors import TransientError
 from tests import builders
+from tests.api.conforming import require_documented
 
 ORIGIN = "https://vault.example/api"
 ISSUER = "https://issuer.example"
@@ -121,6 +122,7 @@ class Door:
         sent = {} if person is None else {"Authorization": f"Bearer {self.token(person)}"}
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         response = handle(self.api, Request(method=method, url=url, headers=sent | (headers or {}), body=data))
+        require_documented(method, url, response)
         return Sent(response)
 
     def follow(self, sent: "Sent") -> dict[str, Any]:

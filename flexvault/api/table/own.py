@@ -2,10 +2,11 @@
 
 from flexvault.api.approvals import approve, get_approval, list_approvals, reject
 from flexvault.api.breaker import get_breaker, release
-from flexvault.api.call import ApiOperation
+from flexvault.api.call import Answer, ApiOperation, Call
 from flexvault.api.emergencies import revoke_keys
 from flexvault.api.holds import delete_hold, get_hold, list_holds, put_hold
 from flexvault.api.isolation import get_isolation
+from flexvault.api.openapi.document import answer_document
 from flexvault.api.poisoning import acknowledge, get_poisoning
 from flexvault.api.reevaluations import reevaluate
 from flexvault.api.retention_previews import preview_retention
@@ -20,8 +21,15 @@ OWN_ONE = "/vault/backupInstances/{instance}"
 HOLDS = OWN_ONE + "/holds"
 GUARD = "/vault/poisoningGuard"
 
+
+def get_openapi(call: Call) -> Answer:
+    """Show the OpenAPI document of the vault's own operations."""
+    return answer_document(call, OWN)
+
+
 OWN: tuple[ApiOperation, ...] = (
     row("GET", "/vault/alive", "alive/read", None, get_alive, 200),
+    row("GET", "/vault/openapi.json", "vault/openapi/read", READER, get_openapi, 200),
     row("POST", "/vault/simulatePolicy", "vault/simulatePolicy/action", READER, simulate_policy, 200),
     row("GET", "/vault/backupInstances/{instance}/schedule", f"{BI}/schedule/read", READER, get_schedule, 200),
     row("GET", APPROVALS, "approvals/read", READER, list_approvals, 200),

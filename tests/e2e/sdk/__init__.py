@@ -1,0 +1,1 @@
+"""Microsoft's own SDK, sync and aio, walks every operation of a running vault."""

@@ -198,8 +198,8 @@ MISSING = [
     ("backup_instances.begin_stop_protection", ("nobody",), "UserErrorGenericResourceNotFound"),
     ("backup_policies.get", ("none",), "ResourceNotFound"),
     ("jobs.get", ("00000000-0000-0000-0000-000000000000",), "ResourceNotFound"),
-    ("deleted_backup_instances.get", ("nobody",), "ResourceNotFound"),
-    ("deleted_backup_instances.begin_undelete", ("nobody",), "ResourceNotFound"),
+    ("deleted_backup_instances.get", ("nobody",), "UserErrorGenericResourceNotFound"),
+    ("deleted_backup_instances.begin_undelete", ("nobody",), "UserErrorGenericResourceNotFound"),
 ]
 
 

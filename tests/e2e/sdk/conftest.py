@@ -1,6 +1,7 @@
 """One vault, and a place in it for each flavour of the SDK: its own server, instance and policy."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,8 @@ class Walk:
 
     def approve(self, approval_id: str) -> None:
         """Have the second person approve."""
-        User(self.vault, "approver").send("POST", f"/vault/approvals/{approval_id}/approve", {}).raise_for_status()
+        with closing(User(self.vault, "approver")) as approver:
+            approver.send("POST", f"/vault/approvals/{approval_id}/approve", {}).raise_for_status()
 
     def end_of(self, job_id: str) -> Any:
         """Wait for the good end of a job that an operation named by its full id."""

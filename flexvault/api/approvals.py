@@ -16,7 +16,7 @@ def list_approvals(call: Call) -> Answer:
     """List approvals, newest first, a page at a time; `?state=Pending` shows what waits for a decision."""
     state = _read_state(call.query.get("state", ""))
     page = read_page(call, _PLACE)
-    rest = approvals.each_approval(call.vault, state, lambda one: not page.after or _place(one) > page.after)
+    rest = approvals.each_approval(call.vault, state, lambda one: _place(one) > page.after)
     return answer_page(call, page, rest, lambda found: _place(found[0]), lambda found: show_approval(*found))
 
 

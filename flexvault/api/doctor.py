@@ -1,25 +1,24 @@
 """What stands in the way of a server's backups: of one server now, of all as the last night found it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from flexvault.api.call import Answer, Call
-from flexvault.api.instances import find_named
+from flexvault.api.instances import INSTANCE_PLACE, find_named
 from flexvault.api.pages import answer_page, read_page
 from flexvault.api.resource_ids import is_resource_id
 from flexvault.api.times import plain_time
-from flexvault.domain.doctor import not_readable
-from flexvault.domain.errors import InvalidInputError, TransientError
+from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.findings import Finding
 from flexvault.domain.instance import Instance
-from flexvault.services.doctor import Examination, examine, find_protector, list_examined, read_examination
+from flexvault.services import catalog
+from flexvault.services.doctor import Examination, examine, examine_one_of_many, list_examined, read_examination
 from flexvault.services.protection import require_server_id
+from flexvault.services.vault import Vault
 
 EXAMINED_PER_PAGE = 10
 """Of servers that are asked for now: each takes ARM up to four reads."""
-_KEY = re.compile(r"[0-9a-f]{32}")
 
 
 def ask_doctor(call: Call) -> Answer:
@@ -32,16 +31,12 @@ def ask_doctor(call: Call) -> Answer:
     is_live = _read_flag(call.query.get("now", ""))
     if "server" in call.query:
         return Answer(body={"value": [_show(_examine_named(call, server_id))]})
-    page = read_page(call, _KEY)
+    page = read_page(call, INSTANCE_PLACE)
     if is_live:
         page = replace(page, size=min(page.size, EXAMINED_PER_PAGE))
-    rest = (instance for instance in list_examined(call.vault) if instance.key > page.after)
-    ask = _examine_now if is_live else _read_last
-    return answer_page(call, page, rest, _place, lambda instance: _show(ask(call, instance)))
-
-
-def _place(instance: Instance) -> str:
-    return instance.key
+    examined = list_examined(call.vault, after=page.after)
+    ask = _examine_now if is_live else read_examination
+    return answer_page(call, page, examined, lambda one: one.key, lambda one: _show(ask(call.vault, one)))
 
 
 def ask_doctor_of_instance(call: Call) -> Answer:
@@ -56,22 +51,12 @@ def _examine_named(call: Call, server_id: str) -> Examination:
             f"'{server_id}' is no ARM id", target="server", hint="send the resource id of a flexible server"
         )
     require_server_id(server_id, "server")
-    instance = find_protector(call.vault, server_id)
+    instance = catalog.find_protector(call.vault.ports, server_id)
     return examine(call.vault, server_id, instance, call.vault.ports.clock.storage_now())
 
 
-def _examine_now(call: Call, instance: Instance) -> Examination:
-    """Examine one of many: what ARM cannot say now of one server must not hide the others."""
-    now = call.vault.ports.clock.storage_now()
-    try:
-        return examine(call.vault, instance.server_id, instance, now)
-    except TransientError as error:
-        found = not_readable(instance.server_id, error.message, "ask again in a minute")
-        return Examination(server_id=instance.server_id, instance=instance, checked_at=now, findings=(found,))
-
-
-def _read_last(call: Call, instance: Instance) -> Examination:
-    return read_examination(call.vault, instance)
+def _examine_now(vault: Vault, instance: Instance) -> Examination:
+    return examine_one_of_many(vault, instance, vault.ports.clock.storage_now())
 
 
 def _read_flag(text: str) -> bool:

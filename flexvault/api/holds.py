@@ -22,7 +22,7 @@ def list_holds(call: Call) -> Answer:
     """List the holds that stand on an instance or on one of its points."""
     page = read_page(call, _PLACE)
     standing = holds.list_holds(call.vault.ports, find_named(call).key)
-    rest = (hold for hold in standing if not page.after or _place(hold) > page.after)
+    rest = (hold for hold in standing if _place(hold) > page.after)
     return answer_page(call, page, rest, _place, _show)
 
 

@@ -15,7 +15,7 @@ from flexvault.api.call import Answer, Call
 from flexvault.domain.errors import InvalidInputError
 
 LARGEST_PAGE = 1_000
-_KEPT = {"$filter": "$filter", "$top": "$top", "state": "state", "now": "now"}
+_KEPT = ("$filter", "$top", "state", "now")
 """What the next page is asked with again, beside the api-version."""
 
 
@@ -73,7 +73,7 @@ def answer_page[Element](
     shown = elements[: page.size]
     body: dict[str, Any] = {"value": [show(element) for element in shown]}
     if len(elements) > len(shown):
-        kept = {name: call.query[key] for key, name in _KEPT.items() if call.query.get(key)}
+        kept = {name: call.query[name] for name in _KEPT if call.query.get(name)}
         body["nextLink"] = call.links.to(call.path, {**kept, "$skipToken": write_token(place(shown[-1]))})
     return Answer(body=body)
 

@@ -21,13 +21,13 @@ def list_points(call: Call) -> Answer:
     """List an instance's recovery points, newest first, between two dates if the client names them."""
     instance = find_named(call)
     first, last = _read_filter(call.query.get("$filter", ""))
-    points = [
+    page = read_page(call, _PLACE, has_filter=True)
+    points = (
         point
         for point in catalog.list_points(call.vault.ports, instance.key)
         if (first is None or point.recovery_point_time >= first) and (last is None or point.recovery_point_time <= last)
-    ]
-    page = read_page(call, _PLACE, has_filter=True)
-    rest = (point for point in points if not page.after or _place(point) > page.after)
+    )
+    rest = (point for point in points if _place(point) > page.after)
     policies = list_immutability_policies(call.vault.ports, instance.key)
     return answer_page(
         call, page, rest, _place, lambda point: show_point(call.ids, instance, point, policies.get(point.point_id))

@@ -23,7 +23,6 @@ def list_instances_of(call: Call) -> Answer:
             hint="send the whole id of a server, beginning with /subscriptions/",
         )
     page = read_page(call, INSTANCE_PLACE)
-    key = catalog.find_server_claim(call.vault.ports, resource_id)
-    found = None if key is None else catalog.find_instance_by_key(call.vault.ports, key)
+    found = catalog.find_protector(call.vault.ports, resource_id)
     protecting = [] if found is None or found.key <= page.after else [found]
     return answer_page(call, page, protecting, lambda one: one.key, lambda one: show_instance(call.ids, one))

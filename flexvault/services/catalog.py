@@ -155,6 +155,12 @@ def find_server_claim(ports: Ports, server_id: str) -> str | None:
     return None if row is None else str(row.values["instance"])
 
 
+def find_protector(ports: Ports, server_id: str) -> Instance | None:
+    """Answer the backup instance that protects a server; nothing while none does."""
+    key = find_server_claim(ports, server_id)
+    return None if key is None else find_instance_by_key(ports, key)
+
+
 def list_points(ports: Ports, instance: str) -> list[RecoveryPoint]:
     """Answer an instance's recovery points that exist, newest first, with what holds for them now."""
     return show_effective(ports, instance, list_sealed_points(ports, instance))

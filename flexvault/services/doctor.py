@@ -1,7 +1,7 @@
 """Examine servers: live, or as the last night found them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from flexvault.domain.doctor import (
     rows_unreadable,
 )
 from flexvault.domain.doctor_sql import not_checkable
-from flexvault.domain.errors import NotAuthorizedError, NotFoundError, PermanentError
+from flexvault.domain.errors import NotAuthorizedError, NotFoundError, PermanentError, TransientError
 from flexvault.domain.event_rows import config_target
 from flexvault.domain.findings import Finding, worst_first
 from flexvault.domain.instance import RUNS_BACKUPS, Instance
@@ -47,12 +47,6 @@ class Examination:
         return (*self.findings, *not_checkable(self.server_id))
 
 
-def find_protector(vault: Vault, server_id: str) -> Instance | None:
-    """Answer the vault's instance that claims a server."""
-    key = catalog.find_server_claim(vault.ports, server_id)
-    return None if key is None else catalog.find_instance_by_key(vault.ports, key)
-
-
 def examine(
     vault: Vault, server_id: str, instance: Instance | None, now: datetime, *, missing: Sequence[str] | None = None
 ) -> Examination:
@@ -81,6 +75,15 @@ def examine(
     return Examination(server_id=server_id, instance=instance, checked_at=now, findings=worst_first(findings))
 
 
+def examine_one_of_many(vault: Vault, instance: Instance, now: datetime) -> Examination:
+    """Examine an instance's server; what ARM cannot say now of one server must not hide the others."""
+    try:
+        return examine(vault, instance.server_id, instance, now)
+    except TransientError as error:
+        found = not_readable(instance.server_id, error.message, "ask again in a minute")
+        return Examination(server_id=instance.server_id, instance=instance, checked_at=now, findings=(found,))
+
+
 def read_examination(vault: Vault, instance: Instance) -> Examination:
     """Answer what the last night found of an instance's server; a row that cannot be read counts as none."""
     row = find_row(vault.ports, config_target(row_keys.doctor_row(instance.key)))
@@ -94,10 +97,9 @@ def read_examination(vault: Vault, instance: Instance) -> Examination:
     return Examination(server_id=instance.server_id, instance=instance, checked_at=checked_at, findings=findings)
 
 
-def list_examined(vault: Vault) -> list[Instance]:
-    """Answer the instances whose servers are examined each night, in order of their keys."""
-    found = [instance for instance in catalog.list_instances(vault.ports) if instance.state in RUNS_BACKUPS]
-    return sorted(found, key=lambda instance: instance.key)
+def list_examined(vault: Vault, *, after: str = "") -> Iterator[Instance]:
+    """Answer the instances whose servers are examined each night, by their keys; `after` is the key of the last one."""
+    return (one for one in catalog.list_instances(vault.ports, after=after) if one.state in RUNS_BACKUPS)
 
 
 def _is_running(instance: Instance | None) -> bool:

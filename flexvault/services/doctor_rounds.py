@@ -31,7 +31,7 @@ def go_round(vault: Vault, now: datetime) -> None:
     if not is_new and values.get("is_done"):
         return
     cursor = "" if is_new else str(values.get("cursor", ""))
-    due = [instance for instance in list_examined(vault) if instance.key > cursor]
+    due = list(list_examined(vault, after=cursor))
     for instance in due[:EXAMINED_PER_RUN]:
         _examine_one(vault, instance, now)
     is_done = len(due) <= EXAMINED_PER_RUN

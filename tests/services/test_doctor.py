@@ -13,7 +13,8 @@ from flexvault.domain.findings import Finding, FindingCheck
 from flexvault.domain.protection_moves import Verb
 from flexvault.domain.rows import Merge
 from flexvault.ports import AzureBackupInstance
-from flexvault.services.doctor import examine, find_protector, read_examination
+from flexvault.services.catalog import find_protector
+from flexvault.services.doctor import examine, read_examination
 from flexvault.services.doctor_rounds import EXAMINED_PER_RUN
 from flexvault.services.journal import find_row
 from flexvault.services.policies import put_policy
@@ -53,7 +54,7 @@ def raised(world: World) -> list[tuple[str, str]]:
 
 
 def examined(world: World, server_id: str = SERVER_ID) -> tuple[Finding, ...]:
-    instance = find_protector(world.vault, server_id)
+    instance = find_protector(world.vault.ports, server_id)
     return examine(world.vault, server_id, instance, world.clock.storage_now()).findings
 
 
@@ -286,7 +287,7 @@ def test_what_cannot_be_examined_keeps_its_last_result_and_no_other_server_from_
     assert ("ServerNotExamined", "ServiceUnavailable") in raised(vault)
     times = [
         read_examination(vault.vault, found).checked_at
-        for found in (find_protector(vault.vault, SERVER_ID), find_protector(vault.vault, server_id))
+        for found in (find_protector(vault.vault.ports, SERVER_ID), find_protector(vault.vault.ports, server_id))
         if found is not None
     ]
     assert [moment == before for moment in times].count(True) == 1

@@ -1,6 +1,6 @@
 """The vault's JSON, read without trust: a member that is missing is None, a list that is missing is empty."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
 type Json = dict[str, Any]
 
@@ -22,3 +22,13 @@ def dig_list(document: Json, path: str) -> list[Json]:
     if not found:
         return []
     return found
+
+
+def is_object(value: Any) -> TypeGuard[Json]:
+    """Say whether a value is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Say whether a value is a JSON list."""
+    return isinstance(value, list)

@@ -6,13 +6,16 @@ are dropped, as the real service does; strings stay as they were sent.
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.json_values import is_list, is_object
 from flexvault.domain.mistakes import Mistakes
 
 MAX_DEPTH = 40
+_HALF = re.compile("[\ud800-\udfff]")
 INVALID_JSON = "InvalidRequestContent"
 
 type Shape = Mapping[str, "Shape"] | Sequence["Shape"] | None
@@ -41,7 +44,7 @@ def read_object(data: bytes) -> dict[str, Any]:
         raise _invalid(f"the body cannot be used: {error}") from None
     except ValueError:
         raise _invalid("the body holds a number that cannot be read") from None
-    if not _is_object(value):
+    if not is_object(value):
         raise _invalid("the body must be a JSON object")
     return value
 
@@ -59,9 +62,9 @@ def conform(value: Any, shape: Shape, path: str = "") -> Any:
     Raises:
         InvalidInputError: An object names a member twice, in different case.
     """
-    if isinstance(shape, Mapping) and _is_object(value):
+    if isinstance(shape, Mapping) and is_object(value):
         return _conform_members(value, shape, path)
-    if isinstance(shape, Sequence) and _is_list(value):
+    if isinstance(shape, Sequence) and is_list(value):
         return [conform(element, shape[0], f"{path}[{index}]") for index, element in enumerate(value)]
     return value
 
@@ -103,8 +106,8 @@ class Reader:
         """Begin at an object; anything else is a mistake."""
         self._mistakes = mistakes or Mistakes()
         self._path = path
-        self._holder: Mapping[str, Any] = holder if _is_object(holder) else {}
-        if not _is_object(holder):
+        self._holder: Mapping[str, Any] = holder if is_object(holder) else {}
+        if not is_object(holder):
             self.wrong(path, "is missing or not an object")
 
     def wrong(self, path: str, message: str) -> None:
@@ -163,18 +166,10 @@ def _refuse_constant(name: str) -> Any:
 def _check(value: Any, depth_left: int) -> None:
     if depth_left == 0:
         raise _NotAllowedError(f"it is nested deeper than {MAX_DEPTH}")
-    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+    if isinstance(value, str) and _HALF.search(value):
         raise _NotAllowedError("a text holds half of a character (a lone surrogate)")
     if isinstance(value, float) and not math.isfinite(value):
         raise _NotAllowedError("a number is too large")
-    parts: list[Any] = [*value.keys(), *value.values()] if _is_object(value) else value if _is_list(value) else []
+    parts: list[Any] = [*value.keys(), *value.values()] if is_object(value) else value if is_list(value) else []
     for part in parts:
         _check(part, depth_left - 1)
-
-
-def _is_object(value: Any) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: Any) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)

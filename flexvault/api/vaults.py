@@ -1,8 +1,8 @@
 """Operations on the vault itself and on its settings."""
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeGuard
+from collections.abc import Iterator
+from typing import Any
 
 from flexvault.api import shapes
 from flexvault.api.bodies import Reader, read_object
@@ -11,6 +11,7 @@ from flexvault.api.pages import answer_page, read_page
 from flexvault.api.vault_bodies import CHANGEABLE, TAGS, read_vault_change
 from flexvault.api.views import show_vault
 from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError
+from flexvault.domain.json_values import is_list, is_object
 from flexvault.domain.vault_settings import VaultSettings
 from flexvault.services import vault_settings
 from flexvault.services.believed_settings import read_believed_settings
@@ -117,12 +118,12 @@ def _find_changes(sent: Any, shown: Any, path: str) -> Iterator[str]:
     """Answer the paths of members that are not as they are shown; null and what is empty change nothing."""
     if path.lower() in _MAY_CHANGE or not _says_something(sent):
         return
-    if _is_object(sent):
-        known = {name.lower(): member for name, member in shown.items()} if _is_object(shown) else {}
+    if is_object(sent):
+        known = {name.lower(): member for name, member in shown.items()} if is_object(shown) else {}
         for name, member in sent.items():
             if name.lower() not in _OWN or path:
                 yield from _find_changes(member, known.get(name.lower()), f"{path}.{name}" if path else name)
-    elif _is_list(sent) and _is_list(shown) and len(sent) == len(shown):
+    elif is_list(sent) and is_list(shown) and len(sent) == len(shown):
         for index, (member, own) in enumerate(zip(sent, shown, strict=True)):
             yield from _find_changes(member, own, f"{path}[{index}]")
     elif not _is_same(sent, shown):
@@ -140,11 +141,3 @@ def _is_same(sent: Any, shown: Any) -> bool:
     if isinstance(sent, str) and isinstance(shown, str):
         return sent.lower() == shown.lower()
     return isinstance(sent, bool) is isinstance(shown, bool) and sent == shown
-
-
-def _is_object(value: Any) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
-    return isinstance(value, list)

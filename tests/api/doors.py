@@ -66,7 +66,13 @@ def sign(now: datetime, *roles: str, key: str = "issuer", kid: str | None = None
         **changed,
     }
     kept = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(kept, private_key(key), algorithm="RS256", headers={"kid": kid or key})
+    return _signed(json.dumps(kept), key, kid or key)
+
+
+@cache
+def _signed(claims: str, key: str, kid: str) -> str:
+    """Sign what was not signed before: the same claims make the same token, and a signature is slow."""
+    return jwt.encode(json.loads(claims), private_key(key), algorithm="RS256", headers={"kid": kid})
 
 
 def at_once(work: Callable[[], None]) -> bool:

@@ -214,9 +214,11 @@ def test_ids_of_other_vaults_are_404_and_change_nothing(operation: ApiOperation,
 def test_doubled_slashes_and_a_slash_at_the_end_mean_nothing(operation: ApiOperation) -> None:
     body = sample_of(operation) if operation in WITH_BODY else None
     path = path_of(operation)
-    plain = Trial().send(operation, body)
+    shared = Trial()
     for spelled in (f"{path}/", path.replace("/", "//")):
-        assert Trial().send(operation, body, spelled).status == plain.status
+        # What only reads may meet one vault again and again.
+        plain, other = (shared, shared) if operation.method == "GET" else (Trial(), Trial())
+        assert other.send(operation, body, spelled).status == plain.send(operation, body).status
 
 
 QUERIES = (

@@ -5,11 +5,11 @@ are read-only; the case of members' names, ARM ids and type words; what the vaul
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
 from flexvault_cli.apply.folder import Kind
 from flexvault_cli.approval_views import compare
-from flexvault_cli.wire import Json
+from flexvault_cli.wire import Json, is_list, is_object
 
 READ_ONLY: Mapping[Kind, frozenset[str]] = {
     Kind.POLICY: frozenset({"taginfo.id", "taginfo.etag"}),
@@ -56,14 +56,14 @@ def find_differences(kind: Kind, found: Json, wanted: Json) -> list[str]:
 
 
 def _strip(value: Any, path: str, names: frozenset[str]) -> Any:
-    if _is_object(value):
+    if is_object(value):
         inner = {name: (member, f"{path}.{name.lower()}") for name, member in value.items()}
         return {
             name: _strip(member, where, names)
             for name, (member, where) in inner.items()
             if where.lstrip(".") not in names and not any(where.endswith(f".{end}") for end in names if "." in end)
         }
-    if _is_list(value):
+    if is_list(value):
         return [_strip(member, path, names) for member in value]
     return value
 
@@ -72,10 +72,10 @@ def _clean(value: Any, name: str, kind: Kind) -> Any:
     """Leave out what says nothing; lists of named things become objects, so that their order does not count."""
     if not name:
         value = without_read_only(kind, value)
-    if _is_object(value):
+    if is_object(value):
         members = {member: _clean(inner, member, kind) for member, inner in value.items()}
         return {member: inner for member, inner in members.items() if _says_something(member, inner)}
-    if _is_list(value):
+    if is_list(value):
         elements = [_clean(element, name, kind) for element in value]
         keys = [_key(element) for element in elements]
         if all(keys) and len(set(keys)) == len(keys):
@@ -91,23 +91,23 @@ def _says_something(name: str, value: Any) -> bool:
 
 def _key(element: Any) -> str:
     """Name an element of a list: a rule by its name, a tagging criterion by its tag."""
-    if not _is_object(element):
+    if not is_object(element):
         return ""
     members = {name.lower(): value for name, value in element.items()}
     tag: Any = members.get("taginfo")
-    named = members.get("name") or (
-        {name.lower(): value for name, value in tag.items()} if _is_object(tag) else {}
-    ).get("tagname")
+    named = members.get("name") or ({name.lower(): value for name, value in tag.items()} if is_object(tag) else {}).get(
+        "tagname"
+    )
     return named if isinstance(named, str) else ""
 
 
 def _align(wanted: Any, found: Any, name: str) -> Any:
     """Write what is wanted in the spelling of what was found, wherever it means the same."""
-    if _is_object(wanted) and _is_object(found):
+    if is_object(wanted) and is_object(found):
         known = {member.lower(): member for member in found}
         spelled = {known.get(member.lower(), member): inner for member, inner in wanted.items()}
         return {member: _align(inner, found.get(member), member) for member, inner in spelled.items()}
-    if _is_list(wanted) and _is_list(found):
+    if is_list(wanted) and is_list(found):
         others = [*found, *[None] * len(wanted)]
         return [_align(inner, other, name) for inner, other in zip(wanted, others, strict=False)]
     return found if _is_same(wanted, found, name) else wanted
@@ -128,11 +128,3 @@ def _word(text: str) -> str:
 
 def _lower(members: Json) -> frozenset[str]:
     return frozenset(name.lower() for name in members)
-
-
-def _is_object(value: Any) -> TypeGuard[Json]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: Any) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from flexvault_cli.errors import MISUSED, CliError
-from flexvault_cli.wire import Json
+from flexvault_cli.wire import Json, is_list, is_object
 
 LAYOUT = "the folder holds policies/*.json and instances/*.json, each with name and properties: see cli/README.md"
 
@@ -69,15 +69,15 @@ class _Reading:
         except (ValueError, RecursionError) as error:
             self.wrong(file, f"is no JSON: {error}")
             return
-        members: Any = document.get("value") if _is_object(document) else None
-        if _is_list(members) and "properties" not in document:
+        members: Any = document.get("value") if is_object(document) else None
+        if is_list(members) and "properties" not in document:
             for index, member in enumerate(members):
                 yield f"{file}[{index}]", member
         else:
             yield file, document
 
     def _read(self, kind: Kind, place: str, resource: Any, stem: str) -> None:
-        if not _is_object(resource):
+        if not is_object(resource):
             self.wrong(place, "is no JSON object")
             return
         members = {name.lower(): value for name, value in resource.items()}
@@ -87,20 +87,20 @@ class _Reading:
             self.wrong(place, "its name is missing or no text")
         elif _UNUSABLE.search(name) or name in {".", ".."} or len(name) > _LONGEST_NAME:
             self.wrong(place, f"its name '{name[:_LONGEST_NAME]}' can be no resource's: {_NAME_HINT}")
-        elif not _is_object(properties):
+        elif not is_object(properties):
             self.wrong(place, "its properties are missing or no object")
         elif self._is_usable(kind, place, properties) and not self._is_double(kind, place, name):
             self.found.append(Wanted(kind=kind, name=name, properties=properties, file=place))
 
     def _is_usable(self, kind: Kind, place: str, properties: Json) -> bool:
         before = len(self.mistakes)
-        told = _find(properties, "objectType")
+        told = find_member(properties, "objectType")
         if not isinstance(told, str) or told.lower() != OBJECT_TYPES[kind].lower():
             self.wrong(place, f"properties.objectType must be '{OBJECT_TYPES[kind]}' in {FOLDERS[kind]}/")
         for path in _NEEDED[kind]:
-            if not _find(properties, path):
+            if not find_member(properties, path):
                 self.wrong(place, f"properties.{path} is missing")
-            elif kind is Kind.INSTANCE and not isinstance(_find(properties, path), str):
+            elif kind is Kind.INSTANCE and not isinstance(find_member(properties, path), str):
                 self.wrong(place, f"properties.{path} is no text")
         return len(self.mistakes) == before
 
@@ -139,27 +139,15 @@ def names_of(wanted: Sequence[Wanted], kind: Kind) -> set[str]:
     return {one.name.lower() for one in wanted if one.kind is kind}
 
 
-def find_member(properties: Json, path: str) -> Any:
+def find_member(holder: Any, path: str) -> Any:
     """Answer the value at a dotted path, whatever the case of its members' names, or None."""
-    return _find(properties, path)
-
-
-def _refuse_constant(name: str) -> Any:
-    message = f"{name} cannot be sent"
-    raise ValueError(message)
-
-
-def _find(holder: Any, path: str) -> Any:
     for part in path.split("."):
-        if not _is_object(holder):
+        if not is_object(holder):
             return None
         holder = next((value for name, value in holder.items() if name.lower() == part.lower()), None)
     return holder
 
 
-def _is_object(value: Any) -> TypeGuard[Json]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: Any) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
+def _refuse_constant(name: str) -> Any:
+    message = f"{name} cannot be sent"
+    raise ValueError(message)

@@ -8,7 +8,7 @@ https://learn.microsoft.com/azure/storage/common/storage-account-overview.
 
 from dataclasses import dataclass
 
-from flexvault.domain.findings import Finding, FindingCheck, FindingSeverity
+from flexvault.domain.findings import Finding, FindingCheck
 
 BLOCK_BLOB_KINDS = frozenset({"", "storage", "storagev2", "blobstorage", "blockblobstorage"})
 NETWORK_CODES = frozenset({"TargetPublicNetworkDisabled", "TargetFirewallDenies"})
@@ -52,14 +52,9 @@ def find_obstacles(account: AccountSettings, *, crosses_tenants: bool) -> list[F
 
 def target_not_readable(subject: str) -> Finding:
     """Say that nobody knows the settings of the account."""
-    return Finding(
-        code="TargetNotReadable",
-        severity=FindingSeverity.WARNING,
-        subject=subject,
-        message="ARM does not show the target's storage account, so its settings were not looked at",
-        remedy="send targetResourceArmId, and give the control identity Reader on the account",
-        check=FindingCheck.NOT_CHECKABLE,
-    )
+    text = "ARM does not show the target's storage account, so its settings were not looked at"
+    remedy = "send targetResourceArmId, and give the control identity Reader on the account"
+    return Finding.warning("TargetNotReadable", subject, text, remedy, FindingCheck.NOT_CHECKABLE)
 
 
 def _check_kind(account: AccountSettings) -> list[Finding]:
@@ -71,7 +66,7 @@ def _check_kind(account: AccountSettings) -> list[Finding]:
         "restored files are"
     )
     remedy = "restore into another account: az storage account create --kind StorageV2 --sku Standard_LRS ..."
-    return [_finding(account, "TargetHoldsNoBlockBlobs", FindingSeverity.ERROR, text, remedy)]
+    return [Finding.error("TargetHoldsNoBlockBlobs", account.id, text, remedy)]
 
 
 def _check_network(account: AccountSettings) -> list[Finding]:
@@ -82,14 +77,14 @@ def _check_network(account: AccountSettings) -> list[Finding]:
             "reaches it through a private endpoint only"
         )
         remedy = _update(account, "--public-network-access Enabled")
-        found.append(_finding(account, "TargetPublicNetworkDisabled", FindingSeverity.WARNING, text, remedy))
+        found.append(Finding.warning("TargetPublicNetworkDisabled", account.id, text, remedy))
     if account.default_action.lower() == "deny":
         text = (
             f"the firewall of the storage account '{account.id}' denies by default: the vault reaches it only where "
             "one of its rules lets it in"
         )
         remedy = _update(account, "--default-action Allow")
-        found.append(_finding(account, "TargetFirewallDenies", FindingSeverity.WARNING, text, remedy))
+        found.append(Finding.warning("TargetFirewallDenies", account.id, text, remedy))
     return found
 
 
@@ -105,20 +100,16 @@ def _check_copies(account: AccountSettings, *, crosses_tenants: bool) -> list[Fi
         remedy = _update(account, "--allowed-copy-scope AAD") if scope == "privatelink" else ""
         if crosses_tenants:
             remedy = "restore into an account of the vault's tenant, or take allowedCopyScope off it in the portal"
-        found.append(_finding(account, "TargetRestrictsCopies", FindingSeverity.WARNING, text, remedy))
+        found.append(Finding.warning("TargetRestrictsCopies", account.id, text, remedy))
     if crosses_tenants and not account.allows_cross_tenant_replication:
         text = (
             f"the storage account '{account.id}' is in another tenant and has allowCrossTenantReplication false, which "
             "a restore of Azure Backup asks to be true"
         )
         remedy = _update(account, "--allow-cross-tenant-replication true")
-        found.append(_finding(account, "TargetRefusesOtherTenants", FindingSeverity.WARNING, text, remedy))
+        found.append(Finding.warning("TargetRefusesOtherTenants", account.id, text, remedy))
     return found
 
 
 def _update(account: AccountSettings, change: str) -> str:
     return f'az storage account update --ids "{account.id}" {change}'
-
-
-def _finding(account: AccountSettings, code: str, severity: FindingSeverity, message: str, remedy: str) -> Finding:
-    return Finding(code=code, severity=severity, subject=account.id, message=message, remedy=remedy)

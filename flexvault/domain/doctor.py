@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from flexvault.domain import server_checks
 from flexvault.domain.azure_codes import DURATION_LIMIT
-from flexvault.domain.findings import Finding, FindingCheck, FindingSeverity
+from flexvault.domain.findings import Finding, FindingCheck
 from flexvault.domain.sas_life import LONGEST, RESERVE, GrantLife, describe_duration
 from flexvault.domain.server import AzureBackupInstance, Server
 
@@ -83,51 +83,27 @@ def examine_rights(server_id: str, rights: Rights, *, is_protected: bool) -> lis
     if rights.can_grant and not is_protected:
         text = f"the control identity may not back up '{server_id}' yet; it may assign itself the roles that it lacks"
         remedy = "nothing: the vault does it when protection is configured"
-        return [
-            Finding(
-                code="RolesNotYetGranted",
-                severity=FindingSeverity.INFORMATION,
-                subject=server_id,
-                message=text,
-                remedy=remedy,
-            )
-        ]
+        return [Finding.information("RolesNotYetGranted", server_id, text, remedy)]
     return [missing_rights(server_id, rights.missing, rights.commands)]
 
 
 def missing_rights(server_id: str, missing: Sequence[str], commands: str) -> Finding:
     """Say what the control identity lacks on a server."""
-    return Finding(
-        code=MISSING_RIGHTS,
-        severity=FindingSeverity.ERROR,
-        subject=server_id,
-        message=f"the control identity may not back up '{server_id}': it lacks {', '.join(missing)}",
-        remedy=commands,
-    )
+    text = f"the control identity may not back up '{server_id}': it lacks {', '.join(missing)}"
+    return Finding.error(MISSING_RIGHTS, server_id, text, commands)
 
 
 def not_readable(server_id: str, why: str, remedy: str) -> Finding:
     """Say that ARM did not show the server at all, so that nothing else is known of it."""
-    return Finding(
-        code="ServerNotReadable",
-        severity=FindingSeverity.ERROR,
-        subject=server_id,
-        message=f"ARM does not show the server: {why}",
-        remedy=remedy,
-        check=FindingCheck.NOT_CHECKABLE,
-    )
+    text = f"ARM does not show the server: {why}"
+    return Finding.error("ServerNotReadable", server_id, text, remedy, FindingCheck.NOT_CHECKABLE)
 
 
 def rows_unreadable(server: Server, instance: str, kind: str) -> Finding:
     """Say that the vault's own rows of an instance cannot be read, so that its backups were not judged."""
-    return Finding(
-        code="RowsUnreadable",
-        severity=FindingSeverity.WARNING,
-        subject=server.id,
-        message=f"the rows of backup instance '{instance}' cannot be read ({kind}): its backups were not looked at",
-        remedy=f"flexvault vault verify --instance {instance}",
-        check=FindingCheck.NOT_CHECKABLE,
-    )
+    text = f"the rows of backup instance '{instance}' cannot be read ({kind}): its backups were not looked at"
+    remedy = f"flexvault vault verify --instance {instance}"
+    return Finding.warning("RowsUnreadable", server.id, text, remedy, FindingCheck.NOT_CHECKABLE)
 
 
 def examine_protection(server: Server, protection: Protection, now: datetime) -> list[Finding]:
@@ -145,17 +121,12 @@ def _check_age(server: Server, protection: Protection, now: datetime) -> list[Fi
         return []
     last = f"the newest recovery point of server '{server.name}' is of {newest:%Y-%m-%d %H:%M} UTC" if newest else ""
     none = f"the server '{server.name}' has no recovery point, and slots count since {since:%Y-%m-%d %H:%M} UTC"
-    return [
-        Finding(
-            code="LastBackupTooOld",
-            severity=FindingSeverity.WARNING,
-            subject=server.id,
-            message=f"{last or none}: longer ago than {describe_duration(protection.rpo)}, the longest gap of its "
-            "schedule and a quarter",
-            remedy="see why the last jobs failed (flexvault job list), mend it, then: "
-            f"flexvault backup {protection.instance}",
-        )
-    ]
+    text = (
+        f"{last or none}: longer ago than {describe_duration(protection.rpo)}, the longest gap of its schedule and a "
+        "quarter"
+    )
+    remedy = f"see why the last jobs failed (flexvault job list), mend it, then: flexvault backup {protection.instance}"
+    return [Finding.warning("LastBackupTooOld", server.id, text, remedy)]
 
 
 def _check_life(server: Server, grant: GrantLife) -> list[Finding]:
@@ -169,12 +140,12 @@ def _check_life(server: Server, grant: GrantLife) -> list[Finding]:
             f"{describe_duration(LONGEST)} that a SAS can live: scheduled backups are not begun"
         )
         remedy = f"{shorter}; then back up on demand, which is tried whatever is expected"
-        return [_about(server, DURATION_LIMIT, FindingSeverity.ERROR, text, remedy)]
+        return [Finding.error(DURATION_LIMIT, server.id, text, remedy)]
     text = (
         f"a backup of server '{server.name}' is expected to take {expected}: {RESERVE} times that is more than the "
         f"{describe_duration(LONGEST)} that a SAS can live, so there is less reserve than usual"
     )
-    return [_about(server, "SasLifeIsLimited", FindingSeverity.WARNING, text, shorter)]
+    return [Finding.warning("SasLifeIsLimited", server.id, text, shorter)]
 
 
 def _check_growth(server: Server, protection: Protection) -> list[Finding]:
@@ -192,7 +163,7 @@ def _check_growth(server: Server, protection: Protection) -> list[Finding]:
         f"will need more than a quarter of the {describe_duration(LONGEST)} that a SAS can live"
     )
     remedy = "move or remove data, or give the server more vCores and IOPS, before that"
-    return [_about(server, "BackupOutgrowsSas", FindingSeverity.WARNING, text, remedy)]
+    return [Finding.warning("BackupOutgrowsSas", server.id, text, remedy)]
 
 
 def growth_per_day(backups: Sequence[BackedUp]) -> float:
@@ -212,8 +183,4 @@ def _tell_size(server: Server, backups: Sequence[BackedUp]) -> Finding:
     per_day = growth_per_day(backups)
     if per_day:
         text += f"; backups change by {per_day / _GIB:+.2f} GiB a day"
-    return _about(server, "LastBackupSize", FindingSeverity.INFORMATION, text, "")
-
-
-def _about(server: Server, code: str, severity: FindingSeverity, message: str, remedy: str) -> Finding:
-    return Finding(code=code, severity=severity, subject=server.id, message=message, remedy=remedy)
+    return Finding.information("LastBackupSize", server.id, text, "")

@@ -41,6 +41,29 @@ class Finding:
     passes: bool = False
     """It is a state that passes by itself: a backup waits for its end."""
 
+    @classmethod
+    def error(
+        cls, code: str, subject: str, message: str, remedy: str, check: FindingCheck = FindingCheck.CHECKED
+    ) -> "Finding":
+        """Say that a backup or a copy is not possible."""
+        return cls(
+            code=code, severity=FindingSeverity.ERROR, subject=subject, message=message, remedy=remedy, check=check
+        )
+
+    @classmethod
+    def warning(
+        cls, code: str, subject: str, message: str, remedy: str, check: FindingCheck = FindingCheck.CHECKED
+    ) -> "Finding":
+        """Say that something may fail, or should be looked at."""
+        return cls(
+            code=code, severity=FindingSeverity.WARNING, subject=subject, message=message, remedy=remedy, check=check
+        )
+
+    @classmethod
+    def information(cls, code: str, subject: str, message: str, remedy: str = "") -> "Finding":
+        """Say what is good to know; nothing needs to be done."""
+        return cls(code=code, severity=FindingSeverity.INFORMATION, subject=subject, message=message, remedy=remedy)
+
     @property
     def is_error(self) -> bool:
         """Say whether a backup or a copy is not possible."""

@@ -20,8 +20,6 @@ class Server:
     """`Premium_LRS`, `PremiumV2_LRS`, `UltraSSD_LRS`; empty where ARM does not say, which means the first."""
     cluster_size: int | None = None
     """Nodes of an elastic cluster; nothing for a single server."""
-    high_availability: str = ""
-    """`Disabled`, `SameZone`, `ZoneRedundant`."""
     public_network_access: str = ""
     """`Enabled` or `Disabled`; empty where ARM does not say."""
     delegated_subnet_id: str = ""

@@ -5,10 +5,11 @@ the end of PostgreSQL's versions, https://www.postgresql.org/support/versioning/
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from flexvault.domain.azure_codes import NOT_READY
-from flexvault.domain.findings import Finding, FindingCheck, FindingSeverity
+from flexvault.domain.findings import Finding, FindingCheck
 from flexvault.domain.server import AzureBackupInstance, Server
 
 LARGEST_SERVER_GIB = 1024
@@ -40,37 +41,17 @@ def check_readiness(server: Server) -> list[Finding]:
     found: list[Finding] = []
     if server.replication_role in REPLICA_ROLES:
         primary = f": {server.source_server_id}" if server.source_server_id else ""
-        found.append(
-            Finding(
-                code="UserErrorReplicaServerNotSupported",
-                severity=FindingSeverity.ERROR,
-                subject=server.id,
-                message=f"the server '{server.name}' is a replica ({server.replication_role}); only primaries can be "
-                "backed up",
-                remedy=f"protect the primary server instead{primary}",
-            )
-        )
+        text = f"the server '{server.name}' is a replica ({server.replication_role}); only primaries can be backed up"
+        remedy = f"protect the primary server instead{primary}"
+        found.append(Finding.error("UserErrorReplicaServerNotSupported", server.id, text, remedy))
     if server.state in PASSING_STATES:
-        found.append(
-            Finding(
-                code=CHANGING,
-                severity=FindingSeverity.WARNING,
-                subject=server.id,
-                message=f"the server '{server.name}' is {server.state}",
-                remedy="wait until the server is Ready, then try again",
-                passes=True,
-            )
-        )
+        text = f"the server '{server.name}' is {server.state}"
+        changing = Finding.warning(CHANGING, server.id, text, "wait until the server is Ready, then try again")
+        found.append(replace(changing, passes=True))
     elif server.state != "Ready":
-        found.append(
-            Finding(
-                code=NOT_READY,
-                severity=FindingSeverity.ERROR,
-                subject=server.id,
-                message=f"the server '{server.name}' is {server.state}, not Ready",
-                remedy=f"start the server: az postgres flexible-server start --ids {server.id}",
-            )
-        )
+        text = f"the server '{server.name}' is {server.state}, not Ready"
+        remedy = f"start the server: az postgres flexible-server start --ids {server.id}"
+        found.append(Finding.error(NOT_READY, server.id, text, remedy))
     return found
 
 
@@ -86,7 +67,7 @@ def check_size(server: Server) -> list[Finding]:
         "back up on demand and see whether it is done; if not, move databases to another server: provisioned storage "
         "can never be made smaller"
     )
-    return [_warning("ServerLargerThanSupported", server, text, remedy)]
+    return [Finding.warning("ServerLargerThanSupported", server.id, text, remedy)]
 
 
 def check_kind(server: Server) -> list[Finding]:
@@ -95,20 +76,22 @@ def check_kind(server: Server) -> list[Finding]:
     if server.storage_type == PREMIUM_V2:
         text = f"the server '{server.name}' has Premium SSD v2 storage, which long-term retention does not support"
         remedy = "move the data to a server with Premium SSD storage (Premium_LRS), and protect that one"
-        found.append(_error("UserErrorStorageTypeNotSupported", server, text, remedy))
+        found.append(Finding.error("UserErrorStorageTypeNotSupported", server.id, text, remedy))
     elif server.storage_type not in SUPPORTED_STORAGE:
         text = (
             f"the server '{server.name}' has storage of type {server.storage_type}: nobody has documented that "
             "long-term retention supports it"
         )
-        found.append(_warning("StorageTypeUnknown", server, text, "back up on demand and see whether it is done"))
+        found.append(
+            Finding.warning("StorageTypeUnknown", server.id, text, "back up on demand and see whether it is done")
+        )
     if server.cluster_size is not None:
         text = (
             f"the server '{server.name}' is an elastic cluster of {server.cluster_size} node(s), which long-term "
             "retention does not support"
         )
         remedy = "protect it with version 2 of Azure Backup, which supports elastic clusters"
-        found.append(_error("UserErrorElasticClusterNotSupported", server, text, remedy))
+        found.append(Finding.error("UserErrorElasticClusterNotSupported", server.id, text, remedy))
     return found
 
 
@@ -123,7 +106,7 @@ def check_network(server: Server) -> list[Finding]:
             "back up on demand and see whether it is done; if it cannot reach the landing account, allow outbound "
             "traffic to service tag Storage in the subnet's network security group"
         )
-        return [_information("ServerInVirtualNetwork", server, text, remedy)]
+        return [Finding.information("ServerInVirtualNetwork", server.id, text, remedy)]
     if server.public_network_access != "Disabled":
         return []
     text = (
@@ -134,7 +117,7 @@ def check_network(server: Server) -> list[Finding]:
         "back up on demand and see whether it is done; Azure Backup once asked that trusted Microsoft services be "
         "allowed on such a server"
     )
-    return [_information("PublicNetworkAccessDisabled", server, text, remedy)]
+    return [Finding.information("PublicNetworkAccessDisabled", server.id, text, remedy)]
 
 
 def check_version(server: Server, now: datetime) -> list[Finding]:
@@ -153,8 +136,8 @@ def check_version(server: Server, now: datetime) -> list[Finding]:
         "version your application knows"
     )
     if has_ended:
-        return [_warning("PostgresVersionEnded", server, text, remedy)]
-    return [_information("PostgresVersionEnds", server, text, remedy)]
+        return [Finding.warning("PostgresVersionEnded", server.id, text, remedy)]
+    return [Finding.information("PostgresVersionEnds", server.id, text, remedy)]
 
 
 def check_region(server: Server, vault_location: str) -> list[Finding]:
@@ -165,7 +148,7 @@ def check_region(server: Server, vault_location: str) -> list[Finding]:
         f"the server '{server.name}' is in {server.location}, the vault in {vault_location}: each backup is "
         "written from region to region, which costs traffic and may break rules on where data lies"
     )
-    return [_warning("RegionDiffers", server, text, f"protect it with a vault in {server.location}")]
+    return [Finding.warning("RegionDiffers", server.id, text, f"protect it with a vault in {server.location}")]
 
 
 def check_chain(server: Server, is_recreated: bool) -> list[Finding]:  # noqa: FBT001 - the fact itself
@@ -177,7 +160,7 @@ def check_chain(server: Server, is_recreated: bool) -> list[Finding]:  # noqa: F
         "nothing, if you made it anew: its first backup counts as a first one; the newest recovery point of the server "
         "before it stays"
     )
-    return [_warning(RECREATED, server, text, remedy)]
+    return [Finding.warning(RECREATED, server.id, text, remedy)]
 
 
 def check_azure_backup(server: Server, instances: Sequence[AzureBackupInstance]) -> list[Finding]:
@@ -189,23 +172,18 @@ def check_azure_backup(server: Server, instances: Sequence[AzureBackupInstance])
         text = f"Azure Backup {doing} the server '{server.name}', too: '{instance.id}' is {instance.state or 'there'}"
         if is_idle:
             remedy = "nothing: it starts no backups"
-            found.append(_information("ProtectedByAzureBackup", server, text, remedy))
+            found.append(Finding.information("ProtectedByAzureBackup", server.id, text, remedy))
             continue
         text += "; a backup that meets one of the other fails or waits, and both are paid for"
-        found.append(_warning("ProtectedByAzureBackup", server, text, _stop_command(instance.id)))
+        found.append(Finding.warning("ProtectedByAzureBackup", server.id, text, _stop_command(instance.id)))
     return found
 
 
 def azure_backup_not_asked(server_id: str, why: str, remedy: str) -> Finding:
     """Say that nobody knows whether Azure Backup protects a server: refused is not "no"."""
-    return Finding(
-        code=AZURE_BACKUP_NOT_ASKED,
-        severity=FindingSeverity.WARNING,
-        subject=server_id,
-        message=f"whether Azure Backup protects the server, too, could not be asked: {why}",
-        remedy=remedy or "ask again later, or look at the server's page Backup in the portal",
-        check=FindingCheck.NOT_CHECKABLE,
-    )
+    text = f"whether Azure Backup protects the server, too, could not be asked: {why}"
+    remedy = remedy or "ask again later, or look at the server's page Backup in the portal"
+    return Finding.warning(AZURE_BACKUP_NOT_ASKED, server_id, text, remedy, FindingCheck.NOT_CHECKABLE)
 
 
 def _stop_command(instance_id: str) -> str:
@@ -224,15 +202,3 @@ _VAULT = 10
 
 def _region(location: str) -> str:
     return location.replace(" ", "").lower()
-
-
-def _error(code: str, server: Server, message: str, remedy: str) -> Finding:
-    return Finding(code=code, severity=FindingSeverity.ERROR, subject=server.id, message=message, remedy=remedy)
-
-
-def _warning(code: str, server: Server, message: str, remedy: str) -> Finding:
-    return Finding(code=code, severity=FindingSeverity.WARNING, subject=server.id, message=message, remedy=remedy)
-
-
-def _information(code: str, server: Server, message: str, remedy: str) -> Finding:
-    return Finding(code=code, severity=FindingSeverity.INFORMATION, subject=server.id, message=message, remedy=remedy)

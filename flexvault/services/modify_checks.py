@@ -6,6 +6,7 @@ from typing import Any
 from flexvault.domain.instance import Instance
 from flexvault.domain.protection_moves import require_configurable
 from flexvault.services.policy_moves import find_weakenings
+from flexvault.services.progress import warning
 from flexvault.services.protection import LARGEST_INSTANCE, require_rights, validate_for_backup
 from flexvault.services.sizes import require_small
 from flexvault.services.vault import Vault
@@ -32,10 +33,6 @@ def validate_for_modify(
     reasons = find_weakenings(vault, instance, validated.policy)
     if not reasons:
         return validated.warnings
-    approval = {
-        "code": "ApprovalRequired",
-        "message": f"a second person must approve this change: {'; '.join(reasons)}; hint: send it with PUT, which "
-        "answers 403 with the id of the approval, have it approved, then send the same again",
-        "resource": instance.id,
-    }
-    return (*validated.warnings, approval)
+    text = f"a second person must approve this change: {'; '.join(reasons)}"
+    remedy = "send it with PUT, which answers 403 with the id of the approval; have that approved, then send it again"
+    return (*validated.warnings, warning("ApprovalRequired", text, instance.id, remedy))

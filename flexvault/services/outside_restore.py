@@ -38,10 +38,11 @@ def refuse_outside(why: str) -> None:
 def approval_warning(url: str, why: str) -> Mapping[str, Any]:
     """Write for a check that the restore itself will need a second person."""
     text = (
-        f"the container '{url}' is outside: {why}; the restore will answer ApprovalRequired and needs a second person; "
-        "whether the container is there and empty was not looked at"
+        f"the container '{url}' is outside: {why}; a second person must approve the restore; whether the container is "
+        "there and empty was not looked at"
     )
-    return warning("ApprovalRequired", text, url)
+    remedy = "send the restore, which answers 403 with the id of the approval; have that approved, then send it again"
+    return warning("ApprovalRequired", text, url, remedy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,7 +164,6 @@ class FlexibleServer:
     """None = not shown, as by servers of before there was a choice."""
     cluster_size: int | None = None
     """Nodes of an elastic cluster."""
-    high_availability: str = "Disabled"
     azure_backup_instances: tuple["AzureBackupInstance", ...] = ()
     """Backup instances of Azure Backup that protect the server."""
     postgres: str | None = None
@@ -263,7 +262,6 @@ CHANGEABLE: Mapping[str, tuple[str, Any]] = {
     "privateEndpoints": ("private_endpoints", int),
     "storageType": ("storage_type", _optional_text),
     "clusterSize": ("cluster_size", _optional_count),
-    "highAvailability": ("high_availability", str),
     "azureBackupInstances": ("azure_backup_instances", _azure_backup_instances),
     "postgres": ("postgres", _optional_text),
     "containers": ("containers", int),

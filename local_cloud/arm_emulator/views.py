@@ -102,7 +102,7 @@ def server_view(server: FlexibleServer) -> dict[str, Any]:
         },
         "dataEncryption": {"type": "SystemManaged"},
         "fullyQualifiedDomainName": f"{server.name}.postgres.database.azure.com",
-        "highAvailability": _high_availability(server),
+        "highAvailability": {"mode": "Disabled", "state": "NotEnabled"},
         "minorVersion": "0",
         "network": {"publicNetworkAccess": server.public_network_access},
         "privateEndpointConnections": [
@@ -134,11 +134,6 @@ def server_view(server: FlexibleServer) -> dict[str, Any]:
         "tags": {},
         "properties": properties,
     }
-
-
-def _high_availability(server: FlexibleServer) -> dict[str, str]:
-    is_off = server.high_availability == "Disabled"
-    return {"mode": server.high_availability, "state": "NotEnabled" if is_off else "Healthy"}
 
 
 def azure_backup_instance_view(server: FlexibleServer, instance: AzureBackupInstance) -> dict[str, Any]:

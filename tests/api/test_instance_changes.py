@@ -54,6 +54,7 @@ def test_a_change_that_needs_a_second_person_is_valid_with_a_warning_and_asks_no
     (warning,) = checked["properties"]["warningDetails"]
     assert warning["warning"]["code"] == "ApprovalRequired"
     assert warning["resourceName"] == INSTANCE
+    assert "have that approved" in warning["warning"]["recommendedAction"][0]
     assert door.send("GET", "/vault/approvals", query="").json == {"value": []}
 
 

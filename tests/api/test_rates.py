@@ -167,9 +167,10 @@ def test_polls_are_told_as_reads() -> None:
         pytest.param({"headers": {"x-much": "x" * 30_000}}, 200, "", id="a header that is just short enough"),
     ],
 )
-def test_what_is_too_long_is_not_looked_at(changes: dict[str, Any], status: int, code: str) -> None:
+@pytest.mark.parametrize("path", [VAULT_ID, "/vault/breaker"])
+def test_what_is_too_long_is_not_looked_at(path: str, changes: dict[str, Any], status: int, code: str) -> None:
     door = Door()
-    answer = door.send("GET", VAULT_ID, **changes)
+    answer = door.send("GET", path, **changes)
     assert (answer.status, answer.header("x-ms-error-code")) == (status, code)
     assert bool(door.issuer.reads) == (status == 200)
 

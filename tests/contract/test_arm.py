@@ -114,7 +114,7 @@ def test_what_decides_about_backups_is_shown(arm: ArmRun) -> None:
     server = arm.servers.get(SERVER_ID)
 
     assert (server.storage_size_gib, server.storage_type, server.cluster_size) == (2048, "PremiumV2_LRS", 4)
-    assert (server.high_availability, server.public_network_access) == ("ZoneRedundant", "Disabled")
+    assert server.public_network_access == "Disabled"
     assert (server.delegated_subnet_id, server.private_endpoints) == (SUBNET_ID, 2)
     assert (server.replication_role, server.source_server_id) == ("AsyncReplica", PRIMARY_ID)
 

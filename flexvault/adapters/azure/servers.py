@@ -56,7 +56,6 @@ def _server(server_id: str, found: Any) -> Server:
     storage: Any = properties.get("storage") or {}
     network: Any = properties.get("network") or {}
     cluster: Any = properties.get("cluster") or {}
-    availability: Any = properties.get("highAvailability") or {}
     return Server(
         id=str(found.id or server_id),
         name=str(found.name),
@@ -67,7 +66,6 @@ def _server(server_id: str, found: Any) -> Server:
         storage_size_gib=storage.get("storageSizeGB"),
         storage_type=_word(storage.get("type")),
         cluster_size=cluster.get("clusterSize"),
-        high_availability=_word(availability.get("mode")),
         public_network_access=_word(network.get("publicNetworkAccess")),
         delegated_subnet_id=str(network.get("delegatedSubnetResourceId") or ""),
         private_endpoints=len(properties.get("privateEndpointConnections") or ()),

@@ -47,10 +47,9 @@ class StorageAccounts:
         """
         listed = f"/subscriptions/{subscription_id}/providers/Microsoft.Storage/storageAccounts"
         try:
-            found = self._arm.get(listed, _API_VERSION)
+            accounts = self._arm.list_all(listed, _API_VERSION)
         except (NotAuthorizedError, NotFoundError):
             return ""
-        accounts: list[dict[str, Any]] = found.get("value") or []
         skus: list[dict[str, Any]] = [
             account.get("sku") or {} for account in accounts if _is_at(account, blob_endpoint)
         ]

@@ -21,7 +21,7 @@ _WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": _SECONDS, 
 _CHALLENGE = {"WWW-Authenticate": {"description": "Where tokens are issued.", "schema": TEXT, "required": True}}
 _ALLOW = {"Allow": {"description": "The methods that the path takes.", "schema": TEXT, "required": True}}
 
-ANYBODYS = (400, 405, 413, 500, 503)
+ANYBODYS = (400, 405, 413, 414, 431, 500, 503)
 """Also of an operation that needs no token."""
 CALLERS = (401, 403, 404, 409, 412, 429)
 
@@ -37,7 +37,9 @@ _TEXTS: Mapping[int, tuple[str, Mapping[str, Any]]] = {
     409: ("It cannot be done as things stand, or what is stored is not what was recorded.", {}),
     412: ("What was to be changed is not what the request expects.", {}),
     413: ("The body is larger than 1 MiB.", {}),
-    429: ("Too many requests at once.", _WAIT),
+    414: ("The URL is longer than 8 KiB.", {}),
+    429: ("The caller, or the caller's address, sent too many requests.", _WAIT),
+    431: ("The headers are larger than 32 KiB together.", {}),
     500: ("Unexpected; the log names it under the correlation id.", {}),
     503: ("A service that the vault needs does not answer now.", _WAIT),
 }

@@ -9,6 +9,8 @@ import pytest
 
 from flexvault.adapters.memory.rows import MemoryRows
 from flexvault.api.pages import write_token
+from flexvault.api.routing import find_operation
+from flexvault.api.table import OPERATIONS
 from flexvault.domain.rows import Row
 from tests import builders
 from tests.api.doors import (
@@ -22,6 +24,7 @@ from tests.api.doors import (
     instance_properties,
     policy_body,
 )
+from tests.api.test_door import path_of
 
 GROUP_SCOPE = VAULT_ID.rpartition("/backupVaults/")[0]
 HOLDS = "/vault/backupInstances/pg-orders/holds"
@@ -33,13 +36,21 @@ LISTS = {
     "holds": HOLDS,
     "approvals": "/vault/approvals",
     "operations": "/providers/Microsoft.DataProtection/operations",
+    "deleted instances": f"{VAULT_ID}/deletedBackupInstances",
+    "examined servers": "/vault/doctor",
+}
+ONE = {
+    "vaults of the subscription": f"{SUBSCRIPTION_SCOPE}/backupVaults",
+    "vaults of the group": f"{GROUP_SCOPE}/backupVaults",
 }
 EMPTY = {
     "guards of the subscription": f"{SUBSCRIPTION_SCOPE}/resourceGuards",
     "guards of the group": f"{GROUP_SCOPE}/resourceGuards",
     "guard proxies": f"{VAULT_ID}/backupResourceGuardProxies",
+    "deleted vaults": f"{SUBSCRIPTION_SCOPE}/locations/eastus/deletedVaults",
     "instances of a server": f"{builders.SERVER_ID}x/providers/Microsoft.DataProtection/backupInstances",
 }
+EVERY = {**LISTS, **ONE, **EMPTY}
 
 
 def filled(page_size: int = 100, backups: int = 5) -> Door:
@@ -70,6 +81,13 @@ def add_instance(door: Door, name: str) -> None:
     door.run_jobs()
 
 
+def soft_delete(door: Door, name: str) -> None:
+    path = f"{VAULT_ID}/backupInstances/{name}"
+    approval = door.send("DELETE", path).error["target"]
+    assert door.send("POST", f"/vault/approvals/{approval}/approve", person="approver", query="").status == 200
+    assert door.send("DELETE", path).status == 202
+
+
 def add_policy(door: Door, name: str) -> None:
     path = f"{VAULT_ID}/backupPolicies/{name}"
     assert door.send("PUT", path, policy_body()).status == 200
@@ -95,12 +113,23 @@ def each_page(door: Door, path: str, query: str) -> Iterator[list[dict[str, Any]
 
 
 def names(elements: list[dict[str, Any]]) -> list[str]:
-    return [element.get("name") or element["id"] for element in elements]
+    return [element.get("name") or element.get("backupInstance") or element["id"] for element in elements]
 
 
 @pytest.fixture(scope="module")
 def door() -> Door:
-    return filled()
+    door = filled()
+    for number in range(5):
+        add_instance(door, f"gone-{number}")
+        soft_delete(door, f"gone-{number}")
+    return door
+
+
+def test_every_list_of_the_table_is_read_here(door: Door) -> None:
+    reads = [one for one in OPERATIONS if one.method == "GET" and one.statuses]
+    lists = {one.template for one in reads if "value" in (door.send("GET", path_of(one)).json or {})}
+    read_here = {find_operation(OPERATIONS, "GET", path.strip("/").split("/"))[0].template for path in EVERY.values()}
+    assert read_here == lists
 
 
 @pytest.mark.parametrize("path", LISTS.values(), ids=LISTS)
@@ -121,14 +150,14 @@ def test_a_list_that_just_fills_its_page_has_no_next_one(door: Door, path: str) 
     assert same == whole
 
 
-@pytest.mark.parametrize("path", [*LISTS.values(), *EMPTY.values()], ids=[*LISTS, *EMPTY])
+@pytest.mark.parametrize("path", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("top", ["0", "-1", "1001", "x", "1.5", "%C2%B2", "99999999999999999999"])
 def test_a_top_that_is_no_size_of_a_page_is_refused(door: Door, path: str, top: str) -> None:
     refused = door.send("GET", path, query=f"api-version=1&$top={top}")
     assert (refused.status, refused.error["target"]) == (400, "$top")
 
 
-@pytest.mark.parametrize("path", [*LISTS.values(), *EMPTY.values()], ids=[*LISTS, *EMPTY])
+@pytest.mark.parametrize("path", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("token", ["!!", "AAAA", "_w==", write_token("x\x00"), write_token("../" * 400)])
 def test_a_token_of_somebody_elses_making_is_refused_or_shows_no_more_than_the_list(
     door: Door, path: str, token: str
@@ -141,7 +170,7 @@ def test_a_token_of_somebody_elses_making_is_refused_or_shows_no_more_than_the_l
         assert (answer.status, answer.error["target"]) == (400, "$skipToken")
 
 
-@pytest.mark.parametrize("path", [*LISTS.values(), *EMPTY.values()], ids=[*LISTS, *EMPTY])
+@pytest.mark.parametrize("path", EVERY.values(), ids=EVERY)
 def test_an_empty_filter_and_empty_paging_are_as_if_they_were_not_there(door: Door, path: str) -> None:
     plain = door.send("GET", path, query="api-version=1")
     assert door.send("GET", path, query="$filter=&$top=&$skipToken=&api-version=1").json == plain.json
@@ -149,8 +178,8 @@ def test_an_empty_filter_and_empty_paging_are_as_if_they_were_not_there(door: Do
 
 @pytest.mark.parametrize(
     "path",
-    [path for name, path in [*LISTS.items(), *EMPTY.items()] if name != "points"],
-    ids=[name for name in [*LISTS, *EMPTY] if name != "points"],
+    [path for name, path in EVERY.items() if name != "points"],
+    ids=[name for name in EVERY if name != "points"],
 )
 def test_a_filter_that_a_list_does_not_know_is_refused_instead_of_ignored(door: Door, path: str) -> None:
     refused = door.send("GET", path, query="api-version=1&$filter=status%20eq%20'Failed'")

@@ -1,6 +1,5 @@
 """`azure-mgmt-dataprotection` drives the vault unchanged."""
 
-from collections.abc import Iterator
 
 import pytest
 from azure.core.exceptions import (
@@ -47,17 +46,6 @@ def door() -> Door:
     door.grant_roles()
     door.make_target()
     return door
-
-
-@pytest.fixture
-def transport(door: Door) -> DoorTransport:
-    return DoorTransport(door)
-
-
-@pytest.fixture
-def client(door: Door, transport: DoorTransport) -> Iterator[DataProtectionMgmtClient]:
-    with sdk_client(door, transport) as client:
-        yield client
 
 
 def known[T](value: T | None) -> T:

@@ -1,6 +1,5 @@
 """The official SDK on the smaller operations: what it sends is understood, what it gets has the type that it expects."""
 
-from collections.abc import Iterator
 
 import pytest
 from azure.core.exceptions import HttpResponseError
@@ -30,17 +29,6 @@ def door() -> Door:
     door = Door()
     door.grant_roles()
     return door
-
-
-@pytest.fixture
-def transport(door: Door) -> DoorTransport:
-    return DoorTransport(door)
-
-
-@pytest.fixture
-def client(door: Door, transport: DoorTransport) -> Iterator[DataProtectionMgmtClient]:
-    with sdk_client(door, transport) as client:
-        yield client
 
 
 def test_a_change_is_validated_and_an_instance_synchronized(client: DataProtectionMgmtClient) -> None:

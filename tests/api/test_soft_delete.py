@@ -1,6 +1,5 @@
 """Soft delete through the door, and by the official SDK: lists, undelete, what is refused meanwhile."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -22,7 +21,6 @@ from tests.api.doors import (
     instance_properties,
     restore_body,
 )
-from tests.api.sdk import DoorTransport, sdk_client
 from tests.builders import add_server, world
 from tests.services.test_retention_rows import edit_instance
 
@@ -42,12 +40,6 @@ def made_door(immutability: Immutability = Immutability.DISABLED) -> Door:
     made.grant_roles()
     made.make_target()
     return made
-
-
-@pytest.fixture
-def client(door: Door) -> Iterator[DataProtectionMgmtClient]:
-    with sdk_client(door, DoorTransport(door)) as client:
-        yield client
 
 
 def send_approved(door: Door, method: str, path: str) -> Sent:

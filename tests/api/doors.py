@@ -1,7 +1,6 @@
 """A door to a vault in memory: people with signed tokens, and requests as clients send them."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -75,12 +74,6 @@ def _signed(claims: str, key: str, kid: str) -> str:
     return jwt.encode(json.loads(claims), private_key(key), algorithm="RS256", headers={"kid": kid})
 
 
-def at_once(work: Callable[[], None]) -> bool:
-    """Do in the request what the app does behind it."""
-    work()
-    return True
-
-
 class Issuer:
     """The issuer's two pages, and how often they were read."""
 
@@ -117,7 +110,7 @@ class Door:
             begin=self._begin,
             page_size=self.page_size,
             throttle=Throttle(self.world.vault.settings.requests_per_minute),
-            refusals=Refusals(run=at_once),
+            refusals=Refusals(run=builders.at_once),
         )
 
     def _begin(self, open_key: str) -> None:

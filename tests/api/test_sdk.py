@@ -1,6 +1,5 @@
 """`azure-mgmt-dataprotection` drives the vault unchanged."""
 
-
 import pytest
 from azure.core.exceptions import (
     ClientAuthenticationError,

@@ -1,6 +1,5 @@
 """The official SDK on the smaller operations: what it sends is understood, what it gets has the type that it expects."""
 
-
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.mgmt.dataprotection import DataProtectionMgmtClient

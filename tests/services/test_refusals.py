@@ -14,15 +14,10 @@ NOW = datetime(2026, 1, 5, 10, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def at_once(work: Callable[[], None]) -> bool:
-    work()
-    return True
-
-
 class Place:
     """A vault, and refusals that are journalled at once."""
 
-    def __init__(self, run: Callable[[Callable[[], None]], bool] = at_once) -> None:
+    def __init__(self, run: Callable[[Callable[[], None]], bool] = builders.at_once) -> None:
         self.world = builders.world()
         self.refusals = Refusals(run=run)
         self.number = 0
@@ -117,13 +112,13 @@ def test_what_waits_too_long_is_counted_and_not_kept():
     place = Place(run=lambda work: False)
     place.refuse()
     assert place.told() == []
-    place.refusals._run = at_once
+    place.refusals._run = builders.at_once
     place.refuse(code="another")
     assert place.told() == [("another", 1)]
 
 
 def test_two_processes_write_entries_of_their_own():
-    place, other = Place(), Refusals(run=at_once)
+    place, other = Place(), Refusals(run=builders.at_once)
     place.refuse()
     first, place.refusals = place.refusals, other
     place.refuse()

@@ -154,7 +154,7 @@ def test_a_backup_becomes_a_recovery_point_that_is_restored(walk: Walk) -> None:
 
     # The second restore to the same place is refused where the SDK waits for it.
     refusal = refused(walk, "backup_instances.begin_validate_for_restore", group, vault_name, walk.name, check)
-    assert code_of(refusal)
+    assert code_of(refusal) == "UserErrorTargetFilesExist"
 
 
 def test_an_operation_is_shown_in_each_of_its_scopes(walk: Walk) -> None:

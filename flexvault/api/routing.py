@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -65,7 +66,7 @@ def match(template: str, segments: Sequence[str]) -> dict[str, str] | None:
 
     `{name}` is one segment; a leading `{*name}` is one or more, joined with slashes as they stand in the path.
     """
-    wanted = template.strip("/").split("/")
+    wanted = _parts_of(template)
     params: dict[str, str] = {}
     if wanted[0].startswith("{*"):
         rest = len(wanted) - 1
@@ -81,6 +82,12 @@ def match(template: str, segments: Sequence[str]) -> dict[str, str] | None:
         elif part.lower() != segment.lower():
             return None
     return params
+
+
+@cache
+def _parts_of(template: str) -> tuple[str, ...]:
+    """Split a template once: every request is compared with all of them."""
+    return tuple(template.strip("/").split("/"))
 
 
 def find_operation(

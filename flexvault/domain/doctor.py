@@ -108,7 +108,7 @@ def rows_unreadable(server: Server, instance: str, kind: str) -> Finding:
 
 def examine_protection(server: Server, protection: Protection, now: datetime) -> list[Finding]:
     """Judge the backups that there are: their age, how long they take, how they grow."""
-    found = [*_check_age(server, protection, now), *_check_life(server, protection.grant)]
+    found = [*_check_age(server, protection, now), *check_life(server, protection.grant)]
     if protection.backups:
         found += [*_check_growth(server, protection), _tell_size(server, protection.backups)]
     return found
@@ -129,7 +129,8 @@ def _check_age(server: Server, protection: Protection, now: datetime) -> list[Fi
     return [Finding.warning("LastBackupTooOld", server.id, text, remedy)]
 
 
-def _check_life(server: Server, grant: GrantLife) -> list[Finding]:
+def check_life(server: Server, grant: GrantLife) -> list[Finding]:
+    """Look for a backup that is expected to take so long that a SAS has less reserve than usual, or ends before it."""
     if grant.expected is None or not grant.is_cut:
         return []
     expected = describe_duration(grant.expected)

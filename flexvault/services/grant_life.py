@@ -3,14 +3,15 @@
 from typing import Any
 
 from flexvault.domain.azure_codes import DURATION_LIMIT
+from flexvault.domain.doctor import check_life
 from flexvault.domain.instance import Instance
 from flexvault.domain.job import Failure
 from flexvault.domain.sas_life import LONGEST, GrantLife, describe_duration, life_for
-from flexvault.domain.server_checks import check_chain
+from flexvault.domain.server_checks import check_chain, check_size
 from flexvault.ports import Ports, Server
 from flexvault.services import catalog
 from flexvault.services.progress import warning
-from flexvault.services.source_checks import size_warnings, warnings_of
+from flexvault.services.source_checks import warnings_of
 
 
 def judge_life(ports: Ports, instance: Instance, server: Server, chain: str) -> tuple[GrantLife, list[dict[str, Any]]]:
@@ -19,11 +20,11 @@ def judge_life(ports: Ports, instance: Instance, server: Server, chain: str) -> 
     What is expected is how long the server wrote the newest backup of this chain: a server made anew has none.
     """
     points = catalog.list_sealed_points(ports, instance.key)
-    warnings: list[dict[str, Any]] = list(size_warnings(server))
-    warnings += warnings_of(check_chain(server, catalog.is_recreated(points, chain)))
     grant = life_for(catalog.expected_run(ports, points, chain))
-    if grant.is_cut:
-        warnings.append(_cut_warning(grant, server))
+    found = [*check_size(server), *check_chain(server, catalog.is_recreated(points, chain)), *check_life(server, grant)]
+    warnings = warnings_of(found)
+    if not grant.fits:
+        warnings.append(_tried_warning(grant, server))
     return grant, warnings
 
 
@@ -39,14 +40,9 @@ def cannot_fit(grant: GrantLife, server: Server) -> Failure:
     )
 
 
-def _cut_warning(grant: GrantLife, server: Server) -> dict[str, Any]:
+def _tried_warning(grant: GrantLife, server: Server) -> dict[str, Any]:
+    """Say of a backup on demand what would be an error of a scheduled one."""
     expected = describe_duration(grant.expected) if grant.expected is not None else ""
-    if grant.fits:
-        text = (
-            f"the SAS of this backup lives {describe_duration(grant.life)}, the longest there is: server "
-            f"'{server.name}' is expected to write for {expected}, and four times that does not fit"
-        )
-        return warning("SasLifeIsLimited", text, server.id)
     text = (
         f"server '{server.name}' is expected to write for {expected}, longer than the {describe_duration(LONGEST)} "
         "that a SAS can live: it is tried because it was asked for on demand"

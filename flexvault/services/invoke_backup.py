@@ -21,11 +21,12 @@ from flexvault.domain.job import (
 )
 from flexvault.domain.missed_slots import WHILE_PAUSED
 from flexvault.domain.open_job import OpenJob
+from flexvault.domain.server_checks import check_size
 from flexvault.ports import LtrOperation, Server, WriteGrant
 from flexvault.services import catalog
 from flexvault.services.grant_life import cannot_fit, judge_life
 from flexvault.services.progress import sub_tasks, warning
-from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, size_warnings
+from flexvault.services.source_checks import ServerIsChangingError, get_server, require_ready, warnings_of
 from flexvault.services.steps import LookAgainError, StepRun
 
 GIVEN_UP_AFTER = timedelta(days=7)
@@ -51,7 +52,7 @@ def prepare_landing(run: StepRun) -> Result:
     chain = catalog.find_chain(run.ports, run.open.instance, server)
     grant, warnings = judge_life(run.ports, instance, server, chain)
     if not grant.fits and run.open.state.get("slot"):
-        return closes_as(JobStatus.FAILED, cannot_fit(grant, server), warnings=list(size_warnings(server)))
+        return closes_as(JobStatus.FAILED, cannot_fit(grant, server), warnings=warnings_of(check_size(server)))
     containers = [names.landing_container(run.open.job_id, run.open.attempt, ordinal) for ordinal in range(count)]
     for container in containers:
         run.ports.landing.create_container(container)

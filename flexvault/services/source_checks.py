@@ -6,7 +6,7 @@ from typing import Any
 from flexvault.domain.azure_codes import NOT_READY, OPERATION_FAILED
 from flexvault.domain.errors import NotFoundError, PermanentError, TransientError, VaultError
 from flexvault.domain.findings import Finding
-from flexvault.domain.server_checks import azure_backup_not_asked, check_readiness, check_size
+from flexvault.domain.server_checks import azure_backup_not_asked, check_readiness
 from flexvault.ports import AzureBackupInstance, Server, Servers
 from flexvault.services.progress import warning
 
@@ -79,11 +79,6 @@ def _refusal(finding: Finding, details: tuple[VaultError, ...] = ()) -> ServerNo
         hint=finding.remedy,
         details=details,
     )
-
-
-def size_warnings(server: Server) -> list[dict[str, str]]:
-    """Warn of a server larger than LTR is documented to support."""
-    return warnings_of(check_size(server))
 
 
 def warnings_of(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from tests.api.wsgi import Environ, StartResponse, wsgi_app
 type Generated = Case[Any]
 type Test = Callable[[Generated], None]
 
-EXAMPLES = 15
+EXAMPLES = 10
 GENERATION = {
     "deterministic": True,
     "max-examples": EXAMPLES,

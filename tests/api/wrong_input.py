@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from flexvault.api.bodies import Shape, conform
 from flexvault.api.call import ApiOperation
 from flexvault.api.roles import Role
 from flexvault.api.table import OPERATIONS
+from flexvault.settings import REQUESTS_PER_MINUTE
+from tests import builders
 from tests.api.doors import (
     Door,
     Sent,
@@ -83,9 +86,9 @@ THROTTLED = 429
 STARTS_AN_APPROVAL = "ApprovalRequired"
 
 
-def ready() -> Door:
+def ready(requests_per_minute: int = REQUESTS_PER_MINUTE) -> Door:
     """A door to a protected server, without a recovery point."""
-    door = Door()
+    door = Door(world=builders.world(requests_per_minute=requests_per_minute))
     door.grant_roles()
     door.make_target()
     door.protect()
@@ -164,6 +167,17 @@ class Trial:
         if answer.status >= LEAST_ERROR and answer.error["code"] != STARTS_AN_APPROVAL:
             assert picture(self.door) == before, f"{operation.name} {shown[:300]!r} left something behind"
         return answer
+
+
+def trial_of(operation: ApiOperation) -> Trial:
+    """What changes nothing shares one vault: it is slow to make."""
+    changes = operation.method != "GET" and operation.statuses
+    return Trial() if changes else _shared_trial()
+
+
+@cache
+def _shared_trial() -> Trial:
+    return Trial(ready(requests_per_minute=1_000_000))
 
 
 def require_arms(answer: Sent, what: str) -> None:

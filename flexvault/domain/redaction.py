@@ -1,6 +1,7 @@
 """Take secrets out of text that somebody else wrote, before it is stored or shown."""
 
 import re
+from urllib.parse import unquote
 
 REDACTED = "[redacted]"
 
@@ -25,3 +26,13 @@ def redact(text: str) -> str:
     for pattern in (_BEARER, _TOKEN, _KEY, _SHARED_KEY, _ACCOUNT_KEY, _SIGNATURE):
         text = pattern.sub(REDACTED, text)
     return text
+
+
+def redact_path(path: str) -> str:
+    """Answer a URL's path as it was sent, without each segment that holds a secret when its escapes are read."""
+    return redact("/".join(REDACTED if _hides_secret(segment) else segment for segment in path.split("/")))
+
+
+def _hides_secret(segment: str) -> bool:
+    once = unquote(segment)
+    return any(redact(text) != text for text in (once, unquote(once)))

@@ -38,8 +38,16 @@ class VaultChange:
     """All of them, in place of those that are there."""
 
 
-def change_vault(vault: Vault, change: VaultChange, actor: Mapping[str, str]) -> VaultSettings:
+def change_vault(
+    vault: Vault, change: VaultChange, actor: Mapping[str, str], *, before: VaultSettings | None = None
+) -> VaultSettings:
     """Change several settings in one entry; what is so already changes nothing.
+
+    Args:
+        vault: The vault.
+        change: What is wanted.
+        actor: Who wants it.
+        before: The settings as their preconditions were judged; nothing: as they are now.
 
     Raises:
         InvalidInputError: code UserErrorUnsupportedVaultImmutabilityStateChange, or
@@ -47,7 +55,7 @@ def change_vault(vault: Vault, change: VaultChange, actor: Mapping[str, str]) ->
         ApprovalRequiredError: To take protection away needs a second person.
         ConflictError: Somebody else changed the settings meanwhile.
     """
-    before = read_believed_settings(vault.ports)
+    before = before or read_believed_settings(vault.ports)
     wanted: dict[str, Any] = {
         member.name: value for member in fields(change) if (value := getattr(change, member.name)) is not None
     }

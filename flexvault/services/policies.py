@@ -25,7 +25,13 @@ POLICY_WRITE = "Microsoft.DataProtection/backupVaults/backupPolicies/write"
 
 
 def put_policy(
-    vault: Vault, name: str, properties: Any, actor: Mapping[str, str], *, if_match: str | None = None, is_new: bool = False
+    vault: Vault,
+    name: str,
+    properties: Any,
+    actor: Mapping[str, str],
+    *,
+    if_match: str | None = None,
+    is_new: bool = False,
 ) -> StoredPolicy:
     """Create or change a policy; an identical one changes nothing.
 

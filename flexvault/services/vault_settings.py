@@ -130,6 +130,10 @@ def _change(vault: Vault, before: VaultSettings, after: VaultSettings, order: _O
 def _critical(
     before: VaultSettings, after: VaultSettings, weakenings: tuple[str, ...], order: _Order
 ) -> CriticalChange:
+    told, becomes = _show(before), _show(after)
+    if before.tags == after.tags:
+        # With all that ARM allows they would not fit into the approval's row: then no setting could be weakened.
+        del told["tags"], becomes["tags"]
     return CriticalChange(
         operation=order.operation,
         path=order.path,
@@ -138,8 +142,8 @@ def _critical(
         target=settings_target(),
         target_seq=before.journal_seq,
         reasons=weakenings,
-        before=_show(before),
-        after=_show(after),
+        before=told,
+        after=becomes,
     )
 
 

@@ -226,9 +226,7 @@ def test_a_secret_in_a_path_or_an_id_is_not_kept(door: Door) -> None:
         "s%69g=SECRET",
     ],
 )
-def test_a_secret_is_not_kept_however_it_is_escaped(
-    door: Door, segment: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_secret_is_not_kept_however_it_is_escaped(door: Door, segment: str, caplog: pytest.LogCaptureFixture) -> None:
     url = f"https://vault.example/api{INSTANCE}/{segment}?api-version=1"
     with caplog.at_level(logging.INFO):
         door.send("GET", url, person=None)

@@ -204,6 +204,24 @@ def test_deleted_instances_come_in_pages_and_one_forged_row_takes_none_away() ->
     assert door.send("GET", ONE).status == 409, "the journal says otherwise"
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [{"properties": "5"}, {"properties": "[]"}, {"properties": '{"policyInfo": 5}'}, {"purge_at": "then"}],
+    ids=str,
+)
+def test_a_row_that_cannot_be_read_takes_no_list_away_and_is_no_unexpected_error(
+    door: Door, forged: dict[str, str]
+) -> None:
+    door.protect()
+    send_approved(door, "DELETE", INSTANCE)
+    edit_instance(door.world, door.world.instance().key, **forged)
+    for listed in (DELETED, f"{VAULT_ID}/backupInstances"):
+        assert door.send("GET", listed).json == {"value": []}
+    for method, path in (("GET", ONE), ("GET", INSTANCE), ("POST", f"{ONE}/undelete"), ("DELETE", INSTANCE)):
+        refused = door.send(method, path)
+        assert (refused.status, refused.error["code"]) == (409, "RowUnreadable")
+
+
 # The official SDK ----------------------------------------------------------------------------------------------------
 
 

@@ -55,7 +55,7 @@ def _examine_one(vault: Vault, instance: Instance, now: datetime, verified: Coll
     The rights are those that were verified in the same run: they are not asked for twice. Where that failed the row says
     nothing, which is not that nothing is missing.
     """
-    known = [] if instance.key in verified else None
+    known: list[str] | None = [] if instance.key in verified else None
     missing = list(instance.rights["missing"]) if instance.rights else known
     try:
         found = examine(vault, instance.server_id, instance, now, missing=missing)

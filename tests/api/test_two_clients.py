@@ -163,7 +163,7 @@ def test_of_two_changes_of_what_both_read_exactly_one_wins(pair: str) -> None:
 
 
 @pytest.mark.parametrize("is_there", [False, True])
-def test_a_configuration_that_ended_while_arm_was_asked_is_seen_by_a_conditional_put(is_there: bool) -> None:  # noqa: FBT001 - pytest's
+def test_a_configuration_that_ended_while_arm_was_asked_is_seen_by_a_conditional_put(is_there: bool) -> None:
     calls = conditional_put(None, is_there=is_there)[2]
     asked = [at for at, name in enumerate(calls) if name.startswith(("servers.", "roles."))]
     assert asked

@@ -1,7 +1,7 @@
 """From where a request came."""
 
 from collections.abc import Mapping
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _PREFIX = 64
 """Bits of a version 6 address that belong to one customer at least: the rest they choose as they like."""
@@ -15,10 +15,17 @@ def read_address(headers: Mapping[str, str]) -> str:
     text = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     for candidate in (text, text.rpartition(":")[0].strip("[]")):
         try:
-            return str(ip_address(candidate))
+            return _plain(ip_address(candidate))
         except ValueError:
             continue
     return ""
+
+
+def _plain(read: IPv4Address | IPv6Address) -> str:
+    """Write an address in one form: a zone is any text, and all version 4 addresses would be one network of version 6."""
+    if isinstance(read, IPv6Address):
+        read = read.ipv4_mapped or IPv6Address(read.packed)
+    return str(read)
 
 
 def network_of(address: str) -> str:

@@ -21,7 +21,7 @@ from flexvault.api.signing_keys import SigningKeys
 from flexvault.api.tokens import TokenValidator
 from flexvault.api.wire import Request, Response
 from flexvault.domain.errors import TransientError, VaultError
-from flexvault.domain.redaction import redact
+from flexvault.domain.redaction import redact, redact_path
 from flexvault.services.refusals import Refusals
 from flexvault.services.vault import Vault
 from flexvault.settings import REQUESTS_PER_MINUTE, Settings
@@ -88,7 +88,7 @@ def _answer(app: Api, request: Request, ids: RequestIds, stack: ExitStack) -> Re
     logger.info(
         "%s %s answered %d %s in %d ms: operation %s, caller %s, correlation %s",
         request.method,
-        seen.target.escaped_path if seen.target else "-",
+        redact_path(seen.target.escaped_path) if seen.target else "-",
         response.status,
         response.headers.get("x-ms-error-code", "OK"),
         (perf_counter() - started) * 1000,

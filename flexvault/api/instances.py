@@ -122,6 +122,7 @@ def put_instance(call: Call) -> Answer:
         server_id=server_id,
         policy_name=policy_name,
         properties=properties,
+        expected_seq=_expected_seq(call, old),
     )
     try:
         return find_running(call, request) or configure(call, request)
@@ -141,6 +142,11 @@ def _find_as_expected(call: Call, name: str) -> Instance | None:
     is_there = found is not None and found.state is not ProtectionState.SOFT_DELETED
     call.require_preconditions(instance_etag(found) if found and is_there else None, f"the backup instance '{name}'")
     return found
+
+
+def _expected_seq(call: Call, old: Instance | None) -> int | None:
+    is_conditional = not {"if-match", "if-none-match"}.isdisjoint(call.request.headers)
+    return (old.journal_seq if old is not None else 0) if is_conditional else None
 
 
 def with_policy_id(call: Call, properties: Mapping[str, Any], policy_name: str) -> dict[str, Any]:

@@ -35,16 +35,19 @@ def put_policy(call: Call) -> Answer:
     body = call.body(shapes.POLICY)
     etag = _find_etag(call, name)
     call.require_preconditions(etag, f"the policy '{name}'")
-    if_match = etag if call.request.headers.get("if-match") else None
-    policy = policies.put_policy(call.vault, name, body.get("properties"), call.actor(), if_match=if_match)
+    is_new = etag is None and "if-none-match" in call.request.headers
+    policy = policies.put_policy(
+        call.vault, name, body.get("properties"), call.actor(), if_match=_if_match(call, etag), is_new=is_new
+    )
     return _answer(call, policy)
 
 
 def delete_policy(call: Call) -> Answer:
     """Delete a policy that no instance uses; 204 when there was none."""
     name = call.params["policy"]
-    call.require_preconditions(_find_etag(call, name), f"the policy '{name}'")
-    was_there = policies.delete_policy(call.vault, name, call.actor())
+    etag = _find_etag(call, name)
+    call.require_preconditions(etag, f"the policy '{name}'")
+    was_there = policies.delete_policy(call.vault, name, call.actor(), if_match=_if_match(call, etag))
     return Answer(status=HTTPStatus.OK if was_there else HTTPStatus.NO_CONTENT)
 
 
@@ -56,6 +59,11 @@ def _answer(call: Call, policy: StoredPolicy) -> Answer:
     except InvalidInputError:
         warnings = []  # an earlier version's policy that this one does not read is shown as it is
     return Answer(body={**body, "warnings": warnings} if warnings else body, etag=policies.policy_etag(policy))
+
+
+def _if_match(call: Call, etag: str | None) -> str | None:
+    """Answer the ETag that the preconditions were judged by, where there are any: what is changed must still have it."""
+    return etag if call.request.headers.get("if-match") else None
 
 
 def _find_etag(call: Call, name: str) -> str | None:

@@ -14,6 +14,7 @@ from flexvault.services import catalog
 from flexvault.services.apply_retention import claim_retention
 from flexvault.services.operations import record_operation
 from flexvault.services.protection_states import change_protection, request_deletion
+from flexvault.services.rights import verify_instance
 
 
 def stop_protection(call: Call) -> Answer:
@@ -72,6 +73,9 @@ def begin_retention(call: Call) -> None:
 def _change(call: Call, verb: Verb) -> Answer:
     check_empty_body(call)
     instance = change_protection(call.vault, call.ids.instance(call.params["instance"]), verb, call.actor())
+    if instance.state is ProtectionState.CONFIGURED:
+        # It may never have had the rights: one whose configuration failed can be deleted and undeleted, too.
+        verify_instance(call.vault, instance, call.vault.ports.clock.storage_now())
     operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.journal_seq}")
     record_operation(call.vault.ports, operation_id=operation_id, kind=call.operation.name, resource_id=instance.id)
     return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)

@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+from flexvault.api.addresses import network_of
 from flexvault.api.answers import RequestIds
 from flexvault.api.door import Seen
 from flexvault.api.problems import RefusedError, status_of
@@ -38,6 +39,7 @@ def describe_refusal(request: Request, error: VaultError, ids: RequestIds, seen:
         name=seen.caller.name if seen.caller else "",
         roles=seen.caller.roles if seen.caller else (),
         address=seen.address,
+        network=network_of(seen.address),
         request_id=ids.request_id,
         correlation_id=ids.correlation_id,
         client_request_id=ids.plain_client_request_id,

@@ -57,8 +57,19 @@ def read_target(url: str, prefix: str) -> Target:
             text = f"'{segment[:MAX_SEGMENT]}' cannot be part of a resource's path"
             hint = f"use a name of at most {MAX_SEGMENT} characters without slashes, backslashes and control characters"
             raise RefusedError(text, status=HTTPStatus.BAD_REQUEST, code=BAD_PATH, hint=hint)
-    origin = f"{parts.scheme}://{parts.netloc}{prefix}"
+    origin = f"{_scheme_of(parts)}://{parts.netloc.rpartition('@')[2]}{prefix}"
     return Target(origin=origin, escaped_path=parts.path, segments=segments, query=query)
+
+
+def _scheme_of(parts: SplitResult) -> str:
+    """Answer the scheme by which clients reach the app: TLS ends before it, and some hosts on Linux then show `http`.
+
+    A domain's name is only ever reached by TLS (`httpsOnly`); an address, or a name without a dot, is a local cloud's.
+    Source: https://github.com/Azure/azure-functions-host/issues/6602
+    """
+    host = parts.hostname or ""
+    is_domain = "." in host and not host.replace(".", "").isdigit()
+    return "https" if is_domain else parts.scheme
 
 
 def match(template: str, segments: Sequence[str]) -> dict[str, str] | None:

@@ -71,7 +71,8 @@ def put_vault(call: Call) -> Answer:
 
 def patch_vault(call: Call) -> Answer:
     """Change the vault's settings, several in one entry; whatever else would be changed is refused by its name."""
-    shown = _show(call, read_believed_settings(call.vault.ports))
+    before = read_believed_settings(call.vault.ports)
+    shown = _show(call, before)
     body = call.body(shapes.VAULT)
     call.require_preconditions(shown["eTag"], f"the vault '{call.ids.vault_name}'")
     # The shape knows only what may be changed; what it leaves out is compared here.
@@ -83,7 +84,8 @@ def patch_vault(call: Call) -> Answer:
             hint="leave these members out or send them as GET shows them; what can be changed is "
             f"{', '.join([*CHANGEABLE, TAGS])}",
         )
-    return _answer(call, vault_settings.change_vault(call.vault, read_vault_change(body), call.actor()))
+    change = read_vault_change(body)
+    return _answer(call, vault_settings.change_vault(call.vault, change, call.actor(), before=before))
 
 
 def get_poisoning_guard(call: Call) -> Answer:

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from flexvault.domain.json_values import as_object
+
 
 class ProtectionState(StrEnum):
     """Azure Backup's words for the state of a backup instance."""
@@ -99,7 +101,7 @@ class Instance:
             server_location=values["server_location"],
             policy_name=values["policy_name"],
             state=ProtectionState(values["state"]),
-            properties=json.loads(values["properties"]),
+            properties=_read_properties(values["properties"]),
             error=json.loads(values["error"]) if values.get("error") else None,
             changed_at=values["changed_at"],
             journal_seq=values["journal_seq"],
@@ -113,6 +115,20 @@ class Instance:
             roles_removed_for=values.get("roles_removed_for", 0),
             rights=json.loads(values["rights"]) if values.get("rights") else None,
         )
+
+
+def _read_properties(text: str) -> Mapping[str, Any]:
+    """Read what a client sent, in the form that everybody who shows it relies on.
+
+    Raises:
+        ValueError: It has another one.
+    """
+    read: Any = json.loads(text)
+    properties = as_object(read)
+    if properties is None or as_object(properties.get("policyInfo", {})) is None:
+        message = "the properties of a backup instance are no object, or their policyInfo is none"
+        raise ValueError(message)
+    return properties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,3 +25,21 @@ def redact(text: str) -> str:
     for pattern in (_BEARER, _TOKEN, _KEY, _SHARED_KEY, _ACCOUNT_KEY, _SIGNATURE):
         text = pattern.sub(REDACTED, text)
     return text
+
+
+def redact_path(path: str) -> str:
+    """Answer a URL's path as it was sent, without each segment that holds a secret when its escapes are read."""
+    return redact("/".join(REDACTED if _hides_secret(segment) else segment for segment in path.split("/")))
+
+
+def _hides_secret(segment: str) -> bool:
+    once = _read_escapes(segment)
+    return any(redact(text) != text for text in (once, _read_escapes(once)))
+
+
+def _read_escapes(text: str) -> str:
+    """Read a URL's escapes byte by byte: what tells a secret is ASCII."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")

@@ -1,10 +1,12 @@
 """Work that nobody waits for: done one after the other, in a thread that ends when nothing is left."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 
 MOST_WAITING = 64
+logger = logging.getLogger(__name__)
 
 
 class Background:
@@ -34,4 +36,7 @@ class Background:
                     self._is_running = False
                     return
                 work = self._waiting.popleft()
-            work()
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - this thread is the only one: without it nothing is done any more
+                logger.error("background work failed: %s", type(error).__name__)

@@ -75,9 +75,21 @@ def find_instance(ports: Ports, instance_id: str) -> Instance | None:
 
 
 def find_instance_by_key(ports: Ports, key: str) -> Instance | None:
-    """Find a backup instance by its 32 hex digits."""
+    """Find a backup instance by its 32 hex digits.
+
+    Raises:
+        IntegrityError: code RowUnreadable: its row has another form than the vault writes.
+    """
     row = find_instance_row(ports, key)
-    return None if row is None or row.values.get("is_deleted") else Instance.from_values(row.values)
+    try:
+        return None if row is None or row.values.get("is_deleted") else Instance.from_values(row.values)
+    except MALFORMED:
+        raise IntegrityError(
+            f"the row of backup instance {key} cannot be read",
+            code="RowUnreadable",
+            target=key,
+            hint="treat the tables as tampered with: compare them with the journal",
+        ) from None
 
 
 def find_instance_row(ports: Ports, key: str) -> Row | None:

@@ -1,7 +1,7 @@
 """The doctor's rounds: every protected server once a UTC day, a few at a time; what changed is raised."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -22,8 +22,14 @@ LARGEST_ROW = 30_000
 ROUND = config_target(row_keys.DOCTOR)
 
 
-def go_round(vault: Vault, now: datetime) -> None:
-    """Examine the next few servers of today's round; after the last one nothing is asked until tomorrow."""
+def go_round(vault: Vault, now: datetime, verified: Collection[str] = ()) -> None:
+    """Examine the next few servers of today's round; after the last one nothing is asked until tomorrow.
+
+    Args:
+        vault: The vault.
+        now: The moment.
+        verified: Keys of the instances whose rights were just asked for; of the others the round asks itself.
+    """
     row = find_row(vault.ports, ROUND)
     values: dict[str, Any] = dict(row.values) if row is not None else {}
     day = f"{now:%Y-%m-%d}"
@@ -33,7 +39,7 @@ def go_round(vault: Vault, now: datetime) -> None:
     cursor = "" if is_new else str(values.get("cursor", ""))
     due = list(list_examined(vault, after=cursor))
     for instance in due[:EXAMINED_PER_RUN]:
-        _examine_one(vault, instance, now)
+        _examine_one(vault, instance, now, verified)
     is_done = len(due) <= EXAMINED_PER_RUN
     cursor = cursor if is_done else due[EXAMINED_PER_RUN - 1].key
     try:
@@ -43,12 +49,14 @@ def go_round(vault: Vault, now: datetime) -> None:
         return  # another run has come further; to examine twice does no harm
 
 
-def _examine_one(vault: Vault, instance: Instance, now: datetime) -> None:
+def _examine_one(vault: Vault, instance: Instance, now: datetime, verified: Collection[str]) -> None:
     """Examine one server; its trouble keeps no other from being examined.
 
-    The rights are those that were verified in the same run: they are not asked for twice.
+    The rights are those that were verified in the same run: they are not asked for twice. Where that failed the row says
+    nothing, which is not that nothing is missing.
     """
-    missing = list((instance.rights or {"missing": []})["missing"])
+    known: list[str] | None = [] if instance.key in verified else None
+    missing = list(instance.rights["missing"]) if instance.rights else known
     try:
         found = examine(vault, instance.server_id, instance, now, missing=missing)
     except VaultError as error:

@@ -25,13 +25,19 @@ POLICY_WRITE = "Microsoft.DataProtection/backupVaults/backupPolicies/write"
 
 
 def put_policy(
-    vault: Vault, name: str, properties: Any, actor: Mapping[str, str], *, if_match: str | None = None
+    vault: Vault,
+    name: str,
+    properties: Any,
+    actor: Mapping[str, str],
+    *,
+    if_match: str | None = None,
+    is_new: bool = False,
 ) -> StoredPolicy:
     """Create or change a policy; an identical one changes nothing.
 
     Raises:
         InvalidInputError: The name or the policy is wrong; every mistake is a detail.
-        PreconditionFailedError: The policy is not the one that `if_match` names.
+        PreconditionFailedError: The policy is not the one that `if_match` names, or there is one and `is_new`.
         ApprovalRequiredError: A backup instance follows the policy and the change weakens it.
         ConflictError: Somebody else changed it, or put an instance under it, meanwhile.
     """
@@ -40,6 +46,9 @@ def put_policy(
     row = find_row(vault.ports, policy_target(name))
     old = StoredPolicy.from_values(row.values) if row is not None and not row.values.get("is_deleted") else None
     _require_match(name, old, if_match)
+    if is_new and old is not None:
+        text = f"the policy '{name}' was created meanwhile, and If-None-Match forbids to change it"
+        raise PreconditionFailedError(text, target=name, hint="read it, then decide")
     if old is not None and old.properties == properties:
         return old
     users = [] if old is None else catalog.list_policy_users(vault.ports, old.name)
@@ -118,16 +127,18 @@ def _read_policy(name: str, properties: Any) -> Policy:
     raise wrong_name
 
 
-def delete_policy(vault: Vault, name: str, actor: Mapping[str, str]) -> bool:
+def delete_policy(vault: Vault, name: str, actor: Mapping[str, str], *, if_match: str | None = None) -> bool:
     """Delete a policy that no instance uses; answers whether there was one.
 
     Raises:
+        PreconditionFailedError: The policy is not the one that `if_match` names.
         InvalidInputError: code UserErrorDppPolicyObjectInUse.
     """
     row = find_row(vault.ports, policy_target(name))
     if row is None or row.values.get("is_deleted"):
         return False
     old = StoredPolicy.from_values(row.values)
+    _require_match(name, old, if_match)
     draft = _draft("PolicyDeleted", row, {"name": old.name, "before": old.properties}, actor, after=None)
 
     def check(rows: Rows) -> None:

@@ -9,7 +9,13 @@ from typing import Any
 from flexvault.domain import blob_names, names, row_keys
 from flexvault.domain.azure_codes import ALREADY_PROTECTED, NOT_READY, OPERATION_FAILED
 from flexvault.domain.doctor import examine_server
-from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError, NotAuthorizedError
+from flexvault.domain.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidInputError,
+    NotAuthorizedError,
+    PreconditionFailedError,
+)
 from flexvault.domain.event_rows import instance_target, seq_of, server_target
 from flexvault.domain.events import Rows, job_target, policy_target
 from flexvault.domain.instance import RUNS_BACKUPS, Instance, ProtectionState, StoredPolicy
@@ -58,6 +64,8 @@ class ProtectionRequest:
     policy_name: str
     properties: Mapping[str, Any]
     """As sent."""
+    expected_seq: int | None = None
+    """The instance's journal_seq by which preconditions were judged, 0 where there was none; nothing: no precondition."""
 
 
 def validate_for_backup(vault: Vault, server_id: str, policy_name: str, instance_key: str = "") -> Validated:
@@ -129,6 +137,7 @@ def request_protection(
         ConflictError: code OperationInProgress: another configuration of this instance runs; or it is being deleted.
         InvalidInputError: The properties are too large to keep, or the instance is paused.
         ApprovalRequiredError: The instance is protected, and the policy keeps less than its present one.
+        PreconditionFailedError: It is not what the request expects any more.
     """
     require_small(request.properties, "backup instance", request.name, LARGEST_INSTANCE)
     now = vault.ports.clock.storage_now()
@@ -141,6 +150,8 @@ def request_protection(
     request_key = _key_anew(vault, request, request_key, before, now)
     job = _configure_job(request, validated, actor, names.request_job_id(request_key, now), now)
     keeps_policy = before is not None and before.policy_name.lower() == validated.policy.name.lower()
+    # After all that was asked of ARM, which takes long; what comes between here and the claim finds no open job.
+    _require_expected(vault, request, key)
     wanted = {**job.state["request"], **approval}
     job = replace(job, state={**job.state, "request": wanted, "changes_policy": not keeps_policy})
     try:
@@ -159,6 +170,18 @@ def request_protection(
         return catalog.get_instance(vault.ports, request.instance_id), claimed, None
     _append_requested(vault, claimed)
     return catalog.get_instance(vault.ports, request.instance_id), claimed.job_id, claimed
+
+
+def _require_expected(vault: Vault, request: ProtectionRequest, key: str) -> None:
+    if request.expected_seq is None:
+        return
+    found = catalog.find_instance_by_key(vault.ports, key)
+    if request.expected_seq != (found.journal_seq if found is not None else 0):
+        raise PreconditionFailedError(
+            f"the backup instance '{request.name}' was changed since its preconditions were judged",
+            target=request.instance_id,
+            hint="read it again, then send the change",
+        )
 
 
 def _key_anew(

@@ -56,8 +56,7 @@ def reconcile(vault: Vault, orchestrations: Orchestrations) -> Reconciled:
     removed = remove_landing_containers(vault, now)
     remove_roles(vault, now)
     check_guards(vault, now)
-    verify_rights(vault, now)
-    go_round(vault, now)
+    go_round(vault, now, verify_rights(vault, now))
     return Reconciled(taken_over=tuple(taken_over), closed=tuple(closed), removed_containers=removed)
 
 

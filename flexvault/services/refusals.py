@@ -13,7 +13,7 @@ from typing import Any
 
 from flexvault.domain import blob_names
 from flexvault.domain.errors import VaultError
-from flexvault.domain.redaction import redact
+from flexvault.domain.redaction import redact, redact_path
 from flexvault.domain.texts import shorten
 from flexvault.ports import Ports
 from flexvault.services.background import Background
@@ -48,6 +48,8 @@ class Refusal:
     name: str = ""
     roles: tuple[str, ...] = ()
     address: str = ""
+    network: str = ""
+    """What counts as one sender; empty: the address."""
     request_id: str
     correlation_id: str
     client_request_id: str = ""
@@ -60,7 +62,7 @@ class Refusal:
     @property
     def kind(self) -> tuple[str, str, str]:
         """Answer what makes two refusals alike."""
-        return self.oid or self.address, self.operation, self.code
+        return self.oid or self.network or self.address, self.operation, self.code
 
     def actor(self) -> dict[str, str]:
         """Say for the journal who called, and from where."""
@@ -76,7 +78,7 @@ class Refusal:
             "needs": self.needs or None,
             "roles": [_clean(role) for role in self.roles[:_MOST_ROLES]],
             "method": _clean(self.method),
-            "path": shorten(redact(self.path).lower(), _LONGEST_PATH),
+            "path": shorten(redact_path(self.path).lower(), _LONGEST_PATH),
             "from": self.address or None,
             "request_id": self.request_id,
             "client_request_id": self.client_request_id or None,

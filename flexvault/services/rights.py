@@ -64,21 +64,23 @@ class _Pass:
         return values if self.look_at is None else {**values, "look_at": self.look_at}
 
 
-def verify_rights(vault: Vault, now: datetime) -> None:
-    """Ask for each protected server what the identity may do: once a UTC day, a few servers at a time."""
+def verify_rights(vault: Vault, now: datetime) -> frozenset[str]:
+    """Ask for each protected server what the identity may do: once a UTC day, a few servers at a time.
+
+    Answers the keys of the instances for which it was answered in this run.
+    """
     row = find_row(vault.ports, RIGHTS)
     before = _Pass.from_row(row)
     current = _next_pass(before, now)
     if current is None:
-        return
+        return frozenset()
     protected = sorted(catalog.list_instances(vault.ports), key=lambda instance: instance.key)
     due = [
         instance
         for instance in protected
         if instance.state in RUNS_BACKUPS and instance.key > current.cursor and _is_due(instance, current)
     ]
-    for instance in due[:CHECKED_PER_RUN]:
-        verify_instance(vault, instance, now)
+    verified = frozenset(one.key for one in due[:CHECKED_PER_RUN] if verify_instance(vault, one, now))
     if len(due) > CHECKED_PER_RUN:
         current = replace(current, cursor=due[CHECKED_PER_RUN - 1].key)
     else:
@@ -86,7 +88,8 @@ def verify_rights(vault: Vault, now: datetime) -> None:
     try:
         vault.ports.rows.apply(RIGHTS.table, RIGHTS.partition, [put(RIGHTS, row, current.to_values())])
     except (RowChangedError, AlreadyExistsError):
-        return  # another run has come further; to verify twice does no harm
+        pass  # another run has come further; to verify twice does no harm
+    return verified
 
 
 def note_rights(vault: Vault, instance: Instance, missing: Sequence[str], now: datetime) -> None:
@@ -142,14 +145,19 @@ def _is_due(instance: Instance, current: _Pass) -> bool:
     return not current.only_missing or instance.rights is not None
 
 
-def verify_instance(vault: Vault, instance: Instance, now: datetime) -> None:
-    """Ask for one server what the identity may do, and note it; its trouble keeps nothing else from being done."""
+def verify_instance(vault: Vault, instance: Instance, now: datetime) -> bool:
+    """Ask for one server what the identity may do, and note it; its trouble keeps nothing else from being done.
+
+    Answers whether it is known now.
+    """
     try:
         note_rights(vault, instance, _find_missing(vault, instance.server_id), now)
     except NotFoundError:
-        return  # a server that is gone is no lost right: its backups say so
+        return False  # a server that is gone is no lost right: its backups say so
     except VaultError as error:
         vault.ports.telemetry.emit("RightsNotVerified", {"instance": instance.name, "code": error.code})
+        return False
+    return True
 
 
 def _find_missing(vault: Vault, server_id: str) -> Sequence[str]:

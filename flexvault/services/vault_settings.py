@@ -38,8 +38,16 @@ class VaultChange:
     """All of them, in place of those that are there."""
 
 
-def change_vault(vault: Vault, change: VaultChange, actor: Mapping[str, str]) -> VaultSettings:
+def change_vault(
+    vault: Vault, change: VaultChange, actor: Mapping[str, str], *, before: VaultSettings | None = None
+) -> VaultSettings:
     """Change several settings in one entry; what is so already changes nothing.
+
+    Args:
+        vault: The vault.
+        change: What is wanted.
+        actor: Who wants it.
+        before: The settings as their preconditions were judged; nothing: as they are now.
 
     Raises:
         InvalidInputError: code UserErrorUnsupportedVaultImmutabilityStateChange, or
@@ -47,7 +55,7 @@ def change_vault(vault: Vault, change: VaultChange, actor: Mapping[str, str]) ->
         ApprovalRequiredError: To take protection away needs a second person.
         ConflictError: Somebody else changed the settings meanwhile.
     """
-    before = read_believed_settings(vault.ports)
+    before = before or read_believed_settings(vault.ports)
     wanted: dict[str, Any] = {
         member.name: value for member in fields(change) if (value := getattr(change, member.name)) is not None
     }
@@ -122,6 +130,10 @@ def _change(vault: Vault, before: VaultSettings, after: VaultSettings, order: _O
 def _critical(
     before: VaultSettings, after: VaultSettings, weakenings: tuple[str, ...], order: _Order
 ) -> CriticalChange:
+    told, becomes = _show(before), _show(after)
+    if before.tags == after.tags:
+        # With all that ARM allows they would not fit into the approval's row: then no setting could be weakened.
+        del told["tags"], becomes["tags"]
     return CriticalChange(
         operation=order.operation,
         path=order.path,
@@ -130,8 +142,8 @@ def _critical(
         target=settings_target(),
         target_seq=before.journal_seq,
         reasons=weakenings,
-        before=_show(before),
-        after=_show(after),
+        before=told,
+        after=becomes,
     )
 
 

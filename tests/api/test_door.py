@@ -395,6 +395,14 @@ def test_urls_follow_the_address_that_the_client_used(door: Door) -> None:
         assert started.header(header).endswith("?api-version=2024-04-01")
 
 
+@pytest.mark.parametrize("address", ["http://vault.example/api", "HTTP://somebody:secret@vault.example/api"])
+def test_no_url_leads_a_client_of_a_domain_away_from_tls(door: Door, address: str) -> None:
+    door.protect()
+    started = door.send("POST", f"{address}{INSTANCE}/stopProtection")
+    for header in ("Location", "Azure-AsyncOperation"):
+        assert started.header(header).startswith("https://vault.example/api/subscriptions/")
+
+
 def test_each_request_is_one_line_in_the_log_without_its_query(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, logger="flexvault.api"):
         door.send("GET", VAULT_ID, person="reader", query="api-version=1&code=SECRET")

@@ -121,6 +121,8 @@ def test_where_no_address_is_known_strangers_lock_nobody_out() -> None:
         pytest.param("1.2.3.4, 203.0.113.7", "203.0.113.7", "203.0.113.7", id="the last one"),
         pytest.param("[2001:db8:1:2:3::4]:99", "2001:db8:1:2:3::4", "2001:db8:1:2::/64", id="version 6"),
         pytest.param("2001:db8:1:2:ffff::1", "2001:db8:1:2:ffff::1", "2001:db8:1:2::/64", id="the same network"),
+        pytest.param("fe80::1%eth0\nforged", "fe80::1", "fe80::/64", id="a zone is no address"),
+        pytest.param("::ffff:203.0.113.7", "203.0.113.7", "203.0.113.7", id="version 4 written as version 6"),
         pytest.param("unknown", "", "", id="none"),
         pytest.param("", "", "", id="empty"),
     ],

@@ -215,6 +215,33 @@ def test_a_secret_in_a_path_or_an_id_is_not_kept(door: Door) -> None:
     assert "eyj" not in entry.to_bytes().decode().lower()
 
 
+@pytest.mark.parametrize(
+    "segment",
+    [
+        "bearer%20opaqueTOKEN12345678",
+        "%65yJhbGciOiJS.eyJhdWQiOiJ4.c2lnbmF0dXJl",
+        "accountkey%3DSECRETKEY",
+        "SharedAccessSignature%253Dabc",
+        f"{'a' * 40}%2B{'b' * 45}%3D%3D",
+        "s%69g=SECRET",
+    ],
+)
+def test_a_secret_is_not_kept_however_it_is_escaped(door: Door, segment: str, caplog: pytest.LogCaptureFixture) -> None:
+    url = f"https://vault.example/api{INSTANCE}/{segment}?api-version=1"
+    with caplog.at_level(logging.INFO):
+        door.send("GET", url, person=None)
+    (entry,) = refused(door)
+    assert entry.body["path"].endswith("/pg-orders/[redacted]")
+    assert segment not in caplog.text
+
+
+def test_one_network_of_many_addresses_hides_no_other_stranger(door: Door) -> None:
+    for number in range(40):
+        door.send("GET", VAULT_ID, person=None, headers={"x-forwarded-for": f"2001:db8::{number + 1:x}"})
+    door.send("GET", VAULT_ID, person=None, headers={"x-forwarded-for": "203.0.113.7"})
+    assert [entry.body["from"] for entry in refused(door)] == ["2001:db8::1", "203.0.113.7"]
+
+
 def test_storage_trouble_changes_no_answer(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     healthy = door.send("PUT", POLICY_ID, policy_body(), person="reader", headers=SENT)
     door.world.clock.advance(timedelta(hours=1))

@@ -13,12 +13,14 @@ from flexvault.domain.vault_settings import Immutability
 from flexvault.services.apply_retention import begin_retention
 from tests.api.doors import (
     INSTANCE,
+    POLICY_ID,
     VAULT_ID,
     Door,
     Sent,
     backup_body,
     instance_body,
     instance_properties,
+    policy_body,
     restore_body,
 )
 from tests.builders import add_server, world
@@ -194,6 +196,42 @@ def test_deleted_instances_come_in_pages_and_one_forged_row_takes_none_away() ->
         link = page.get("nextLink", "")
     assert sorted(found) == ["more-0", "more-1", "more-2", "more-3", "pg-orders"]
     assert door.send("GET", ONE).status == 409, "the journal says otherwise"
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"properties": "5"}, {"properties": "[]"}, {"properties": '{"policyInfo": 5}'}, {"purge_at": "then"}],
+    ids=str,
+)
+def test_a_row_that_cannot_be_read_takes_no_list_away_and_is_no_unexpected_error(
+    door: Door, forged: dict[str, str]
+) -> None:
+    door.protect()
+    send_approved(door, "DELETE", INSTANCE)
+    edit_instance(door.world, door.world.instance().key, **forged)
+    for listed in (DELETED, f"{VAULT_ID}/backupInstances"):
+        assert door.send("GET", listed).json == {"value": []}
+    for method, path in (("GET", ONE), ("GET", INSTANCE), ("POST", f"{ONE}/undelete"), ("DELETE", INSTANCE)):
+        refused = door.send(method, path)
+        assert (refused.status, refused.error["code"]) == (409, "RowUnreadable")
+
+
+def test_what_was_never_configured_is_not_shown_as_protected_once_it_is_undeleted_and_resumed() -> None:
+    door = Door()
+    door.world.memory.roles.may_grant = False
+    door.send("PUT", POLICY_ID, policy_body())
+    door.send("PUT", INSTANCE, instance_body())
+    door.run_jobs()
+    send_approved(door, "DELETE", INSTANCE)
+    assert door.send("POST", f"{ONE}/undelete").status == 202
+    assert door.send("POST", f"{INSTANCE}/resumeProtection").status == 202
+    shown = door.send("GET", INSTANCE).json["properties"]
+    assert shown["currentProtectionState"] == "ProtectionError"
+    assert shown["protectionErrorDetails"]["code"] == "UserErrorMissingRequiredPermissions"
+    door.world.memory.roles.may_grant = True
+    assert door.send("POST", f"{INSTANCE}/sync").status == 202
+    door.run_jobs()
+    assert door.send("GET", INSTANCE).json["properties"]["currentProtectionState"] == "ProtectionConfigured"
 
 
 # The official SDK ----------------------------------------------------------------------------------------------------

@@ -30,8 +30,11 @@ class Client:
     path: str
     body: Any = None
     if_match: bool = False
+    is_new: bool = False
 
     def prepare(self, door: Door) -> dict[str, str]:
+        if self.is_new:
+            return {"If-None-Match": "*"}
         return {"If-Match": door.send("GET", self.path).header("ETag")} if self.if_match else {}
 
     def send(self, door: Door, headers: dict[str, str]) -> Sent:
@@ -53,7 +56,26 @@ def ready() -> Door:
 FREE = f"{VAULT_ID}/backupPolicies/free"
 MOVE = instance_body(policyInfo={"policyId": f"{VAULT_ID}/backupPolicies/longer"})
 NAMED = instance_body(friendlyName="another name")
+NEW = f"{VAULT_ID}/backupPolicies/new"
+
+
+def soft_for(days: int) -> dict[str, Any]:
+    return {"properties": {"securitySettings": {"softDeleteSettings": {"retentionDurationInDays": days}}}}
+
+
 PAIRS = {
+    "PATCH/PATCH of the vault, both by ETag": (
+        Client(method="PATCH", path=VAULT_ID, body=soft_for(20), if_match=True),
+        Client(method="PATCH", path=VAULT_ID, body=soft_for(30), if_match=True),
+    ),
+    "PUT/PUT of a new policy": (
+        Client(method="PUT", path=NEW, body=LONGER, is_new=True),
+        Client(method="PUT", path=NEW, body=LONGEST, is_new=True),
+    ),
+    "DELETE/PUT of a policy, both by ETag": (
+        Client(method="DELETE", path=FREE, if_match=True),
+        Client(method="PUT", path=FREE, body=LONGER, if_match=True),
+    ),
     "PUT/PUT of a policy, both by ETag": (
         Client(method="PUT", path=FREE, body=LONGER, if_match=True),
         Client(method="PUT", path=FREE, body=LONGEST, if_match=True),
@@ -138,6 +160,35 @@ def test_of_two_changes_of_what_both_read_exactly_one_wins(pair: str) -> None:
             assert shown.json["properties"].get("friendlyName") == winner.body["properties"].get("friendlyName")
         elif winner.path == FREE:
             assert shown.status == 404
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_configuration_that_ended_while_arm_was_asked_is_seen_by_a_conditional_put(is_there: bool) -> None:
+    calls = conditional_put(None, is_there=is_there)[2]
+    asked = [at for at, name in enumerate(calls) if name.startswith(("servers.", "roles."))]
+    assert asked
+    for at in asked:
+        answer, door, _ = conditional_put(at, is_there=is_there)
+        assert answer.status == 412, answer.body
+        assert door.send("GET", INSTANCE).json["properties"]["friendlyName"] == "theirs"
+
+
+def conditional_put(at: int | None, *, is_there: bool) -> tuple[Sent, Door, list[str]]:
+    """Send a conditional PUT; at one of its calls another client's configuration comes and ends."""
+    door = Door()
+    door.grant_roles()
+    door.send("PUT", POLICY_ID, policy_body())
+    if is_there:
+        door.protect()
+    headers = {"If-Match": door.send("GET", INSTANCE).header("ETag")} if is_there else {"If-None-Match": "*"}
+
+    def configure() -> None:
+        assert door.send("PUT", INSTANCE, instance_body(friendlyName="theirs")).status == 201
+        door.run_jobs()
+
+    interruption = Interruption(at=at, act=configure)
+    slow = Door(world=replace(door.world, vault=interrupted(door.world.vault, interruption)), issuer=door.issuer)
+    return slow.send("PUT", INSTANCE, instance_body(friendlyName="mine"), headers=headers), door, interruption.calls
 
 
 @pytest.mark.parametrize("pair", LOOSE)

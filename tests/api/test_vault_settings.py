@@ -55,6 +55,14 @@ def approve(door: Door, refused: Sent) -> None:
     assert door.send("POST", path, person="approver", query="").status == 200
 
 
+def test_tags_as_large_as_arm_allows_keep_no_setting_from_being_approved() -> None:
+    door = Door()
+    tags = {f"{number:02}{'x' * 500}": "y" * 256 for number in range(50)}
+    assert door.send("PATCH", VAULT_ID, {"tags": tags}).status == 200
+    refused = door.send("PUT", "/vault/poisoningGuard", {"state": "Off"}, query="")
+    assert (refused.status, refused.error["code"]) == (403, "ApprovalRequired")
+
+
 def test_a_row_alone_is_not_shown(door: Door) -> None:
     assert patch(door, immutability("locked")).status == 200
     target = settings_target()

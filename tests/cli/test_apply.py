@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from flexvault_cli.apply.folder import read_folder
+from flexvault_cli.apply.comparing import find_differences
+from flexvault_cli.apply.folder import Kind, read_folder
 from flexvault_cli.errors import CliError
 
 from tests import builders
@@ -382,3 +383,11 @@ def test_the_sample_names_a_policy_and_a_server_by_their_names() -> None:
     assert json.loads((SAMPLE / "policies/daily.json").read_text()) == json.loads(
         (SAMPLE.parent / "daily.json").read_text()
     )
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_rule_that_is_there_twice_in_different_case_hides_in_no_diff(at: int) -> None:
+    found, wanted = builders.policy_properties(), builders.policy_properties()
+    second = builders.policy_properties(keep_for="P7D")["policyRules"][1]
+    wanted["policyRules"].insert(at, {**second, "name": "default"})
+    assert any("P7D" in line for line in find_differences(Kind.POLICY, found, wanted))

@@ -293,6 +293,17 @@ def test_what_cannot_be_examined_keeps_its_last_result_and_no_other_server_from_
     assert [moment == before for moment in times].count(True) == 1
 
 
+def test_rights_that_could_not_be_verified_are_not_taken_for_granted():
+    vault = backed_up()
+    vault.memory.roles.revoke(SERVER_ID)
+    vault.memory.roles.may_grant = False
+    vault.memory.faults.fail_next("roles.find_missing", TransientError("ARM is away"))
+    night(vault, runs=1)
+    assert "RightsNotVerified" in [event for event, _ in vault.memory.telemetry.events]
+    found = [finding.code for finding in read_examination(vault.vault, vault.instance()).findings]
+    assert "UserErrorMissingRequiredPermissions" in found
+
+
 def test_a_row_that_nobody_can_read_counts_as_no_examination():
     vault = backed_up()
     night(vault)

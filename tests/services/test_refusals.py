@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from flexvault.services.background import Background
 from flexvault.services.refusals import MOST_AN_HOUR, MOST_OF_ONE, REPEATED, TOO_MANY, Refusal, Refusals
 from tests import builders
@@ -144,6 +146,18 @@ def test_background_work_is_done_in_order_and_the_caller_does_not_wait():
     gate.set()
     assert finished.wait(10)
     assert done == [1, 2]
+
+
+def test_work_that_fails_keeps_no_later_work_from_being_done(caplog: pytest.LogCaptureFixture):
+    background, done = Background(), threading.Event()
+
+    def fail() -> None:
+        raise RuntimeError("telemetry is away")
+
+    assert background(fail)
+    assert background(done.set)
+    assert done.wait(10)
+    assert "background work failed: RuntimeError" in caplog.text
 
 
 def test_background_work_goes_on_after_a_rest():

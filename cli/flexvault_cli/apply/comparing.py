@@ -78,7 +78,7 @@ def _clean(value: Any, name: str, kind: Kind) -> Any:
     if is_list(value):
         elements = [_clean(element, name, kind) for element in value]
         keys = [_key(element) for element in elements]
-        if all(keys) and len(set(keys)) == len(keys):
+        if all(keys) and len({key.lower() for key in keys}) == len(keys):
             return dict(zip(keys, elements, strict=True))
         return elements
     return value

@@ -22,7 +22,7 @@ def read_address(headers: Mapping[str, str]) -> str:
 
 
 def _plain(read: IPv4Address | IPv6Address) -> str:
-    """Write an address in one form: a zone is any text, and all version 4 addresses would be one network of version 6."""
+    """Write an address in one form: a zone is any text, and all of version 4 would be one network of version 6."""
     if isinstance(read, IPv6Address):
         read = read.ipv4_mapped or IPv6Address(read.packed)
     return str(read)

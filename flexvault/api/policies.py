@@ -62,7 +62,7 @@ def _answer(call: Call, policy: StoredPolicy) -> Answer:
 
 
 def _if_match(call: Call, etag: str | None) -> str | None:
-    """Answer the ETag that the preconditions were judged by, where there are any: what is changed must still have it."""
+    """Answer the ETag by which preconditions were judged, where there are any: what is changed must still have it."""
     return etag if call.request.headers.get("if-match") else None
 
 

@@ -38,5 +38,5 @@ class Background:
                 work = self._waiting.popleft()
             try:
                 work()
-            except Exception as error:  # noqa: BLE001 - this thread is the only one: without it nothing is done any more
-                logger.error("background work failed: %s", type(error).__name__)
+            except Exception:  # this thread is the only one: without it nothing is done any more
+                logger.exception("background work failed")

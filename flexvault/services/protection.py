@@ -65,7 +65,7 @@ class ProtectionRequest:
     properties: Mapping[str, Any]
     """As sent."""
     expected_seq: int | None = None
-    """The instance's journal_seq by which preconditions were judged, 0 where there was none; nothing: no precondition."""
+    """The instance's journal_seq by which preconditions were judged, 0 where there was none; nothing without any."""
 
 
 def validate_for_backup(vault: Vault, server_id: str, policy_name: str, instance_key: str = "") -> Validated:

@@ -5,6 +5,7 @@ To grant again is a person's decision: they run the commands, or PUT the backup 
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,10 +86,8 @@ def verify_rights(vault: Vault, now: datetime) -> frozenset[str]:
         current = replace(current, cursor=due[CHECKED_PER_RUN - 1].key)
     else:
         current = replace(current, is_done=True, look_at=now + LOOK_AGAIN)
-    try:
+    with suppress(RowChangedError, AlreadyExistsError):  # another run has come further; to verify twice does no harm
         vault.ports.rows.apply(RIGHTS.table, RIGHTS.partition, [put(RIGHTS, row, current.to_values())])
-    except (RowChangedError, AlreadyExistsError):
-        pass  # another run has come further; to verify twice does no harm
     return verified
 
 

@@ -157,7 +157,7 @@ def test_work_that_fails_keeps_no_later_work_from_being_done(caplog: pytest.LogC
     assert background(fail)
     assert background(done.set)
     assert done.wait(10)
-    assert "background work failed: RuntimeError" in caplog.text
+    assert "background work failed" in caplog.text
 
 
 def test_background_work_goes_on_after_a_rest():

@@ -14,7 +14,7 @@ from flexvault.domain.doctor import not_readable
 from flexvault.domain.errors import InvalidInputError, TransientError
 from flexvault.domain.findings import Finding
 from flexvault.domain.instance import Instance
-from flexvault.services.doctor import Examination, examine, find_protector, list_examined, read_examination
+from flexvault.services.doctor import Examination, examine, find_protector, list_examined, tell_last
 from flexvault.services.protection import require_server_id
 
 EXAMINED_PER_PAGE = 10
@@ -25,8 +25,9 @@ _KEY = re.compile(r"[0-9a-f]{32}")
 def ask_doctor(call: Call) -> Answer:
     """Show what stands in the way of backups.
 
-    With `server` of that server, protected or not, as ARM shows it now. Else of every server whose backups run, page by
-    page, as the last night found it; with `now=true` as ARM shows it now, in pages of ten.
+    With `server` of that server, protected or not, as ARM shows it now. Else of every server of the vault, also
+    of those whose backups are paused, page by page, as the last night found it; with `now=true` as ARM shows it now, in
+    pages of ten.
     """
     server_id = call.query.get("server", "")
     is_live = _read_flag(call.query.get("now", ""))
@@ -71,7 +72,7 @@ def _examine_now(call: Call, instance: Instance) -> Examination:
 
 
 def _read_last(call: Call, instance: Instance) -> Examination:
-    return read_examination(call.vault, instance)
+    return tell_last(call.vault, instance, call.vault.ports.clock.storage_now())
 
 
 def _read_flag(text: str) -> bool:

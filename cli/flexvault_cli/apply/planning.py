@@ -19,7 +19,7 @@ _UNPROTECTED = {
     "ProtectionStopped": _RESUME,
     "BackupSchedulesSuspended": _RESUME,
     "SoftDeleted": f"flexvault instance undelete {{name}}, then {_RESUME}",
-    "SoftDeleting": "wait until it is gone, or take it out of the folder; until when, says: flexvault instance show {name}",
+    "SoftDeleting": "wait until it is gone (see: flexvault instance show {name}), or take it out of the folder",
 }
 """States in which no backups run until a person does something, and what."""
 

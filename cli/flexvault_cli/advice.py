@@ -10,6 +10,7 @@ type Applies = Callable[[CliError], bool]
 
 AGAIN = "the same command again"
 _UNAVAILABLE = 503
+_INSTANCE_ID = re.compile(r"backupInstances/([^/?\s]+)", re.IGNORECASE)
 _NEEDED_ROLE = re.compile(r"needs the role Backup\.(\w+)")
 
 
@@ -92,6 +93,9 @@ def advise(error: CliError, *, is_local: bool) -> list[str]:
         is_local: The vault is a local cloud's, where `--as` chooses the caller.
     """
     own = [advice.text for advice in _TABLE if advice.applies(error)]
+    if named := _INSTANCE_ID.search(" ".join([error.target, *error.actions])):
+        name = named[1]
+        own = [re.sub(r"\bINSTANCE\b", lambda _: name, text) for text in own]
     if is_local and (needed := _NEEDED_ROLE.search(error.message)):
         own.append(f"call it with: --as {needed[1].lower()}")
     own += _advise_approval(error, is_local=is_local)

@@ -89,6 +89,12 @@ def show_lines(lines: Sequence[str]) -> None:
         print(line)
 
 
+def show_error_lines(lines: Sequence[str]) -> None:
+    """Print lines of text on standard error, where standard output is for something that is read by a program."""
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
 def show_error(error: CliError, actions: Collection[str]) -> None:
     """Print code, message and what to do next, on standard error."""
     print(f"error: {error.code}: {error.message}" if error.code else f"error: {error.message}", file=sys.stderr)
@@ -108,6 +114,11 @@ def show_warnings(checked: Json) -> None:
 def show_progress(text: str) -> None:
     """Print what is going on, on standard error, so that it never mixes with the answer."""
     print(text, file=sys.stderr)
+
+
+def error_console() -> Console:
+    """Answer where tables go while standard output is read by a program."""
+    return Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=PIPE_WIDTH)
 
 
 def _console() -> Console:

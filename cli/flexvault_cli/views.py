@@ -140,6 +140,12 @@ def _protection_actions(instance: Json) -> list[str]:
     return read_actions(dig(instance, "properties.protectionErrorDetails") or {})
 
 
+def _expiry(instance: Json) -> object:
+    """Show whether recovery points expire; of an instance of which none does, whatever the guard says, nothing."""
+    state, expiry = dig(instance, "properties.currentProtectionState"), dig(instance, "poisoning.expiry")
+    return None if expiry == "Running" and state in {"SoftDeleted", "ProtectionStopped"} else expiry
+
+
 def _job_actions(job: Json) -> list[str]:
     details = dig_list(job, "properties.extendedInfo.warningDetails")
     faults = [*dig_list(job, "properties.errorDetails"), *(detail.get("warning") or {} for detail in details)]
@@ -206,7 +212,7 @@ INSTANCES_DROPPED = ("server", "policy")
 INSTANCE: Columns = {
     **INSTANCES,
     "server id": _property("dataSourceInfo.resourceID"),
-    "expiry": member("poisoning.expiry"),
+    "expiry": _expiry,
     "suspected": lambda instance: [one.get("text") for one in dig_list(instance, "poisoning.suspected")],
     "error": _protection_error,
     "recommended": _protection_actions,
@@ -215,6 +221,7 @@ DELETED_INSTANCES: Columns = {
     "name": _name,
     "server": _property("friendlyName"),
     "deleted": moment("properties.deletionInfo.deletionTime"),
+    "undelete until": moment("undeleteUntil"),
     "gone at": moment("properties.deletionInfo.scheduledPurgeTime"),
 }
 DELETED_DROPPED = ("server", "deleted")

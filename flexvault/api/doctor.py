@@ -13,7 +13,7 @@ from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.findings import Finding
 from flexvault.domain.instance import Instance
 from flexvault.services import catalog
-from flexvault.services.doctor import Examination, examine, examine_one_of_many, list_examined, read_examination
+from flexvault.services.doctor import Examination, examine, examine_one_of_many, list_examined, tell_last
 from flexvault.services.protection import require_server_id
 from flexvault.services.vault import Vault
 
@@ -24,8 +24,9 @@ EXAMINED_PER_PAGE = 10
 def ask_doctor(call: Call) -> Answer:
     """Show what stands in the way of backups.
 
-    With `server` of that server, protected or not, as ARM shows it now. Else of every server whose backups run, page by
-    page, as the last night found it; with `now=true` as ARM shows it now, in pages of ten.
+    With `server` of that server, protected or not, as ARM shows it now. Else of every server of the vault, also
+    of those whose backups are paused, page by page, as the last night found it; with `now=true` as ARM shows it now, in
+    pages of ten.
     """
     server_id = call.query.get("server", "")
     is_live = _read_flag(call.query.get("now", ""))
@@ -35,7 +36,7 @@ def ask_doctor(call: Call) -> Answer:
     if is_live:
         page = replace(page, size=min(page.size, EXAMINED_PER_PAGE))
     examined = list_examined(call.vault, after=page.after)
-    ask = _examine_now if is_live else read_examination
+    ask = _examine_now if is_live else _read_last
     return answer_page(call, page, examined, lambda one: one.key, lambda one: _show(ask(call.vault, one)))
 
 
@@ -57,6 +58,10 @@ def _examine_named(call: Call, server_id: str) -> Examination:
 
 def _examine_now(vault: Vault, instance: Instance) -> Examination:
     return examine_one_of_many(vault, instance, vault.ports.clock.storage_now())
+
+
+def _read_last(vault: Vault, instance: Instance) -> Examination:
+    return tell_last(vault, instance, vault.ports.clock.storage_now())
 
 
 def _read_flag(text: str) -> bool:

@@ -93,7 +93,12 @@ def show_deleted_instance(
         "scheduledPurgeTime": wire_time(gone_at),
         "deleteActivityID": deletion.correlation_id,
     }
-    own = {"id": ids.deleted_instance(instance.name), "type": DELETED_TYPE}
+    # Beside the properties, where Azure's clients do not look: deletionInfo has no word for it.
+    own = {
+        "id": ids.deleted_instance(instance.name),
+        "type": DELETED_TYPE,
+        "undeleteUntil": wire_time(deletion.purge_at),
+    }
     return {**shown, **own, "properties": {**shown["properties"], "deletionInfo": info}}
 
 

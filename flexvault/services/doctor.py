@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flexvault.domain import row_keys
@@ -17,14 +17,16 @@ from flexvault.domain.doctor import (
 from flexvault.domain.doctor_sql import not_checkable
 from flexvault.domain.errors import NotAuthorizedError, NotFoundError, PermanentError, TransientError
 from flexvault.domain.event_rows import config_target
-from flexvault.domain.findings import Finding, worst_first
-from flexvault.domain.instance import RUNS_BACKUPS, Instance
+from flexvault.domain.findings import Finding, FindingSeverity, worst_first
+from flexvault.domain.instance import GOING, PAUSED, RUNS_BACKUPS, Instance, ProtectionState
 from flexvault.domain.json_values import MALFORMED
+from flexvault.domain.protection_findings import STATE_CODES, examine_state, not_examined
 from flexvault.domain.source_roles import NEEDED_ACTIONS
 from flexvault.ports import Server
 from flexvault.services import catalog
 from flexvault.services.journal import find_row
 from flexvault.services.server_facts import gather_facts, gather_protection
+from flexvault.services.soft_delete import find_gone_at, tell_soft_deletion
 from flexvault.services.source_checks import SERVER_GONE
 from flexvault.services.vault import Vault
 
@@ -72,7 +74,21 @@ def examine(
             *examine_rights(server.id, _ask_rights(vault, server.id, missing), is_protected=_is_running(instance)),
         ]
         server_id = server.id
-    return Examination(server_id=server_id, instance=instance, checked_at=now, findings=worst_first(findings))
+    if instance is not None and instance.state in PAUSED:
+        findings = [_less_urgent(finding) for finding in findings]
+    found = worst_first([*_examine_state(vault, instance, now), *findings])
+    return Examination(server_id=server_id, instance=instance, checked_at=now, findings=found)
+
+
+def tell_last(vault: Vault, instance: Instance, now: datetime) -> Examination:
+    """Answer what the last night found, with what the instance's state means now: a night's word of it is out of date.
+
+    Where no night has come, that is a finding: nothing found must not look like nothing wrong.
+    """
+    read = read_examination(vault, instance)
+    kept = [finding for finding in read.findings if finding.code not in STATE_CODES]
+    unseen = [not_examined(instance)] if read.checked_at is None else []
+    return replace(read, findings=worst_first([*_examine_state(vault, instance, now), *unseen, *kept]))
 
 
 def examine_one_of_many(vault: Vault, instance: Instance, now: datetime) -> Examination:
@@ -80,8 +96,9 @@ def examine_one_of_many(vault: Vault, instance: Instance, now: datetime) -> Exam
     try:
         return examine(vault, instance.server_id, instance, now)
     except TransientError as error:
-        found = not_readable(instance.server_id, error.message, "ask again in a minute")
-        return Examination(server_id=instance.server_id, instance=instance, checked_at=now, findings=(found,))
+        unread = not_readable(instance.server_id, error.message, "ask again in a minute")
+        found = worst_first([*_examine_state(vault, instance, now), unread])
+        return Examination(server_id=instance.server_id, instance=instance, checked_at=now, findings=found)
 
 
 def read_examination(vault: Vault, instance: Instance) -> Examination:
@@ -98,8 +115,25 @@ def read_examination(vault: Vault, instance: Instance) -> Examination:
 
 
 def list_examined(vault: Vault, *, after: str = "") -> Iterator[Instance]:
-    """Answer the instances whose servers are examined each night, by their keys; `after` is the key of the last one."""
-    return (one for one in catalog.list_instances(vault.ports, after=after) if one.state in RUNS_BACKUPS)
+    """Answer the instances whose servers are examined each night, by their keys: all but those that are being deleted.
+
+    Also those whose backups do not run: that is what the doctor has to say of them. `after` is the key of the last one.
+    """
+    return (one for one in catalog.list_instances(vault.ports, after=after) if one.state not in GOING)
+
+
+def _examine_state(vault: Vault, instance: Instance | None, now: datetime) -> list[Finding]:
+    if instance is None:
+        return []
+    if instance.state is not ProtectionState.SOFT_DELETED:
+        return examine_state(instance, now)
+    purge_at = tell_soft_deletion(vault.ports, instance).purge_at
+    return examine_state(instance, now, purge_at=purge_at, gone_at=find_gone_at(vault.ports, instance, purge_at))
+
+
+def _less_urgent(finding: Finding) -> Finding:
+    """Make a warning of an error: while backups are paused none fails, and the server may well be gone."""
+    return replace(finding, severity=FindingSeverity.WARNING) if finding.is_error else finding
 
 
 def _is_running(instance: Instance | None) -> bool:

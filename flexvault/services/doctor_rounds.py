@@ -1,4 +1,4 @@
-"""The doctor's rounds: every protected server once a UTC day, a few at a time; what changed is raised."""
+"""The doctor's rounds: the server of every instance once a UTC day, a few at a time; what changed is raised."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -9,7 +9,7 @@ from flexvault.domain import row_keys
 from flexvault.domain.errors import AlreadyExistsError, RowChangedError, VaultError
 from flexvault.domain.event_rows import config_target, put
 from flexvault.domain.findings import Finding, FindingSeverity
-from flexvault.domain.instance import Instance
+from flexvault.domain.instance import RUNS_BACKUPS, Instance
 from flexvault.domain.texts import shorten
 from flexvault.services.doctor import Examination, examine, list_examined, read_examination
 from flexvault.services.journal import find_row
@@ -52,11 +52,12 @@ def go_round(vault: Vault, now: datetime, verified: Collection[str] = ()) -> Non
 def _examine_one(vault: Vault, instance: Instance, now: datetime, verified: Collection[str]) -> None:
     """Examine one server; its trouble keeps no other from being examined.
 
-    The rights are those that were verified in the same run: they are not asked for twice. Where that failed the row
-    says nothing, which is not that nothing is missing.
+    The rights are those that were verified in the same run: they are not asked for twice. Where that failed, and of what
+    runs no backups, the row says nothing, which is not that nothing is missing.
     """
-    known: list[str] | None = [] if instance.key in verified else None
-    missing = list(instance.rights["missing"]) if instance.rights else known
+    missing: list[str] | None = [] if instance.key in verified else None
+    if instance.rights and instance.state in RUNS_BACKUPS:
+        missing = list(instance.rights["missing"])
     try:
         found = examine(vault, instance.server_id, instance, now, missing=missing)
     except VaultError as error:

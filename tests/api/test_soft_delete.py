@@ -91,6 +91,7 @@ def test_a_deleted_instance_is_shown_with_its_dates_and_the_request_that_deleted
     shown = door.send("GET", ONE, person="reader").json
     assert (shown["id"], shown["name"]) == (ONE, "pg-orders")
     assert shown["type"] == "Microsoft.DataProtection/backupVaults/deletedBackupInstances"
+    assert shown["undeleteUntil"] == wire_time(at + PERIOD)
     properties = shown["properties"]
     assert properties["currentProtectionState"] == "SoftDeleted"
     assert properties["dataSourceInfo"] == instance_properties()["dataSourceInfo"]
@@ -110,7 +111,9 @@ def test_the_date_is_the_last_one_of_storage_where_that_is_later() -> None:
     send_approved(door, "DELETE", INSTANCE)
     point = door.send("GET", f"{INSTANCE}/recoveryPoints").json["value"][0]
     expires = point["properties"]["expiryTime"]
-    info = door.send("GET", ONE).json["properties"]["deletionInfo"]
+    listed = door.send("GET", ONE).json
+    info = listed["properties"]["deletionInfo"]
+    assert listed["undeleteUntil"] < info["scheduledPurgeTime"]
     assert info["scheduledPurgeTime"][:19] == expires[:19]
     door.world.clock.advance(PERIOD + PURGE_WAITS)
     clean_up(door)

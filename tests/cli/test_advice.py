@@ -71,6 +71,20 @@ def test_a_refusal_is_answered_in_the_commands_own_words(error: CliError, own: s
     assert own in told[-1]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        CliError("soft-deleted", target="/subscriptions/x/backupInstances/pg-1", actions=["POST .../undelete"]),
+        CliError(
+            "soft-deleted", target="a server", actions=["undelete it, with POST deletedBackupInstances/pg-1/undelete"]
+        ),
+    ],
+    ids=["by its id", "by what the vault recommends"],
+)
+def test_the_instance_is_named_where_the_vault_names_it(error: CliError):
+    assert advise(error, is_local=False)[-1] == "flexvault instance undelete pg-1"
+
+
 def test_another_caller_is_advised_only_where_the_command_can_choose_one():
     assert advise(CliError("it needs the role Backup.Contributor"), is_local=False) == []
 

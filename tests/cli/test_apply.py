@@ -13,6 +13,7 @@ from flexvault_cli.errors import CliError
 
 from tests import builders
 from tests.api.doors import INSTANCE, ORIGIN, POLICY_ID, VAULT_ID, Door, instance_body, policy_body
+from tests.api.test_soft_delete import send_approved
 from tests.cli.real_vault import RealVault
 
 type Captured = pytest.CaptureFixture[str]
@@ -89,7 +90,7 @@ def test_a_dry_run_shows_what_differs_and_sends_nothing(applied: RealVault, fold
         "policyRules.Default.lifecycles[0].deleteAfter.duration: P1M -> P2M",
         "create    policy   monthly",
         "unchanged instance pg-orders",
-        "1 create, 1 change, 1 unchanged",
+        "1 to create, 1 to change, 1 unchanged",
     ]
     assert applied.changes() == []
 
@@ -201,6 +202,9 @@ def test_every_mistake_is_told_at_once_with_its_file_and_nothing_is_sent(
     folder.write("instances/bare.json", {"properties": {"objectType": "BackupInstance"}})
     folder.write("instances/empty.json", {"name": "x"})
     folder.write("lost.json", {})
+    folder.write("policies/other.yaml", "name: other")
+    folder.write("policies/.keep", "")
+    (folder.root / "instances/deeper").mkdir()
     assert vault.run("apply", str(folder)) == 2
     assert vault.sent == []
     error = capsys.readouterr().err
@@ -218,6 +222,8 @@ def test_every_mistake_is_told_at_once_with_its_file_and_nothing_is_sent(
         "instances/bare.json: properties.dataSourceInfo.resourceID is missing",
         "instances/bare.json: properties.policyInfo.policyId is missing",
         "instances/empty.json: its properties are missing or no object",
+        "policies/other.yaml: is no .json file",
+        "instances/deeper: is no .json file",
         "lost.json: lies beside policies/ and instances/, not in one of them",
     ):
         assert told in error
@@ -241,6 +247,102 @@ def test_a_policy_that_is_nowhere_is_told_before_anything_is_sent(
     assert vault.changes() == []
 
 
+def on_server(server_id: str) -> dict[str, Any]:
+    return {**instance_body()["properties"]["dataSourceInfo"], "resourceID": server_id}
+
+
+def test_what_the_vault_would_refuse_is_told_at_once_and_nothing_is_sent(
+    applied: RealVault, folder: Folder, capsys: Captured
+) -> None:
+    stopped = builders.add_server(applied.door.world, "2")
+    applied.door.world.memory.servers.change(stopped, state="Stopped")
+    elsewhere = {"policyId": POLICY_ID.replace("backupVaults/", "backupVaults/other-")}
+    other = builders.add_server(applied.door.world, "3")
+    folder.policy("short", policy_body(keep_for="P1D")["properties"])
+    folder.policy("good", policy_body(keep_for="P2M")["properties"])
+    folder.instance("name", instance_body(dataSourceInfo=on_server("pg-nope"))["properties"])
+    folder.instance("gone", instance_body(dataSourceInfo=on_server(f"{stopped}-gone"))["properties"])
+    folder.instance("halted", instance_body(dataSourceInfo=on_server(stopped))["properties"])
+    folder.instance("second", instance_body()["properties"])
+    moved = instance_body(dataSourceInfo=on_server(other), policyInfo=elsewhere)
+    folder.instance("pg-orders", moved["properties"])
+    for words in ((), ("--dry-run",)):
+        person = "reader" if words else "contributor"
+        assert applied.run("apply", str(folder), *words, person=person) == 2
+        error = capsys.readouterr().err
+        for told in (
+            "policies/short.json: ",
+            "'P1D'",
+            "instances/name.json: properties.dataSourceInfo.resourceID 'pg-nope' is no resource id of a flexible server",
+            "instances/gone.json: ServerNotReadable: ",
+            "instances/halted.json: ServerNotReadyForLongTermBackup: ",
+            "instances/second.json: the server is protected by the vault's backup instance 'pg-orders' already",
+            "instances/pg-orders.json: the server of backup instance 'pg-orders' cannot be changed",
+            "instances/pg-orders.json: properties.policyInfo.policyId '/subscriptions/",
+        ):
+            assert told in error
+        assert "good.json" not in error
+    assert applied.changes() == []
+
+
+def test_two_files_for_one_server_are_a_mistake(vault: RealVault, folder: Folder, capsys: Captured) -> None:
+    folder.instance("twin", instance_body()["properties"])
+    assert vault.run("apply", str(folder), "--dry-run") == 2
+    assert "instances/twin.json: instances/pg-orders.json protects the server" in capsys.readouterr().err
+
+
+def test_many_that_are_left_take_one_line(applied: RealVault, folder: Folder, capsys: Captured) -> None:
+    for number in range(7):
+        assert_ok(applied.door, f"{POLICY_ID}-{number}", policy_body())
+    assert applied.run("apply", str(folder)) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("left")]
+    assert line.endswith("daily-3, daily-4 and 2 more, which are not in the folder")
+
+
+# Servers that are not backed up --------------------------------------------------------------------------------------
+
+
+def not_backed_up(vault: RealVault, folder: Folder, capsys: Captured) -> str:
+    """What is told of the one instance that needs a person; nothing is sent."""
+    before = vault.door.send("GET", INSTANCE).json
+    capsys.readouterr()
+    assert vault.run("apply", str(folder), "--dry-run", person="reader") == 3
+    assert "attention instance pg-orders\n" in capsys.readouterr().out
+    vault.sent.clear()
+    assert vault.run("apply", str(folder)) == 1
+    assert [sent for sent in vault.sent if sent[0] != "GET"] == []
+    assert vault.door.send("GET", INSTANCE).json == before
+    told = capsys.readouterr()
+    assert "needs a person: instance pg-orders" in told.out
+    assert "NotAllApplied: 1 of 1 steps are not done" in told.err
+    return told.out + told.err
+
+
+@pytest.mark.parametrize(
+    ("keep", "state"), [("forever", "ProtectionStopped"), ("as-policy", "BackupSchedulesSuspended")]
+)
+def test_a_paused_instance_needs_attention_and_is_never_resumed_silently(
+    applied: RealVault, folder: Folder, capsys: Captured, keep: str, state: str
+) -> None:
+    assert applied.run("instance", "stop", "pg-orders", "--keep", keep) == 0
+    told = not_backed_up(applied, folder, capsys)
+    assert f"currentProtectionState: {state}: no backups run" in told
+    assert "recommended: flexvault instance resume pg-orders" in told
+
+
+def test_a_soft_deleted_instance_needs_attention(applied: RealVault, folder: Folder, capsys: Captured) -> None:
+    assert send_approved(applied.door, "DELETE", INSTANCE).status == 202
+    told = not_backed_up(applied, folder, capsys)
+    assert "currentProtectionState: SoftDeleted: no backups run" in told
+    assert "recommended: flexvault instance undelete pg-orders, then flexvault instance resume pg-orders" in told
+
+
+def test_an_instance_whose_file_says_that_it_is_stopped_is_as_the_file_says(applied: RealVault, folder: Folder) -> None:
+    assert applied.run("instance", "stop", "pg-orders") == 0
+    folder.write("instances/pg-orders.json", applied.door.send("GET", INSTANCE).json)
+    assert applied.run("apply", str(folder), "--dry-run") == 0
+
+
 # What goes wrong on the way ------------------------------------------------------------------------------------------
 
 
@@ -258,6 +360,25 @@ def test_a_critical_change_waits_for_a_second_person_and_the_rest_goes_on(
     assert applied.run("approval", "approve", approval, person="approver") == 0
     assert applied.run("apply", str(folder)) == 0
     assert applied.run("apply", str(folder), "--dry-run") == 0
+
+
+def test_an_instance_waits_for_the_policy_that_it_moves_to(
+    applied: RealVault, folder: Folder, capsys: Captured
+) -> None:
+    folder.policy("short", policy_body(keep_for="P14D")["properties"])
+    assert applied.run("apply", str(folder)) == 0
+    user = on_server(builders.add_server(applied.door.world, "2"))
+    folder.instance("user", instance_body(dataSourceInfo=user, policyInfo={"policyId": "short"})["properties"])
+    assert applied.run("apply", str(folder)) == 0
+    folder.policy("short", policy_body(keep_for="P7D")["properties"])
+    folder.instance("pg-orders", instance_body(policyInfo={"policyId": "short"})["properties"])
+    capsys.readouterr()
+    applied.sent.clear()
+    assert applied.run("apply", str(folder), "--output", "json") == 1
+    items = {item["name"]: item for item in json.loads(capsys.readouterr().out)["items"]}
+    assert items["short"]["result"] == "waits for approval"
+    assert items["pg-orders"]["result"] == "waits for policy short"
+    assert applied.changes() == ["backupPolicies/short"]
 
 
 def once(vault: RealVault, method: str, action: Callable[[httpx.Request], None]) -> None:
@@ -278,8 +399,13 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(
     theirs = policy_body(keep_for="P6M")
     once(applied, "PUT", lambda _: assert_ok(applied.door, POLICY_ID, theirs))
     assert applied.run("apply", str(folder)) == 1
-    assert "refused: policy daily" in (out := capsys.readouterr().out)
-    assert "somebody else changed it meanwhile" in out
+    told = capsys.readouterr()
+    assert "refused: policy daily" in told.out
+    assert "somebody else changed it meanwhile" in told.out
+    assert [line for line in told.err.splitlines() if line.startswith("recommended: ")] == [
+        "recommended: look at what somebody else changed, with --dry-run: the same command would overwrite it",
+        "recommended: then, if yours shall win, the same command again",
+    ]
     rules = applied.door.send("GET", POLICY_ID).json["properties"]["policyRules"]
     assert rules[1]["lifecycles"][0]["deleteAfter"]["duration"] == "P6M"
 
@@ -311,8 +437,8 @@ def assert_ok(door: Door, path: str, body: Any) -> None:
 def test_a_refused_policy_leaves_out_only_the_instances_under_it(
     vault: RealVault, folder: Folder, capsys: Captured
 ) -> None:
-    folder.policy("daily", policy_body(keep_for="P1D")["properties"])
     folder.policy("weekly", policy_body()["properties"])
+    once(vault, "PUT", lambda _: assert_ok(vault.door, POLICY_ID, policy_body(keep_for="P6M")))
     assert vault.run("apply", str(folder)) == 1
     captured = capsys.readouterr()
     assert "refused: policy daily" in captured.out
@@ -324,9 +450,7 @@ def test_a_refused_policy_leaves_out_only_the_instances_under_it(
 def test_a_server_that_cannot_be_protected_leaves_no_instance(
     vault: RealVault, folder: Folder, capsys: Captured
 ) -> None:
-    gone = builders.SERVER_ID.replace("pg-orders", "pg-gone")
-    source = {**instance_body()["properties"]["dataSourceInfo"], "resourceID": gone}
-    folder.instance("pg-orders", instance_body(dataSourceInfo=source)["properties"])
+    once(vault, "PUT", lambda _: vault.door.world.memory.servers.change(builders.SERVER_ID, state="Stopped"))
     assert vault.run("apply", str(folder)) == 1
     assert "refused: instance pg-orders" in capsys.readouterr().out
     assert vault.door.send("GET", INSTANCE).status == 404
@@ -352,7 +476,7 @@ def test_who_may_only_read_is_told_which_role_is_needed(vault: RealVault, folder
 
 def test_the_vault_that_goes_away_ends_the_work(vault: RealVault, folder: Folder, capsys: Captured) -> None:
     def vanish(request: httpx.Request) -> None:
-        if request.method in {"PUT", "POST"}:
+        if request.method == "PUT":
             raise httpx.ConnectError("connection refused", request=request)
 
     vault.before = vanish

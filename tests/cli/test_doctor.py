@@ -46,7 +46,10 @@ def test_the_doctor_finds_nothing_and_then_says_what_stands_in_the_way(
 
 def test_the_doctor_of_all_servers_says_when_it_looked(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
     assert flexvault("doctor") == 0
-    assert "not examined yet" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "NotExaminedYet" in shown
+    assert "nothing stands in the way" not in shown
+    assert shown.splitlines()[-1] == "not examined yet: pg-orders"
     assert flexvault("doctor", "--now", "--output", "json") == 0
     [server] = json.loads(capsys.readouterr().out)
     assert (server["backupInstance"], server["findings"][0]["code"]) == ("pg-orders", "LastBackupSize")
@@ -58,10 +61,32 @@ def test_the_doctor_of_all_servers_says_when_it_looked(flexvault: Flexvault, doo
 
 def test_the_doctor_prints_sql_that_can_be_run_as_it_is(flexvault: Flexvault, capsys: Captured) -> None:
     assert flexvault("doctor", "--instance", "pg-orders", "--sql") == 0
-    lines = capsys.readouterr().out.splitlines()
-    script = lines[lines.index("") :]
-    assert sum(line.endswith(";") for line in script) == 4
-    assert all(line.startswith("-- ") for line in script if "not checkable" in line)
+    out, err = capsys.readouterr()
+    statements = _split_statements(out)
+    assert len(statements) == 4
+    assert all(statement.startswith("SELECT ") for statement in statements)
+    assert "LastBackupSize" in err
+    assert SERVER_ID in err
+
+
+def _split_statements(script: str) -> list[str]:
+    """What psql would run: no comments, one statement up to each semicolon at the end of a line."""
+    told = "\n".join(line for line in script.splitlines() if line and not line.startswith("--"))
+    assert told.endswith(";")
+    return told.removesuffix(";").split(";\n")
+
+
+def test_the_doctor_of_all_servers_names_those_of_which_no_backups_run(
+    flexvault: Flexvault, door: Door, capsys: Captured
+) -> None:
+    assert flexvault("instance", "stop", "pg-orders") == 0
+    door.world.clock.advance(timedelta(days=1))
+    reconcile(door.world.vault, door.world.memory.orchestrations)
+    capsys.readouterr()
+    assert flexvault("doctor") == 0
+    shown = capsys.readouterr().out
+    assert "ProtectionPaused: flexvault instance resume pg-orders" in shown
+    assert shown.splitlines()[-1] == "no backups run: pg-orders"
 
 
 def test_what_a_check_warns_of_is_said_with_what_to_do_before_the_server_is_protected(

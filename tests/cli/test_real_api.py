@@ -199,7 +199,7 @@ def test_another_policy_shows_both_sides_and_is_reevaluated_once_it_is_in_force(
 
 def test_an_outdated_preview_is_made_again(flexvault: Flexvault, capsys: Captured) -> None:
     assert flexvault("instance", "reevaluate", "pg-orders", "--preview", "0" * 64) == 1
-    assert "recommended: flexvault instance preview INSTANCE" in capsys.readouterr().err
+    assert "recommended: flexvault instance preview pg-orders" in capsys.readouterr().err
 
 
 def test_a_closed_breaker_is_shown_and_needs_no_release(flexvault: Flexvault, capsys: Captured) -> None:
@@ -250,7 +250,7 @@ def test_protection_is_stopped_and_resumed_and_the_pause_is_told(flexvault: Flex
 def test_what_is_stopped_for_ever_is_resumed_before_it_expires_again(flexvault: Flexvault, capsys: Captured) -> None:
     assert flexvault("instance", "stop", "pg-orders") == 0
     assert flexvault("instance", "stop", "pg-orders", "--keep", "as-policy") == 1
-    assert "recommended: flexvault instance resume INSTANCE" in capsys.readouterr().err
+    assert "recommended: flexvault instance resume pg-orders" in capsys.readouterr().err
 
 
 def test_an_instance_is_deleted_by_two_people(flexvault: Flexvault, capsys: Captured) -> None:
@@ -266,16 +266,24 @@ def test_an_instance_is_deleted_by_two_people(flexvault: Flexvault, capsys: Capt
     assert flexvault("instance", "list") == 0
     assert "pg-orders" not in capsys.readouterr().out
     assert flexvault("instance", "show", "pg-orders") == 0
-    assert "SoftDeleted" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "SoftDeleted" in shown
+    assert "Running" not in shown
     assert flexvault("point", "list", "pg-orders") == 0
     assert flexvault("instance", "stop", "pg-orders") == 1
-    assert "recommended: flexvault instance undelete INSTANCE" in capsys.readouterr().err
+    assert "recommended: flexvault instance undelete pg-orders" in capsys.readouterr().err
     assert flexvault("instance", "deleted") == 0
-    assert "2026-02-05" in capsys.readouterr().out
-    assert flexvault("instance", "undelete", "pg-orders") == 0
-    assert "ProtectionStopped" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "undelete until" in listed
+    assert ("2026-01-19T" in listed, "2026-02-05T" in listed) == (True, True)
+    for _ in range(2):
+        assert flexvault("instance", "undelete", "pg-orders") == 0
+        assert "ProtectionStopped" in capsys.readouterr().out
+    assert flexvault("instance", "resume", "pg-orders") == 0
     assert flexvault("instance", "undelete", "pg-orders") == 1
-    assert "no soft-deleted backup instance is called pg-orders" in capsys.readouterr().err
+    assert "the vault has no soft-deleted backup instance 'pg-orders'" in capsys.readouterr().err
+    assert flexvault("instance", "undelete", "nothing") == 1
+    assert "no soft-deleted backup instance is called nothing" in capsys.readouterr().err
 
 
 def test_a_deletion_that_storage_refuses_is_told_to_the_approver_and_afterwards(
@@ -298,7 +306,7 @@ def test_a_deletion_that_storage_refuses_is_told_to_the_approver_and_afterwards(
     assert "nothing would be deleted\nblocked: " in previewed
     assert "not deleted: immutable until" in previewed
     assert flexvault("backup", "pg-orders") == 1
-    assert "recommended: flexvault instance show INSTANCE" in capsys.readouterr().err
+    assert "recommended: flexvault instance show pg-orders" in capsys.readouterr().err
 
 
 def test_an_untouched_vault_is_verified(flexvault: Flexvault, door: Door, capsys: Captured) -> None:

@@ -33,6 +33,7 @@ from tests.builders import (
     run_jobs,
     world,
 )
+from tests.services.changing import change
 from tests.services.running import claimed, newest_job, protected
 
 DAY = timedelta(days=1)
@@ -315,3 +316,15 @@ def test_a_row_that_nobody_can_read_counts_as_no_examination():
     vault.vault.ports.rows.apply(target.table, target.partition, [spoilt])
     read = read_examination(vault.vault, vault.instance())
     assert (read.checked_at, read.findings) == (None, ())
+
+
+def test_a_pause_is_raised_once_and_again_when_it_is_over():
+    vault = backed_up()
+    night(vault)
+    change(vault, Verb.STOP)
+    night(vault)
+    night(vault)
+    assert raised(vault) == [("DoctorFinding", "ProtectionPaused")]
+    change(vault, Verb.RESUME_PROTECTION)
+    night(vault)
+    assert ("DoctorFindingGone", "ProtectionPaused") in raised(vault)

@@ -7,11 +7,16 @@ from http import HTTPStatus
 from flexvault_cli.api import VaultApi
 from flexvault_cli.apply.comparing import find_differences
 from flexvault_cli.apply.folder import Kind
-from flexvault_cli.apply.planning import Action, Item, Plan
+from flexvault_cli.apply.items import Action, Item
+from flexvault_cli.apply.planning import Plan
 from flexvault_cli.errors import CliError, read_failure
 from flexvault_cli.wire import Json, dig
 
 DONE, WAITING, REFUSED, LEFT_OUT = "done", "waits for approval", "refused", "not tried"
+ATTENTION = "needs a person"
+
+
+LOOK_FIRST = "look at what somebody else changed, with --dry-run: the same command would overwrite it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,8 @@ def carry_out(api: VaultApi, plan: Plan, on_step: Callable[[Item], None]) -> lis
     """Send what has to change, one after the other, and wait for each.
 
     A change is sent with the ETag of what was compared, so that what somebody else changed meanwhile is not lost. A
-    refusal ends only its own step, and those of instances under a policy that could not be created.
+    refusal ends only its own step, and those of instances under a policy that could not be created. An instance that
+    moves under a policy whose change waits for approval waits, too: the policy's change would make its approval void.
 
     Args:
         api: The vault.
@@ -38,11 +44,16 @@ def carry_out(api: VaultApi, plan: Plan, on_step: Callable[[Item], None]) -> lis
     """
     outcomes: list[Outcome] = []
     missing: set[str] = set()
+    waiting: set[str] = set()
     is_reached = True
     for item in plan.steps:
         if not is_reached or item.policy in missing:
             text = "the vault could not be reached" if not is_reached else f"its policy '{item.policy}' was not created"
             outcomes.append(Outcome(item=item, result=LEFT_OUT, error=CliError(text)))
+            continue
+        if item.moves and item.policy in waiting:
+            text = f"policy '{item.policy}' has to be changed first: this instance's approval would be void by that"
+            outcomes.append(Outcome(item=item, result=f"waits for policy {item.policy}", error=CliError(text)))
             continue
         on_step(item)
         outcome = _take_step(api, item)
@@ -50,7 +61,15 @@ def carry_out(api: VaultApi, plan: Plan, on_step: Callable[[Item], None]) -> lis
         is_reached = outcome.error is None or outcome.error.status != 0 or bool(outcome.error.code)
         if outcome.error is not None and item.wanted.kind is Kind.POLICY and item.action is Action.CREATE:
             missing.add(item.wanted.name.lower())
-    return outcomes
+        if outcome.result == WAITING and item.wanted.kind is Kind.POLICY:
+            waiting.add(item.wanted.name.lower())
+    return [*outcomes, *(_point_out(item) for item in plan.attentions)]
+
+
+def _point_out(item: Item) -> Outcome:
+    """Say what a person has to do for an instance that is not backed up; it is never resumed by a file."""
+    error = CliError(item.differences[0], code="NotBackedUp", target=item.path, actions=[item.remedy])
+    return Outcome(item=item, result=ATTENTION, error=error)
 
 
 def _take_step(api: VaultApi, item: Item) -> Outcome:
@@ -63,7 +82,7 @@ def _take_step(api: VaultApi, item: Item) -> Outcome:
             if _is_so_already(api, item):
                 return Outcome(item=item, result=DONE)
             text = f"somebody else changed it meanwhile: {error.message}"
-            error = CliError(text, code=error.code, status=error.status, actions=["the same command again"])
+            error = CliError(text, code=error.code, status=error.status, actions=[LOOK_FIRST])
         return Outcome(item=item, result=REFUSED, error=error)
     kind = item.wanted.kind
     ignored = find_differences(kind, answer.get("properties") or {}, item.properties)

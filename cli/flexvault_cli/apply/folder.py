@@ -27,6 +27,7 @@ class Kind(StrEnum):
 
 FOLDERS = {Kind.POLICY: "policies", Kind.INSTANCE: "instances"}
 OBJECT_TYPES = {Kind.POLICY: "BackupPolicy", Kind.INSTANCE: "BackupInstance"}
+_STRAY = {".json", ".yaml", ".yml"}
 _NEEDED = {Kind.POLICY: ("policyRules",), Kind.INSTANCE: ("dataSourceInfo.resourceID", "policyInfo.policyId")}
 
 
@@ -50,8 +51,14 @@ class _Reading:
         self.mistakes: list[str] = []
 
     def read_kind(self, kind: Kind) -> None:
-        for path in sorted((self._root / FOLDERS[kind]).glob("*.json")):
+        folder = self._root / FOLDERS[kind]
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             file = path.relative_to(self._root).as_posix()
+            if path.name.startswith("."):
+                continue
+            if path.suffix != ".json" or path.is_dir():
+                self.wrong(file, "is no .json file: nothing else is read here")
+                continue
             for place, resource in self._resources(path, file):
                 self._read(kind, place, resource, path.stem)
 
@@ -124,7 +131,7 @@ def read_folder(folder: str) -> list[Wanted]:
     reading = _Reading(root)
     for kind in Kind:
         reading.read_kind(kind)
-    for path in sorted(root.glob("*.json")):
+    for path in sorted(path for path in root.iterdir() if path.suffix in _STRAY):
         reading.wrong(path.name, "lies beside policies/ and instances/, not in one of them")
     if reading.mistakes:
         lines = "\n".join(["nothing was sent: the folder has mistakes", *reading.mistakes])

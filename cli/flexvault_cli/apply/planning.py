@@ -2,50 +2,26 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from flexvault_cli.api import VaultApi
+from flexvault_cli.apply.checking import find_mistakes
 from flexvault_cli.apply.comparing import find_differences, without_read_only
 from flexvault_cli.apply.folder import Kind, Wanted, find_member, names_of
-from flexvault_cli.commands.lookup import policy_path, resource_path
+from flexvault_cli.apply.items import COLLECTIONS, Action, Item, path_of
+from flexvault_cli.commands.lookup import policy_path
 from flexvault_cli.errors import MISUSED, CliError
 from flexvault_cli.wire import Json, dig
 
-COLLECTIONS = {Kind.POLICY: "backupPolicies", Kind.INSTANCE: "backupInstances"}
 _UNSOUND = {"ConfiguringProtectionFailed", "ProtectionError"}
 """States of an instance that the same PUT again may mend."""
-
-
-class Action(StrEnum):
-    """What has to be done."""
-
-    CREATE = "create"
-    CHANGE = "change"
-    NOTHING = "unchanged"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One policy or backup instance of the folder, beside what the vault has."""
-
-    wanted: Wanted
-    properties: Json
-    """What is sent."""
-    action: Action
-    differences: tuple[str, ...] = ()
-    etag: str = ""
-    """Of what was compared; empty: the vault had none."""
-
-    @property
-    def path(self) -> str:
-        """Answer the path below the vault."""
-        return _path(self.wanted)
-
-    @property
-    def policy(self) -> str:
-        """Answer the name of an instance's policy in lower case; empty for a policy."""
-        policy_id = find_member(self.properties, "policyInfo.policyId")
-        return str(policy_id or "").rstrip("/").rpartition("/")[2].lower()
+_RESUME = "flexvault instance resume {name}"
+_UNPROTECTED = {
+    "ProtectionStopped": _RESUME,
+    "BackupSchedulesSuspended": _RESUME,
+    "SoftDeleted": f"flexvault instance undelete {{name}}, then {_RESUME}",
+    "SoftDeleting": "wait until it is gone (see: flexvault instance show {name}), or take it out of the folder",
+}
+"""States in which no backups run until a person does something, and what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,24 +35,26 @@ class Plan:
     @property
     def steps(self) -> list[Item]:
         """Answer what changes something."""
-        return [item for item in self.items if item.action is not Action.NOTHING]
+        return [item for item in self.items if item.is_step]
+
+    @property
+    def attentions(self) -> list[Item]:
+        """Answer the instances that need a person, for no backups run."""
+        return [item for item in self.items if item.action is Action.ATTENTION]
 
 
 def make_plan(api: VaultApi, wanted: Sequence[Wanted]) -> Plan:
     """Compare a folder with the vault.
 
     Raises:
-        CliError: The vault refused, or an instance names a policy that is neither in the folder nor in the vault.
+        CliError: The vault refused or, with exit code 2, would refuse some of it: all of that is told.
     """
     known = {kind: [str(one["name"]) for one in api.list_all(path)] for kind, path in COLLECTIONS.items()}
     policies = names_of(wanted, Kind.POLICY) | {name.lower() for name in known[Kind.POLICY]}
     items = tuple(_compare(api, one) for one in wanted)
-    lost = [item for item in items if item.wanted.kind is Kind.INSTANCE and item.policy not in policies]
-    if lost:
-        lines = [
-            f"{item.wanted.file}: there is no policy '{item.policy}', in the folder or in the vault" for item in lost
-        ]
-        raise CliError("\n".join(["nothing was sent", *lines]), code="InvalidFolder", exit_code=MISUSED)
+    mistakes = find_mistakes(api, items, policies)
+    if mistakes:
+        raise CliError("\n".join(["nothing was sent", *mistakes]), code="InvalidFolder", exit_code=MISUSED)
     others = [
         (kind, name) for kind, names in known.items() for name in names if name.lower() not in names_of(wanted, kind)
     ]
@@ -85,15 +63,24 @@ def make_plan(api: VaultApi, wanted: Sequence[Wanted]) -> Plan:
 
 def _compare(api: VaultApi, wanted: Wanted) -> Item:
     properties = _resolve(api, wanted)
-    found, etag = api.find_version(_path(wanted))
+    found, etag = api.find_version(path_of(wanted))
     if found is None:
         return Item(wanted=wanted, properties=properties, action=Action.CREATE)
     differences = find_differences(wanted.kind, found.get("properties") or {}, properties)
-    state = dig(found, "properties.currentProtectionState")
+    state = str(dig(found, "properties.currentProtectionState") or "")
+    if state in _UNPROTECTED and find_member(wanted.properties, "currentProtectionState") != state:
+        return _need_attention(wanted, properties, state, differences)
     if not differences and state in _UNSOUND:
         differences = [f"currentProtectionState: {state} -> ProtectionConfigured"]
     action = Action.CHANGE if differences else Action.NOTHING
     return Item(wanted=wanted, properties=properties, action=action, differences=tuple(differences), etag=etag)
+
+
+def _need_attention(wanted: Wanted, properties: Json, state: str, differences: list[str]) -> Item:
+    """Tell of an instance that the vault has, but does not back up: the file says that it is protected."""
+    told = (f"currentProtectionState: {state}: no backups run", *differences)
+    remedy = _UNPROTECTED[state].format(name=wanted.name)
+    return Item(wanted=wanted, properties=properties, action=Action.ATTENTION, differences=told, remedy=remedy)
 
 
 def _resolve(api: VaultApi, wanted: Wanted) -> Json:
@@ -113,7 +100,3 @@ def _replace(properties: Json, path: str, value: str) -> Json:
     name = next(name for name in properties if name.lower() == holder.lower())
     inner: Json = {key: value if key.lower() == member.lower() else old for key, old in properties[name].items()}
     return {**properties, name: inner}
-
-
-def _path(wanted: Wanted) -> str:
-    return resource_path(COLLECTIONS[wanted.kind], wanted.name)

@@ -4,12 +4,21 @@ import argparse
 from collections.abc import Sequence
 
 from flexvault_cli.api import VaultApi
-from flexvault_cli.apply.carrying_out import DONE, WAITING, Outcome, carry_out
-from flexvault_cli.apply.folder import read_folder
-from flexvault_cli.apply.planning import Action, Item, Plan, make_plan
+from flexvault_cli.apply.carrying_out import DONE, LOOK_FIRST, WAITING, Outcome, carry_out
+from flexvault_cli.apply.folder import Kind, read_folder
+from flexvault_cli.apply.items import Action, Item
+from flexvault_cli.apply.planning import Plan, make_plan
 from flexvault_cli.errors import DIFFERENT, CliError
 from flexvault_cli.output import show_json, show_lines, show_progress
 from flexvault_cli.wire import Json
+
+MOST_NAMED = 5
+_COUNTED = {
+    Action.CREATE: "to create",
+    Action.CHANGE: "to change",
+    Action.ATTENTION: "to look at",
+    Action.NOTHING: "unchanged",
+}
 
 
 def apply_folder(api: VaultApi, options: argparse.Namespace) -> int:
@@ -19,12 +28,12 @@ def apply_folder(api: VaultApi, options: argparse.Namespace) -> int:
         show_lines(_describe(plan))
     if options.dry_run:
         _show_json(plan, [], options)
-        return DIFFERENT if plan.steps else 0
+        return DIFFERENT if plan.steps or plan.attentions else 0
     outcomes = carry_out(api, plan, lambda item: show_progress(f"{_progress(item)}..."))
     _show_json(plan, outcomes, options)
     if not options.as_json:
         show_lines(_describe_outcomes(outcomes))
-    _require_all_done(outcomes)
+    _require_all_done(outcomes, is_local=options.endpoints is not None)
     return 0
 
 
@@ -33,10 +42,24 @@ def _describe(plan: Plan) -> list[str]:
     for item in plan.items:
         lines.append(f"{item.action:<9} {item.wanted.kind:<8} {item.wanted.name}")
         lines += [f"          {difference}" for difference in item.differences]
-    lines += [f"{'left':<9} {kind:<8} {name}, which is not in the folder" for kind, name in plan.others]
-    counts = {action: sum(item.action is action for item in plan.items) for action in Action}
-    summary = ", ".join(f"{count} {action}" for action, count in counts.items() if count)
-    return [*lines, summary if plan.steps else f"nothing to do: {summary}"]
+        lines += [f"          what to do: {item.remedy}"] if item.remedy else []
+    lines += _describe_others(plan)
+    counts = {text: sum(item.action is action for item in plan.items) for action, text in _COUNTED.items()}
+    summary = ", ".join(f"{count} {text}" for text, count in counts.items() if count)
+    return [*lines, summary if plan.steps or plan.attentions else f"nothing to do: {summary}"]
+
+
+def _describe_others(plan: Plan) -> list[str]:
+    """Answer a line for each kind of which the vault has more than the folder, with the first few names."""
+    lines: list[str] = []
+    for kind in Kind:
+        names = [name for found, name in plan.others if found is kind]
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        verb = "is" if len(names) == 1 else "are"
+        if names:
+            told = f"{', '.join(names[:MOST_NAMED])}{more}"
+            lines.append(f"{'left':<9} {kind:<8} {told}, which {verb} not in the folder")
+    return lines
 
 
 def _describe_outcomes(outcomes: Sequence[Outcome]) -> list[str]:
@@ -49,21 +72,23 @@ def _describe_outcomes(outcomes: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def _require_all_done(outcomes: Sequence[Outcome]) -> None:
+def _require_all_done(outcomes: Sequence[Outcome], *, is_local: bool) -> None:
     left = [outcome for outcome in outcomes if outcome.result != DONE]
     if not left:
         return
     waiting = [outcome.error.target for outcome in left if outcome.error is not None and outcome.result == WAITING]
     looks = [text for approval in waiting for text in (f"look at it: flexvault approval show {approval}",)]
-    asks = [f"a second person: flexvault approval approve {approval}" for approval in waiting]
+    person = " --as approver" if is_local else ""
+    asks = [f"a second person: flexvault approval approve {approval}{person}" for approval in waiting]
     told = [
         action for outcome in left if outcome.error and outcome.result != WAITING for action in outcome.error.actions
     ]
+    again = "then, if yours shall win, the same command again" if LOOK_FIRST in told else "then the same command again"
     done = len(outcomes) - len(left)
     raise CliError(
         f"{len(left)} of {len(outcomes)} steps are not done, {done} are",
         code="NotAllApplied",
-        actions=list(dict.fromkeys([*told, *looks, *asks, "then the same command again"])),
+        actions=list(dict.fromkeys([*told, *looks, *asks, again])),
     )
 
 
@@ -84,6 +109,7 @@ def _item_json(item: Item, outcome: Outcome | None) -> Json:
         "file": wanted.file,
         "action": item.action.value,
         "differences": list(item.differences),
+        "remedy": item.remedy or None,
         "result": None if outcome is None else outcome.result,
         "ignored": [] if outcome is None else list(outcome.ignored),
         "error": None,

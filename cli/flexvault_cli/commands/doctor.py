@@ -6,9 +6,9 @@ from urllib.parse import quote
 from flexvault_cli.api import VaultApi
 from flexvault_cli.commands.instances import read_server_id
 from flexvault_cli.commands.lookup import find_instance, own_path
-from flexvault_cli.doctor_views import FINDINGS, list_remedies, list_sql, tell_when
+from flexvault_cli.doctor_views import FINDINGS, list_remedies, name_sql, sum_up, tell_when, write_script
 from flexvault_cli.errors import CliError
-from flexvault_cli.output import show_json, show_lines, show_rows
+from flexvault_cli.output import error_console, show_error_lines, show_json, show_lines, show_rows
 from flexvault_cli.wire import Json, dig_list
 
 
@@ -20,8 +20,8 @@ def ask_doctor(api: VaultApi, options: argparse.Namespace) -> None:
     else:
         for server in servers:
             _show(server, with_sql=bool(options.sql))
-        if not servers:
-            show_lines(["no server is protected"])
+        say = show_error_lines if options.sql else show_lines
+        say(sum_up(servers) if servers else ["no server is protected"])
     errors = [found for server in servers for found in dig_list(server, "findings") if found["severity"] == "Error"]
     if errors:
         text = f"{len(errors)} thing(s) keep backups from being done"
@@ -38,10 +38,15 @@ def _ask(api: VaultApi, options: argparse.Namespace) -> list[Json]:
 
 
 def _show(server: Json, *, with_sql: bool) -> None:
-    show_lines([f"{server.get('server')}: {tell_when(server)}"])
+    """Show one server; with the SQL, standard output has nothing else, so that psql can read it."""
+    say, console = (show_error_lines, error_console()) if with_sql else (show_lines, None)
+    say([f"{server.get('server')}: {tell_when(server)}"])
     found = [finding for finding in dig_list(server, "findings") if finding.get("check") != "NotCheckable"]
     unasked = [finding for finding in dig_list(server, "findings") if finding.get("check") == "NotCheckable"]
     rows = [*found, *(finding for finding in unasked if not finding.get("sql"))]
-    show_rows(rows, FINDINGS, as_json=False, empty="nothing stands in the way")
-    show_lines(list_remedies(rows))
-    show_lines(list_sql(unasked, whole=with_sql))
+    if rows:
+        show_rows(rows, FINDINGS, as_json=False, console=console)
+    else:
+        say(["nothing stands in the way" if server.get("checkedAt") else "nothing was looked at"])
+    say(list_remedies(rows))
+    show_lines(write_script(server) if with_sql else name_sql(unasked))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from flexvault_cli import planning_views, views
 from flexvault_cli.api import VaultApi
-from flexvault_cli.commands.lookup import find_deleted, find_instance, instance_path, own_path, policy_path
+from flexvault_cli.commands.lookup import find_instance, find_undeletable, instance_path, own_path, policy_path
 from flexvault_cli.errors import INTERRUPTED, MISUSED, CliError, read_failure
 from flexvault_cli.output import show_one, show_progress, show_rows, show_warnings
 from flexvault_cli.wire import Json, dig
@@ -87,8 +87,11 @@ def list_deleted(api: VaultApi, options: argparse.Namespace) -> None:
 
 
 def undelete_instance(api: VaultApi, options: argparse.Namespace) -> None:
-    """Take a soft deletion back: protection is stopped then, and all recovery points are retained."""
-    instance = find_deleted(api, options.instance)
+    """Take a soft deletion back: protection is stopped then, and all recovery points are retained.
+
+    The same again, when the answer was lost, answers the instance as it is.
+    """
+    instance = find_undeletable(api, options.instance)
     api.post(f"deletedBackupInstances/{quote(instance['name'], safe='')}/undelete", {})
     show_one(api.get(instance_path(instance)), views.INSTANCE, as_json=options.as_json)
 

@@ -58,9 +58,13 @@ def find_instance(api: VaultApi, wanted: str) -> Json:
     raise CliError(f"no backup instance is called {wanted}", actions=["see: flexvault instance list"])
 
 
-def find_deleted(api: VaultApi, wanted: str) -> Json:
-    """Find a soft-deleted instance by its own name, or by its server's."""
+def find_undeletable(api: VaultApi, wanted: str) -> Json:
+    """Find an instance to be undeleted by its own name, or by its server's: the soft-deleted ones come first.
+
+    One that is not soft-deleted may just have been undeleted: the vault knows that.
+    """
     found = _find_by_name(api.list_all("deletedBackupInstances"), wanted)
+    found = found or _find_by_name(api.list_all("backupInstances"), wanted)
     if found:
         return found
     raise CliError(f"no soft-deleted backup instance is called {wanted}", actions=["see: flexvault instance deleted"])

@@ -28,7 +28,7 @@ from flexvault.services.immutability import LeftByStorage, find_left
 from flexvault.services.operations import record_operation
 from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.rights import verify_instance
-from flexvault.services.soft_delete import find_gone_at, read_soft_deletion
+from flexvault.services.soft_delete import find_gone_at, read_soft_deletion, tell_soft_deleted
 
 
 def list_instances(call: Call) -> Answer:
@@ -70,13 +70,10 @@ def _soft_deleted(call: Call, instance: Instance) -> dict[str, Any]:
     purge_at = read_soft_deletion(ports, instance).purge_at
     gone_at = find_gone_at(ports, instance, purge_at)
     is_over = ports.clock.storage_now() >= purge_at
-    until = "storage protects some of them until" if is_over else "nothing of them is deleted before"
     back = f"/deletedBackupInstances/{instance.name}/undelete"
     return Failure(
         code="BackupInstanceSoftDeleted",
-        message=f"it was deleted, and its recovery points are SoftDeleted until {gone_at.isoformat()}: {until} then"
-        if gone_at > purge_at or not is_over
-        else f"its soft delete period ended at {purge_at.isoformat()}: its recovery points are being deleted",
+        message=f"it was deleted and is SoftDeleted: {tell_soft_deleted(purge_at, gone_at, is_over=is_over)}",
         recommended_action="restore what you need while it is there"
         if is_over
         else f"undelete it until {purge_at.isoformat()}, with POST {call.ids.vault}{back}, or let it go",

@@ -34,8 +34,9 @@ def validate_for_modify(
         return validated.warnings
     approval = {
         "code": "ApprovalRequired",
-        "message": f"a second person must approve this change: {'; '.join(reasons)}; hint: send it with PUT, which "
-        "answers 403 with the id of the approval, have it approved, then send the same again",
+        "message": f"a second person must approve this change: {'; '.join(reasons)}",
+        "remedy": "send it with PUT, which answers 403 with the id of the approval; have it approved, then send the "
+        "same again",
         "resource": instance.id,
     }
     return (*validated.warnings, approval)

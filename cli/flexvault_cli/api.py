@@ -4,6 +4,7 @@ import secrets
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
+from itertools import islice
 from urllib.parse import quote
 
 import httpx
@@ -59,6 +60,11 @@ class VaultApi:
     def list_all(self, path: str) -> list[Json]:
         """Fetch all resources of a collection, page by page."""
         return [resource for page in self._pages(self._url(path)) for resource in dig_list(page, "value")]
+
+    def list_some(self, path: str, limit: int) -> list[Json]:
+        """Fetch the first resources of a collection, and no page more than they need."""
+        found = (resource for page in self._pages(self._url(path)) for resource in dig_list(page, "value"))
+        return list(islice(found, limit))
 
     def put(self, path: str, body: Json) -> Json:
         """Create or change a resource, and wait until the vault is done."""

@@ -16,6 +16,7 @@ from flexvault_cli.commands import (
     holds,
     instances,
     jobs,
+    journal,
     points,
     poisoning,
     policies,
@@ -70,6 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     _fill_runs(nouns)
     _fill_apply(nouns)
     _fill_doctor(nouns)
+    _fill_journal(nouns)
     return parser
 
 
@@ -235,6 +237,20 @@ def _fill_doctor(nouns: Actions) -> None:
     whose.add_argument("--instance", metavar="NAME", help=INSTANCE_HELP)
     whose.add_argument("--now", action="store_true", help="ask for all protected servers now (as the last night found)")
     asked.add_argument("--sql", action="store_true", help="show the SQL for what only PostgreSQL knows, too")
+
+
+def _fill_journal(nouns: Actions) -> None:
+    asked = _add(nouns, "journal", journal.list_journal)
+    asked.add_argument("--instance", metavar="NAME", help=f"its own stream: {INSTANCE_HELP}")
+    asked.add_argument("--type", metavar="T", help="only entries of this type, such as PolicyChanged")
+    asked.add_argument("--limit", type=_limit, default=50, metavar="N", help="show at most so many entries (50)")
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        message = f"'{text}' is no number of entries: 1 or more"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def _moment(text: str) -> str:

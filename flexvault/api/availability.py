@@ -15,7 +15,7 @@ def check_name_availability(call: Call) -> Answer:
     """Say whether a vault could be created under a name: never here, where one app is one vault."""
     require_own_location(call.params, call.ids)
     body = call.body(shapes.NAME)
-    reader = Reader(body, "checkNameAvailabilityRequest")
+    reader = Reader(body)
     name = reader.text("name")
     reader.expect("type", VAULT_TYPE)
     reader.finish("question for a vault's name")
@@ -27,7 +27,7 @@ def check_feature_support(call: Call) -> Answer:
     """Say which kinds of sources are backed up."""
     require_own_location(call.params, call.ids)
     body = call.body(shapes.FEATURE)
-    reader = Reader(body, "featureValidationRequest")
+    reader = Reader(body)
     reader.expect("objectType", "FeatureValidationRequest")
     reader.expect("featureType", "DataSourceType")
     name = reader.text("featureName")

@@ -102,8 +102,8 @@ class Strict(dict[str, "Shape"]):
 class Reader:
     """Reads members of an object and collects what is wrong, to be told all at once."""
 
-    def __init__(self, holder: Any, path: str, mistakes: Mistakes | None = None) -> None:
-        """Begin at an object; anything else is a mistake."""
+    def __init__(self, holder: Any, path: str = "", mistakes: Mistakes | None = None) -> None:
+        """Begin at an object; anything else is a mistake. Without a path it is the body itself, which has no name."""
         self._mistakes = mistakes or Mistakes()
         self._path = path
         self._holder: Mapping[str, Any] = holder if is_object(holder) else {}
@@ -116,7 +116,7 @@ class Reader:
 
     def inner(self, member: str) -> "Reader":
         """Go into an object; its mistakes count here."""
-        return Reader(self._holder.get(member), f"{self._path}.{member}", self._mistakes)
+        return Reader(self._holder.get(member), self._at(member), self._mistakes)
 
     def text(self, member: str, *, optional: bool = False) -> str:
         """Read a text that is not empty; an optional one may be missing."""
@@ -131,7 +131,10 @@ class Reader:
         if optional and value in (None, ""):
             return
         if not isinstance(value, str) or value.lower() not in {word.lower() for word in allowed}:
-            self.wrong(f"{self._path}.{member}", f"must be {' or '.join(repr(word) for word in allowed)}")
+            self.wrong(self._at(member), f"must be {' or '.join(repr(str(word)) for word in allowed)}")
+
+    def _at(self, member: str) -> str:
+        return f"{self._path}.{member}" if self._path else member
 
     def finish(self, what: str) -> None:
         """Refuse the whole when there were mistakes.

@@ -10,7 +10,7 @@ from flexvault.services.emergency import OwnAccount, request_key_revocation
 def revoke_keys(call: Call) -> Answer:
     """Answer the command that revokes an account's keys, and the jobs that it kills; the vault revokes nothing."""
     body = call.body(shapes.KEY_REVOCATION)
-    reader = Reader(body, "revocation")
+    reader = Reader(body)
     reader.expect("account", *OwnAccount)
     reason = reader.text("reason")
     reader.finish("revocation")

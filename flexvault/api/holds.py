@@ -35,7 +35,7 @@ def put_hold(call: Call) -> Answer:
     """Place a hold, or give it another reason; the answer is 200 also for a new one, as for policies."""
     instance, name = find_named(call), require_name(call.params["hold"], "hold")
     body = call.body(shapes.HOLD)
-    reader = Reader(body, "hold")
+    reader = Reader(body)
     reason, point_id = reader.text("reason"), reader.text("recoveryPointId", optional=True)
     reader.finish("hold")
     with body_references():

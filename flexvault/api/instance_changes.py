@@ -72,7 +72,7 @@ def _read_sync_type(call: Call) -> str:
     if not call.request.body.strip():
         return "default"
     body = call.body(shapes.SYNC)
-    reader = Reader(body, "syncBackupInstanceRequest")
+    reader = Reader(body)
     reader.expect("syncType", "Default", "ForceResync", optional=True)
     reader.finish("synchronization")
     return str(body.get("syncType") or "Default").lower()

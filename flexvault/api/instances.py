@@ -28,7 +28,7 @@ from flexvault.services.immutability import LeftByStorage, find_left
 from flexvault.services.operations import record_operation
 from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.rights import verify_instance
-from flexvault.services.soft_delete import find_gone_at, read_soft_deletion
+from flexvault.services.soft_delete import find_gone_at, read_soft_deletion, tell_soft_deleted
 
 
 def list_instances(call: Call) -> Answer:
@@ -69,17 +69,15 @@ def _soft_deleted(call: Call, instance: Instance) -> dict[str, Any]:
     ports = call.vault.ports
     purge_at = read_soft_deletion(ports, instance).purge_at
     gone_at = find_gone_at(ports, instance, purge_at)
-    if ports.clock.storage_now() < purge_at:
-        back = f"{call.ids.vault}/deletedBackupInstances/{instance.name}/undelete"
-        text = f"it was deleted and is SoftDeleted: none of its recovery points goes before {purge_at.isoformat()}"
-        action = f"undelete it until {purge_at.isoformat()}, with POST {back}, or let it go"
-    else:
-        text = f"its soft delete period ended at {purge_at.isoformat()}: its recovery points are being deleted"
-        action = "restore what you need while it is there"
-    if gone_at > purge_at:
-        text += f", and storage protects the last of them until {gone_at.isoformat()}"
+    is_over = ports.clock.storage_now() >= purge_at
+    back = f"/deletedBackupInstances/{instance.name}/undelete"
     return Failure(
-        code="BackupInstanceSoftDeleted", message=text, recommended_action=action, is_user_error=False
+        code="BackupInstanceSoftDeleted",
+        message=f"it was deleted and is SoftDeleted: {tell_soft_deleted(purge_at, gone_at, is_over=is_over)}",
+        recommended_action="restore what you need while it is there"
+        if is_over
+        else f"undelete it until {purge_at.isoformat()}, with POST {call.ids.vault}{back}, or let it go",
+        is_user_error=False,
     ).to_json()
 
 

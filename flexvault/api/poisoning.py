@@ -22,7 +22,7 @@ def get_poisoning(call: Call) -> Answer:
 def acknowledge(call: Call) -> Answer:
     """Let an instance's recovery points expire again although a backup lost much; needs a second person."""
     instance = find_named(call)
-    reader = Reader(call.body(shapes.ACKNOWLEDGE), "acknowledgement")
+    reader = Reader(call.body(shapes.ACKNOWLEDGE))
     reason = reader.text("reason")
     reader.finish("acknowledgement")
     return Answer(body=_show(call, acknowledge_poisoning(call.vault, instance, reason, call.actor())))

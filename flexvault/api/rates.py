@@ -98,7 +98,8 @@ class Throttle:
         left = buckets.take(object_id, now)
         if left is None:
             raise ThrottledError(
-                f"the caller '{object_id}' sent more than {self._per_minute} {kind} in a minute",
+                f"the caller '{object_id}' sent too many {kind}: at most {self._per_minute} at once, refilled by "
+                f"{self._per_minute} a minute",
                 code="SubscriptionRequestsThrottled",
                 target=object_id,
                 hint="wait as long as Retry-After says, then send the request again",

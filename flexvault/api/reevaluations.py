@@ -10,7 +10,7 @@ from flexvault.services.reevaluate import reevaluate as carry_out
 def reevaluate(call: Call) -> Answer:
     """Do what a preview showed, once a second person approved it; answers how many points changed."""
     instance = find_named(call)
-    reader = Reader(call.body(shapes.REEVALUATE), "reevaluation")
+    reader = Reader(call.body(shapes.REEVALUATE))
     preview_hash = reader.text("previewHash")
     reader.finish("re-evaluation")
     return Answer(body=carry_out(call.vault, instance, preview_hash, call.actor()).to_json())

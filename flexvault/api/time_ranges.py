@@ -16,11 +16,11 @@ def find_restorable_time_ranges(call: Call) -> Answer:
     """Answer no range, as Azure Backup does where recovery points are discrete: those are what can be restored."""
     find_named(call)
     body = call.body(shapes.TIME_RANGES)
-    reader = Reader(body, "findRestorableTimeRangesRequest")
+    reader = Reader(body)
     reader.expect("sourceDataStoreType", *STORES)
     first, last = (_read(reader, member) for member in ("startTime", "endTime"))
     if first is not None and last is not None and first > last:
-        reader.wrong("findRestorableTimeRangesRequest.endTime", "must not be before startTime")
+        reader.wrong("endTime", "must not be before startTime")
     reader.finish("question for restorable time ranges")
     properties: dict[str, Any] = {
         "objectType": "AzureBackupFindRestorableTimeRangesResponse",
@@ -35,5 +35,5 @@ def _read(reader: Reader, member: str) -> datetime | None:
         return None
     moment = read_time(text)
     if moment is None:
-        reader.wrong(f"findRestorableTimeRangesRequest.{member}", "must be a time such as 2026-01-31T00:00:00Z")
+        reader.wrong(member, "must be a time such as 2026-01-31T00:00:00Z")
     return moment

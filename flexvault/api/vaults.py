@@ -96,7 +96,7 @@ def get_poisoning_guard(call: Call) -> Answer:
 def put_poisoning_guard(call: Call) -> Answer:
     """Turn the poisoning guard on, or off, which needs a second person."""
     body = call.body(shapes.POISONING_GUARD)
-    reader = Reader(body, "poisoningGuard")
+    reader = Reader(body)
     reader.expect("state", "On", "Off")
     reader.finish("poisoning guard")
     is_on = str(body["state"]).lower() == "on"

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from flexvault.domain.errors import ConflictError, InvalidInputError, VaultError
 from flexvault.domain.instance import BEING_CONFIGURED, GOING, Instance, ProtectionState
+from flexvault.domain.soft_delete import tell_dates, tell_way_back
 
 NOT_PROTECTED = "UserErrorBackupInstanceNotProtected"
 STOPPED = "UserErrorProtectionStopped"
@@ -117,8 +118,9 @@ def why_not(instance: Instance) -> VaultError:
         text = f"backup instance '{instance.name}' is being deleted with its recovery points"
         return ConflictError(text, code=BEING_DELETED, target=instance.id, hint=hint)
     if instance.state is ProtectionState.SOFT_DELETED:
-        until = f" until {instance.purge_at.isoformat()}" if instance.purge_at else ""
-        text = f"backup instance '{instance.name}' was deleted and is SoftDeleted{until}"
+        until = f"{tell_dates(instance.purge_at)}: " if instance.purge_at else ""
+        # The way out is in the message, too: SDKs show no recommended action of a refusal.
+        text = f"backup instance '{instance.name}' is SoftDeleted: {until}{tell_way_back(instance.name)}"
         hint = hint.replace("NAME", instance.name)
         return ConflictError(text, code=SOFT_DELETED, target=instance.id, hint=hint)
     text = f"backup instance '{instance.name}' is in state {instance.state}"

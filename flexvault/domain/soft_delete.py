@@ -40,6 +40,20 @@ ENTRIES_MAY_DIFFER = timedelta(days=1)
 """So much may an entry's moment lie before the one of the entry before it, and is believed still."""
 
 
+def tell_dates(purge_at: datetime, gone_at: datetime | None = None) -> str:
+    """Say until when a soft-deleted instance can be undeleted and, where that is known, from when on its data are gone.
+
+    The two may differ: storage keeps what is immutable for longer. Every message about one says it in these words.
+    """
+    gone = f"; its data are gone at {gone_at.isoformat()} at the earliest" if gone_at else ""
+    return f"it can be undeleted until {purge_at.isoformat()}{gone}"
+
+
+def tell_way_back(name: str) -> str:
+    """Say how a soft-deleted instance is used again."""
+    return f"undelete it with POST deletedBackupInstances/{name}/undelete, then resumeProtection"
+
+
 def _after(moment: datetime, days: int) -> datetime:
     try:
         return moment + timedelta(days=days)

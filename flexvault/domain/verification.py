@@ -37,8 +37,9 @@ _BRING_BACK = (
 )
 _DISTRUST = "treat the vault account as tampered with: find out who may write there, and trust no answer before a date"
 ACTIONS: Mapping[str, str] = {
-    "EntryMissing": f"somebody deleted it: {_BRING_BACK}",
-    "EntryUnreadable": f"it was written over: {_BRING_BACK}",
+    "EntryMissing": f"somebody deleted it, or planted the entry behind the gap: {_BRING_BACK}",
+    "EntryUnreadable": "the vault never wrote this: the entry was written over, or somebody planted it where none was: "
+    f"{_BRING_BACK}",
     "EntryDiffers": f"it was written over, or the root was: {_BRING_BACK}",
     "LinkBroken": f"one of both entries was written over: {_BRING_BACK}",
     "EventRepeated": _DISTRUST,
@@ -138,8 +139,9 @@ class Chain:
     def _find_gap(self, seq: int) -> Iterator[Finding]:
         first, last = self.last + 1, seq - 1
         if first <= last:
-            which = f"entry {first}" if first == last else f"entries {first} to {last}"
-            text = f"{which} of stream '{self.stream}' is missing, though there is an entry {seq}"
+            one = f"entry {first} of stream '{self.stream}' is"
+            which = one if first == last else f"entries {first} to {last} of stream '{self.stream}' are"
+            text = f"{which} missing, though there is an entry {seq}"
             yield Finding(code="EntryMissing", subject=journal_subject(self.stream, first), message=text)
 
     def _find_wrong(self, seq: int, data: bytes) -> Iterator[Finding]:

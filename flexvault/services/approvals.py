@@ -67,10 +67,25 @@ def require_approval(vault: Vault, change: CriticalChange) -> Approval:
         if state is ApprovalState.APPROVED or _is_half_used(vault, approval, state):
             return approval
         if state not in ENDED:
-            raise _needs_approval(approval, earlier)
+            raise _needs_approval(approval, earlier, _find_outdated(vault, change, now))
         earlier, approval_id = approval, names.approval_id(change.key, number)
     _request(vault, change, approval_id, now)
-    raise _needs_approval(get_approval(vault, approval_id)[0], earlier)
+    outdated = _find_outdated(vault, change, now)
+    raise _needs_approval(get_approval(vault, approval_id)[0], earlier, outdated)
+
+
+def _find_outdated(vault: Vault, change: CriticalChange, now: datetime) -> Approval | None:
+    """Find the newest approval that was given to the author for this operation and path, and is of no use here."""
+    given = (
+        one
+        for one in _list_all(vault.ports)
+        if one.is_by(change.actor)
+        and (one.operation, one.path) == (change.operation, change.path.lower())
+        and one.decision == APPROVED
+        and not one.used_event_id
+        and now < one.expires_at
+    )
+    return max(given, key=lambda one: one.requested_at, default=None)
 
 
 def _is_half_used(vault: Vault, approval: Approval, state: ApprovalState) -> bool:
@@ -265,8 +280,13 @@ def _require_pending(approval: Approval, state: ApprovalState) -> None:
     raise ConflictError(f"the approval '{approval.id}' {text}", target=approval.id, hint=hint)
 
 
-def _needs_approval(approval: Approval, earlier: Approval | None) -> ApprovalRequiredError:
+def _needs_approval(approval: Approval, earlier: Approval | None, outdated: Approval | None) -> ApprovalRequiredError:
     history = "" if earlier is None else f" ({_tell_end(earlier)})"
+    if outdated is not None:
+        history += (
+            f"; approval '{outdated.id}', which was given, does not count here: what it covers, the request or the "
+            "state of what it changes, is not the same any more"
+        )
     return ApprovalRequiredError(
         f"'{approval.operation}' on '{approval.path}' needs a second person, because "
         f"{'; '.join(approval.reasons)}; it waits as approval '{approval.id}'{history}",

@@ -52,8 +52,8 @@ def go_round(vault: Vault, now: datetime, verified: Collection[str] = ()) -> Non
 def _examine_one(vault: Vault, instance: Instance, now: datetime, verified: Collection[str]) -> None:
     """Examine one server; its trouble keeps no other from being examined.
 
-    The rights are those that were verified in the same run: they are not asked for twice. Where that failed, and of what
-    runs no backups, the row says nothing, which is not that nothing is missing.
+    The rights are those that were verified in the same run: they are not asked for twice. Where that failed, and of
+    what runs no backups, the row says nothing, which is not that nothing is missing.
     """
     missing: list[str] | None = [] if instance.key in verified else None
     if instance.rights and instance.state in RUNS_BACKUPS:

@@ -75,7 +75,7 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
             project(ports, done)
             return False
         draft.check(rows)
-        if head is not None and not _is_stored(ports, draft.stream, head):
+        if head is not None and not is_stored(ports, draft.stream, head):
             _mend_head(ports, draft.stream, head)
             continue
         entry = Entry(
@@ -99,7 +99,7 @@ def append(ports: Ports, draft: Draft, *, by_retention: bool = False) -> bool:
     raise TransientError(f"the journal stream '{draft.stream}' is contended", code="JournalContended")
 
 
-def _is_stored(ports: Ports, stream: str, head: Row) -> bool:
+def is_stored(ports: Ports, stream: str, head: Row) -> bool:
     """Say whether the entry that a head row names is there: by a forged row a hole would come that nothing mends."""
     try:
         data = find_entry_data(ports.vault_reader, stream, int(str(head.values["seq"])))

@@ -187,6 +187,7 @@ def _deletion_of(vault: Vault, instance: Instance, days: int, actor: Mapping[str
             "it ends the protection of its server and deletes for good all recovery points that exist when it is "
             "carried out: now 0; and what is backed up until then"
         )
+    before = {"state": instance.state.value, "serverId": instance.server_id, "recoveryPoints": len(points)}
     softly = (
         f"it is soft-deleted first: nothing is deleted for {days} days from when it is carried out, in which it can be "
         "undeleted, and its server cannot be protected again in this vault"
@@ -200,14 +201,13 @@ def _deletion_of(vault: Vault, instance: Instance, days: int, actor: Mapping[str
         target=instance_target(instance.key),
         target_seq=instance.journal_seq,
         reasons=(
-            text,
-            *([softly] if days else []),
+            *([softly, f"after that {text}"] if days else [text]),
             *_find_kept(vault, instance),
             *_find_holds(vault, instance),
             *_find_suspects(vault, instance),
         ),
-        before={"state": instance.state.value, "serverId": instance.server_id, "recoveryPoints": len(points)},
-        after={"state": _state_deleted(days).value, "softDeleteDays": days} if days else None,
+        before=before,
+        after={**before, "state": _state_deleted(days).value, "softDeleteDays": days} if days else None,
     )
 
 

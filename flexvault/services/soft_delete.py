@@ -11,7 +11,7 @@ from flexvault.domain.azure_codes import ALREADY_PROTECTED
 from flexvault.domain.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError
 from flexvault.domain.instance import GOING, Instance, ProtectionState
 from flexvault.domain.protection_moves import BEING_DELETED, why_not
-from flexvault.domain.soft_delete import read_purge_at
+from flexvault.domain.soft_delete import read_purge_at, tell_dates, tell_way_back
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.immutability import find_last_end
@@ -124,14 +124,26 @@ def already_soft_deleted(ports: Ports, server_id: str, instance: Instance) -> In
     undelete_it = (
         "" if is_late else f"undelete it until {purge_at.isoformat()}, with POST {own}, then resumeProtection; or "
     )
+    dates = tell_soft_deleted(purge_at, gone_at, is_over=is_late)
+    way_back = "" if is_late else f"{tell_way_back(instance.name)}, or "
     return InvalidInputError(
         f"the server '{server_id}' is already associated with the backup instance '{instance.name}' of this vault, "
-        f"which is SoftDeleted until {gone_at.isoformat()}",
+        f"which is SoftDeleted: {dates}; {way_back}wait, or protect the server in another vault",
         code=ALREADY_PROTECTED,
         target=server_id,
         hint=f"{undelete_it}wait until its data are gone, at {gone_at.isoformat()} at the earliest; "
         "or protect the server in another vault",
     )
+
+
+def tell_soft_deleted(purge_at: datetime, gone_at: datetime, *, is_over: bool) -> str:
+    """Say both dates of a soft-deleted instance; `is_over`: it cannot be undeleted any more."""
+    if not is_over:
+        return tell_dates(purge_at, gone_at)
+    ended = f"its soft delete period ended at {purge_at.isoformat()}"
+    if gone_at > purge_at:
+        return f"{ended}; its data are gone at {gone_at.isoformat()} at the earliest, for storage keeps some until then"
+    return f"{ended}: its recovery points are being deleted"
 
 
 def _require_undeleted(ports: Ports, instance_id: str) -> Instance:

@@ -53,6 +53,8 @@ def test_a_change_that_needs_a_second_person_is_valid_with_a_warning_and_asks_no
     assert checked["status"] == "Succeeded"
     (warning,) = checked["properties"]["warningDetails"]
     assert warning["warning"]["code"] == "ApprovalRequired"
+    assert "hint" not in warning["warning"]["message"]
+    assert warning["warning"]["recommendedAction"][0].startswith("send it with PUT, which answers 403")
     assert warning["resourceName"] == INSTANCE
     assert "have that approved" in warning["warning"]["recommendedAction"][0]
     assert door.send("GET", "/vault/approvals", query="").json == {"value": []}

@@ -36,6 +36,7 @@ def test_too_many_calls_are_429_as_arms_until_the_wait_is_over() -> None:
         assert door.send("GET", VAULT_ID, person="reader").status == 200
     refused = door.send("GET", VAULT_ID, person="reader")
     assert (refused.status, refused.error["code"]) == (429, "SubscriptionRequestsThrottled")
+    assert "at most 30 at once, refilled by 30 a minute" in refused.error["message"]
     assert refused.header("x-ms-error-code") == "SubscriptionRequestsThrottled"
     assert (refused.header("Retry-After"), refused.header(READS)) == ("2", "0")
     assert refused.error["additionalInfo"][0]["info"]["isRetryable"] is True

@@ -34,10 +34,11 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "POST /vault/verify",
     "GET /vault/approvals",
     "GET /vault/doctor",
+    "GET /vault/journal",
     "GET /vault/backupInstances/{instance}/holds",
     "PUT /vault/backupInstances/{instance}/holds/{hold}",
 }
-"""Policies, spans of time, places to go on from, printable names: what has the right types may be refused with 400."""
+"""Policies, spans of time, places to go on from, names of instances, printable names: what has the right types may be refused with 400."""
 
 
 class Front:

@@ -115,6 +115,13 @@ def test_the_date_is_the_last_one_of_storage_where_that_is_later() -> None:
     info = listed["properties"]["deletionInfo"]
     assert listed["undeleteUntil"] < info["scheduledPurgeTime"]
     assert info["scheduledPurgeTime"][:19] == expires[:19]
+    told = [
+        door.send("GET", INSTANCE).json["properties"]["protectionErrorDetails"]["message"],
+        door.send("PUT", f"{INSTANCE}-again", instance_body()).error["message"],
+    ]
+    dates = f"it can be undeleted until {door.world.instance().purge_at.isoformat()}"  # type: ignore[union-attr]
+    assert all(f"{dates}; its data are gone at {expires[:19]}" in message for message in told), told
+    assert dates in door.send("POST", f"{INSTANCE}/backup", backup_body()).error["message"]
     door.world.clock.advance(PERIOD + PURGE_WAITS)
     clean_up(door)
     shown = door.send("GET", INSTANCE).json["properties"]
@@ -164,7 +171,9 @@ def test_a_server_is_refused_while_its_old_instance_is_soft_deleted(door: Door) 
         door.send("POST", f"{VAULT_ID}/validateForBackup", {"backupInstance": instance_properties()}),
     ):
         assert (refused.status, refused.error["code"]) == (400, "UserErrorDppDatasourceAlreadyProtected")
-        assert f"SoftDeleted until {until}" in refused.error["message"]
+        assert (
+            f"can be undeleted until {until}; its data are gone at {until} at the earliest" in refused.error["message"]
+        )
         told = refused.error["additionalInfo"][0]["info"]["recommendedAction"][0]
         assert "undelete it until" in told
         assert "resumeProtection" in told

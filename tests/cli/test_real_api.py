@@ -260,8 +260,8 @@ def test_an_instance_is_deleted_by_two_people(flexvault: Flexvault, capsys: Capt
     capsys.readouterr()
     assert flexvault("instance", "delete", "pg-orders") == 0
     told = capsys.readouterr().err
-    assert "pg-orders: it was deleted and is SoftDeleted: none of its recovery points goes before 2026-01-" in told
-    assert "storage protects the last of them until 2026-02-05" in told
+    assert "pg-orders: it was deleted and is SoftDeleted: it can be undeleted until 2026-01-19" in told
+    assert "its data are gone at 2026-02-05" in told
     assert "to take it back: flexvault instance undelete pg-orders" in told
     assert flexvault("instance", "list") == 0
     assert "pg-orders" not in capsys.readouterr().out

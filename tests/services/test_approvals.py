@@ -17,11 +17,13 @@ from flexvault.domain.errors import (
 )
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.rows import Merge
+from flexvault.domain.vault_settings import SoftDelete
 from flexvault.services import catalog
 from flexvault.services.approvals import MOST_UNDECIDED, decide, each_approval, get_approval
 from flexvault.services.policies import delete_policy, put_policy
+from flexvault.services.protection_states import request_deletion
 from flexvault.services.vault import Vault
-from tests.builders import ACTOR, World, policy_properties, protect
+from tests.builders import ACTOR, INSTANCE_ID, World, policy_properties, protect, set_soft_delete
 from tests.services.approving import (
     APPROVER,
     LONG,
@@ -34,6 +36,7 @@ from tests.services.approving import (
     require_used_once,
     state,
 )
+from tests.services.changing import ask_to_delete
 from tests.services.interrupting import CrashError, Interruption, crash_at, interrupted
 from tests.services.invariants import require_whole_journal
 from tests.services.running import protected, quietly
@@ -166,6 +169,24 @@ def test_an_approval_is_void_when_what_it_changes_was_changed_meanwhile(is_appro
     another = ask(world)
     assert another != approval_id
     assert get_approval(world.vault, another)[0].before == LONG
+
+
+def test_who_was_given_an_approval_that_does_not_count_any_more_is_told_so():
+    world = protected()
+    set_soft_delete(world, SoftDelete.ON, 14)
+    given = ask_to_delete(world)
+    approve(world, given)
+    set_soft_delete(world, SoftDelete.ON, 30)
+    for _ in range(2):
+        with pytest.raises(ApprovalRequiredError, match=f"approval '{given}', which was given, does not count") as told:
+            request_deletion(world.vault, INSTANCE_ID, ACTOR)
+        assert told.value.target != given
+    with pytest.raises(ApprovalRequiredError) as other:
+        request_deletion(world.vault, INSTANCE_ID, OTHER)
+    assert "does not count" not in other.value.message, "it was another author's"
+    set_soft_delete(world, SoftDelete.ON, 14)
+    request_deletion(world.vault, INSTANCE_ID, ACTOR)  # it is again what was approved
+    require_used_once(world, given)
 
 
 def test_a_rejected_request_is_told_so_and_asks_anew():

@@ -209,7 +209,11 @@ def test_a_server_of_a_soft_deleted_instance_is_refused_with_every_remedy(name: 
         with pytest.raises(InvalidInputError) as refused:
             ask()
         assert refused.value.code == "UserErrorDppDatasourceAlreadyProtected"
-        assert f"'pg-orders' of this vault, which is SoftDeleted until {purge_at.isoformat()}" in refused.value.message
+        assert (
+            f"'pg-orders' of this vault, which is SoftDeleted: it can be undeleted until {purge_at.isoformat()}"
+            in refused.value.message
+        )
+        assert "/pg-orders/undelete, then resumeProtection, or wait, or protect" in refused.value.message
         for remedy in ("deletedBackupInstances/pg-orders/undelete", "resumeProtection", "wait until", "another vault"):
             assert remedy in refused.value.hint
     world.clock.advance(PERIOD + PURGE_WAITS)
@@ -223,6 +227,7 @@ def test_a_verb_on_a_soft_deleted_instance_says_to_undelete_it(verb: Verb):
     with pytest.raises(ConflictError) as refused:
         change(world, verb)
     assert (refused.value.code, "undelete" in refused.value.hint) == (SOFT_DELETED, True)
+    assert "POST deletedBackupInstances/pg-orders/undelete, then resumeProtection" in refused.value.message
     with pytest.raises(ConflictError):
         back_up_now(world.vault, INSTANCE_ID, "BackupDaily", "", "request-1")
 

@@ -166,6 +166,18 @@ def test_a_stream_that_is_gone_altogether_is_known_from_its_manifests_and_the_ro
     assert report.verdict is Verdict.BROKEN
 
 
+def test_an_entry_that_somebody_planted_far_ahead_is_told_as_that() -> None:
+    lived = live(2)
+    path = blob_names.journal_path(blob_names.VAULT_STREAM, 9_999)
+    write_over(lived, JOURNAL, path, b"{}")
+
+    found = {one.code: one for one in verify(lived).findings}
+
+    assert "are missing, though there is an entry 9999" in found["EntryMissing"].message
+    assert "or planted the entry behind the gap" in found["EntryMissing"].action
+    assert "or somebody planted it where none was" in found["EntryUnreadable"].action
+
+
 def test_a_table_that_lags_behind_is_no_finding() -> None:
     lived = live(2)
     heads = list_heads(lived.vault.ports)

@@ -58,6 +58,13 @@ def find_instance(api: VaultApi, wanted: str) -> Json:
     raise CliError(f"no backup instance is called {wanted}", actions=["see: flexvault instance list"])
 
 
+def find_any_name(api: VaultApi, wanted: str) -> str:
+    """Answer the name of an instance by its own or its server's name; the word itself when no such instance is left."""
+    found = _find_by_name(api.list_all("backupInstances"), wanted)
+    found = found or _find_by_name(api.list_all("deletedBackupInstances"), wanted)
+    return str(found["name"]) if found else wanted
+
+
 def find_undeletable(api: VaultApi, wanted: str) -> Json:
     """Find an instance to be undeleted by its own name, or by its server's: the soft-deleted ones come first.
 

@@ -52,6 +52,19 @@ _FINDING = answered(
 )
 EXAMINATION = answered(server=TEXT, backupInstance=or_null(TEXT), checkedAt=or_null(TIME), findings=a_list(_FINDING))
 EXAMINATIONS = a_page(EXAMINATION)
+_ENTRY = answered(
+    seq=COUNT,
+    stream=TEXT,
+    backupInstance=or_null(TEXT),
+    type=or_null(TEXT),
+    at=or_null(TIME),
+    actor=or_null(refer_to("Person")),
+    body=or_null({"type": "object"}),
+    sha256=or_null(SHA256),
+    previousSha256=or_null(SHA256),
+    problem=or_null(TEXT),
+)
+JOURNAL = a_page(_ENTRY)
 GUARD = answered(state=words(["On", "Off"]))
 REEVALUATED = answered(changed=COUNT, earlier=COUNT, later=COUNT)
 OPENAPI: Schema = {

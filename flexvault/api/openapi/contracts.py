@@ -8,8 +8,10 @@ from flexvault.api.openapi import answers, requests
 from flexvault.api.openapi.schemas import Schema
 from flexvault.api.pages import LARGEST_PAGE
 from flexvault.domain.approval import ApprovalState
+from flexvault.domain.events import EVENT_TYPES
 
 _STATES: Schema = {"type": "string", "enum": ["", *(state.value for state in ApprovalState)]}
+_TYPES: Schema = {"type": "string", "enum": ["", *sorted(EVENT_TYPES)]}
 _TEXT: Schema = {"type": "string"}
 _FLAG: Schema = {"type": "string", "enum": ["", "true", "false"]}
 _TOKEN: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_=-]*$"}
@@ -53,6 +55,14 @@ _ASK_DOCTOR = (
     QueryParameter(name="server", schema=_TEXT, description="ARM id of the only server to examine, as it is now."),
     QueryParameter(name="now", schema=_FLAG, description="Whether to ask ARM now, not what the last night found."),
 )
+_ASK_JOURNAL = (
+    QueryParameter(
+        name="instance",
+        schema=_TEXT,
+        description="Name of the backup instance whose stream is read, also of a deleted one; else the vault's.",
+    ),
+    QueryParameter(name="type", schema=_TYPES, description="Only entries of this type, in any case; all if empty."),
+)
 _DECIDE = Contract(answer=answers.APPROVAL, request=requests.DECISION, is_body_optional=True)
 _SIMULATE = {"policy": requests.DAILY, "from": "2026-01-01T00:00:00Z", "years": 1, "serverSizeBytes": 1024**3}
 _INSTANCE = "/vault/backupInstances/{instance}"
@@ -76,6 +86,7 @@ CONTRACTS: Mapping[tuple[str, str], Contract] = {
     ("POST", "/vault/verify"): Contract(
         answer=answers.VERIFICATION, request=requests.VERIFY, is_body_optional=True, example={"deep": True}
     ),
+    ("GET", "/vault/journal"): Contract(answer=answers.JOURNAL, query=(*_ASK_JOURNAL, *_PAGED)),
     ("GET", "/vault/doctor"): Contract(answer=answers.EXAMINATIONS, query=(*_ASK_DOCTOR, *_PAGED)),
     ("GET", f"{_INSTANCE}/doctor"): Contract(answer=answers.EXAMINATION),
     ("GET", "/vault/breaker"): Contract(answer=answers.BREAKER),

@@ -7,6 +7,7 @@ from flexvault.api.doctor import ask_doctor, ask_doctor_of_instance
 from flexvault.api.emergencies import revoke_keys
 from flexvault.api.holds import delete_hold, get_hold, list_holds, put_hold
 from flexvault.api.isolation import get_isolation
+from flexvault.api.journal import list_journal
 from flexvault.api.openapi.document import answer_document
 from flexvault.api.poisoning import acknowledge, get_poisoning
 from flexvault.api.reevaluations import reevaluate
@@ -39,6 +40,7 @@ OWN: tuple[ApiOperation, ...] = (
     row("POST", APPROVALS + "/{approval}/reject", "approvals/reject/action", APPROVER, reject, 200),
     row("POST", "/vault/retentionPreview", "vault/retentionPreview/action", READER, preview_retention, 200),
     row("POST", "/vault/verify", "vault/verify/action", READER, verify, 200),
+    row("GET", "/vault/journal", "vault/journal/read", READER, list_journal, 200),
     row("GET", "/vault/breaker", "vault/breaker/read", READER, get_breaker, 200),
     row("POST", "/vault/breaker/release", "vault/breaker/release/action", CONTRIBUTOR, release, 200),
     row("POST", "/vault/emergency/revokeKeys", "vault/revokeKeys/action", CONTRIBUTOR, revoke_keys, 200),

@@ -54,7 +54,7 @@ def unsupported(method: str, template: str, action: str, role: Role, because: tu
 
     def refuse(call: Call) -> Answer:
         raise RefusedError(
-            f"'{call.operation.name}' is not supported for the datasource '{DATASOURCE_TYPE}': {why}",
+            f"'{call.operation.name}' is not supported by this vault of '{DATASOURCE_TYPE}': {why}",
             status=HTTPStatus.BAD_REQUEST,
             code=NOT_SUPPORTED,
             target=call.path,

@@ -110,7 +110,7 @@ def no_such_deleted(instance_id: str) -> NotFoundError:
     return NotFoundError(
         f"the vault has no soft-deleted backup instance '{name}'",
         code="UserErrorGenericResourceNotFound",
-        target=instance_id,
+        target=instance_id.replace("/backupInstances/", "/deletedBackupInstances/"),
         hint="list the vault's deletedBackupInstances; one whose data are gone cannot be brought back",
     )
 

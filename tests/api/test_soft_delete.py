@@ -157,7 +157,8 @@ def test_only_a_contributor_undeletes(door: Door, person: str) -> None:
     door.protect()
     send_approved(door, "DELETE", INSTANCE)
     assert door.send("POST", f"{ONE}/undelete", person=person).error["code"] == "AuthorizationFailed"
-    assert door.send("POST", f"{DELETED}/none/undelete").status == 404
+    unknown = door.send("POST", f"{DELETED}/none/undelete")
+    assert (unknown.status, unknown.error["target"]) == (404, f"{DELETED}/none")
     assert door.send("POST", f"{ONE}/undelete", b"[]").status == 400
 
 

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from flexvault.domain.dump_archive import Archive, Entry
+from flexvault.domain.dump_archive import Archive
+from flexvault.domain.dump_contents import Entry
 from flexvault.domain.sql_text import Statement, join, literal_of, name_of, quote_name, statements
 
 SERVICE_DATABASES: Final = frozenset({"postgres", "azure_maintenance", "azure_sys", "template0", "template1"})

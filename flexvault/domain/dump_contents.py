@@ -239,7 +239,7 @@ class _Texts:
             return raw.decode("utf-8", "surrogateescape")
 
     def shared(self, raw: bytes) -> str:
-        """Decode a name of a database or role: the whole cluster shares its bytes, whatever this database's encoding."""
+        """Decode a name of a database or role: the whole cluster shares its bytes, whatever this encoding is."""
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:

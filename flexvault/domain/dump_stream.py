@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
+from flexvault.domain.dump_catalogue import object_ids
 from flexvault.domain.dump_contents import Contents, Entry
 from flexvault.domain.dump_cursor import LARGEST_READ_BYTES, RangeRead, incomplete
 from flexvault.domain.dump_walk import Block, GoOn, head_of
@@ -211,8 +212,5 @@ def listed_objects(contents: Contents, entry: Entry) -> frozenset[int]:
     """
     needed = frozenset(entry.dependencies)
     lists = [other for other in contents.entries if other.desc == "BLOB METADATA" and other.dump_id in needed]
-    if lists:
-        return frozenset(
-            int(line) for other in lists for line in other.definition.split("\n") if line.strip().isdigit()
-        )
-    return frozenset(int(e.tag) for e in contents.entries if e.desc == "BLOB" and e.tag.isdigit())
+    lists = lists or [other for other in contents.entries if other.desc == "BLOB"]
+    return frozenset(int(oid) for other in lists for oid in object_ids(other))

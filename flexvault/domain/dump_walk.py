@@ -197,7 +197,8 @@ class _Walker:
             if entry.has_data
         }
         self.position, self.block_offset = state.position, state.block_offset
-        self.dump_id, self._kind, self._is_in_object = state.dump_id, state.kind, state.is_in_object
+        self.dump_id, self._is_in_object = state.dump_id, state.is_in_object
+        self._kind: BlockKind = state.kind
         self.blocks: list[Block] = []
 
     def state(self) -> WalkState:

@@ -8,15 +8,13 @@ import psycopg
 import pytest
 
 from flexvault.domain.dump_choice import TableName, data_of_schemas, data_of_tables, definitions_of_tables
-from flexvault.domain.dump_contents import Contents, Entry, read_contents
-from flexvault.domain.dump_counting import BlockFacts, count_block
-from flexvault.domain.dump_slice import plan_slice, slice_bytes
-from flexvault.domain.dump_walk import Block, begin_walk, check_index, walk
+from flexvault.domain.dump_contents import Contents
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.row_digest import RowDigest
 from tests.rebuild.conftest import OLD_BIN, Server, ServerMaker
 from tests.rebuild.seed import ODD_DATABASE, ROLES, SHOP
 from tests.rebuild.test_real_archives import dump
+from tests.unit.whole_archive import Whole
 
 DUMP_SETTINGS = (
     "-c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 -c synchronize_seqscans=off "
@@ -25,33 +23,6 @@ DUMP_SETTINGS = (
 """What pg_dump sets before it copies."""
 SHAPES = [(options, piped) for options in ((), ("-Z0",)) for piped in (False, True)]
 SHAPE_NAMES = ["gzip-file", "gzip-pipe", "none-file", "none-pipe"]
-
-
-class Whole:
-    """A real dump with its index."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.requests = 0
-        self.contents: Contents = read_contents(self.read, len(content))
-        self.index = walk(self.contents, self.read, begin_walk(self.contents)).blocks
-        check_index(self.contents, self.index)
-
-    def read(self, offset: int, length: int) -> bytes:
-        self.requests += 1
-        return self.content[offset : offset + length]
-
-    def count(self, block: Block) -> BlockFacts:
-        facts = count_block(self.contents, block, self.read)
-        assert facts is not None
-        return facts
-
-    def counted(self) -> list[tuple[Entry, BlockFacts]]:
-        entries = {entry.dump_id: entry for entry in self.contents.entries}
-        return [(entries[block.dump_id], self.count(block)) for block in self.index]
-
-    def cut(self, chosen: Collection[int]) -> bytes:
-        return b"".join(slice_bytes(plan_slice(self.contents, self.index, chosen), self.read))
 
 
 def living(server: Server, database: str, copy_statement: str) -> tuple[int, int, str]:
@@ -167,7 +138,7 @@ def test_a_slice_restored_from_a_pipe_equals_its_source(
     whole = Whole(dump(source, SHOP, piped=piped, folder=tmp_path))
     prepare(target)
     restore(target, dump(source, SHOP, "--section=pre-data", piped=True, folder=tmp_path))
-    part = Whole(whole.cut(chosen(whole.contents)))
+    part = whole.cut(chosen(whole.contents))
     restore(target, part.content)
     assert assert_equal_to(target, "restored", part) == rows
     # And what was cut is what the source has.
@@ -180,13 +151,12 @@ def test_tables_are_restored_from_a_slice_alone_with_their_sequences(
     whole = Whole(dump(source, SHOP, piped=True, folder=tmp_path))
     chosen = data_of_tables(whole.contents, TABLES) | definitions_of_tables(whole.contents, TABLES)
     prepare(target)
-    restore(target, whole.cut(chosen))
-    assert assert_equal_to(target, "restored", Whole(whole.cut(chosen))) == 1500 + 4000 + 200
+    restore(target, whole.cut(chosen).content)
+    assert assert_equal_to(target, "restored", whole.cut(chosen)) == 1500 + 4000 + 200
     for sql in (
         "SELECT last_value, is_called FROM sales.customer_id_seq",
         "SELECT conname FROM pg_constraint WHERE conrelid = 'sales.orders'::regclass AND contype <> 'n' ORDER BY 1",
-        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname IN ('sales', 'public') AND tablename IN "
-        "('orders', 'orders_2025', 'orders_2026', 'customer', 'item') ORDER BY 1",
+        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename ~ '^(orders|customer$|item$)' ORDER BY 1",
         "SELECT policyname, qual FROM pg_policies",
         "SELECT relrowsecurity, relacl FROM pg_class WHERE oid = 'sales.customer'::regclass",
     ):
@@ -197,7 +167,7 @@ def test_a_slice_in_a_file_is_restored_by_several_jobs(source: Server, target: S
     whole = Whole(dump(source, SHOP, piped=True, folder=tmp_path))
     chosen = data_of_tables(whole.contents, TABLES) | definitions_of_tables(whole.contents, TABLES)
     path = tmp_path / "slice"
-    path.write_bytes(whole.cut(chosen))
+    path.write_bytes(whole.cut(chosen).content)
     prepare(target)
     at = ["-h", "127.0.0.1", "-p", str(target.port), "-U", "postgres", "-d", "restored"]
     subprocess.run([target.bin / "pg_restore", *at, "-j2", "--exit-on-error", path], check=True, capture_output=True)

@@ -10,12 +10,11 @@ from hashlib import blake2b
 
 import pytest
 
-from flexvault.domain.dump_contents import Contents, read_contents
 from flexvault.domain.dump_counting import BlockFacts, HashState, count_block, hash_block
-from flexvault.domain.dump_walk import Block, begin_walk, check_index, walk
 from flexvault.domain.errors import IntegrityError
 from tests.unit import archive_writer as writer
 from tests.unit.archive_writer import COPY_END, Item, Recipe, gzip_chunks
+from tests.unit.whole_archive import Whole
 
 ROWS = b"".join(b"%d\tcustomer %d\t\\N\n" % (number, number * number) for number in range(400))
 OBJECTS = {70001: bytes(range(256)) * 40, 70002: b"", 3_000_000_000: b"small"}
@@ -37,27 +36,6 @@ def objects_item(*, compression: str = "gzip") -> Item:
     return Item(desc="BLOBS", tag="BLOBS", section=3, block=writer.Block(large_objects=objects))
 
 
-class Read:
-    """An archive with its index."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.contents: Contents = read_contents(self.read, len(content), name="orders.sql")
-        self.blocks = walk(self.contents, self.read, begin_walk(self.contents)).blocks
-        check_index(self.contents, self.blocks)
-
-    def read(self, offset: int, length: int) -> bytes:
-        return self.content[offset : offset + length]
-
-    def count(self, block: Block, **options: int) -> BlockFacts:
-        facts = count_block(self.contents, block, self.read, **options)
-        assert facts is not None
-        return facts
-
-    def bytes_of(self, block: Block) -> bytes:
-        return self.content[block.offset : block.end]
-
-
 def digest(members: list[bytes]) -> str:
     return f"{sum(int.from_bytes(blake2b(row, digest_size=16).digest()) for row in members) % 2**128:032x}"
 
@@ -69,7 +47,7 @@ def test_rows_and_large_objects_are_counted_and_digested(
     version: tuple[int, int, int], compression: str, window_bytes: int
 ) -> None:
     items = (rows_item(compression=compression), objects_item(compression=compression))
-    archive = Read(Recipe(items=items, version=version, compression=compression).build())
+    archive = Whole(Recipe(items=items, version=version, compression=compression).build())
     rows, objects = (archive.count(block, window_bytes=window_bytes) for block in archive.blocks)
     assert rows == BlockFacts(
         dump_id=1,
@@ -90,7 +68,7 @@ def test_rows_and_large_objects_are_counted_and_digested(
 
 @pytest.mark.parametrize("compression", ["lz4", "zstd"])
 def test_what_cannot_be_decompressed_is_hashed_and_said_to_be_not_counted(compression: str) -> None:
-    archive = Read(Recipe(items=(rows_item(), objects_item()), compression=compression).build())
+    archive = Whole(Recipe(items=(rows_item(), objects_item()), compression=compression).build())
     for block in archive.blocks:
         facts = archive.count(block)
         assert (facts.count, facts.plain_bytes, facts.digest) == (None, None, "")
@@ -100,7 +78,7 @@ def test_what_cannot_be_decompressed_is_hashed_and_said_to_be_not_counted(compre
 
 def test_insert_commands_are_inflated_but_not_counted() -> None:
     text = b"INSERT INTO t VALUES ('a\nb');\n\n\n"
-    archive = Read(Recipe(items=(replace(rows_item(text), is_copy=False),)).build())
+    archive = Whole(Recipe(items=(replace(rows_item(text), is_copy=False),)).build())
     facts = archive.count(archive.blocks[0])
     assert (facts.count, facts.plain_bytes, facts.digest) == (None, len(text), "")
     assert "INSERT" in facts.not_counted
@@ -109,8 +87,7 @@ def test_insert_commands_are_inflated_but_not_counted() -> None:
 def counted(content: bytes) -> list[BlockFacts] | None:
     """Count every block, or nothing when the archive or a block is refused."""
     try:
-        archive = Read(content)
-        return [archive.count(block) for block in archive.blocks]
+        return [facts for _, facts in Whole(content).counted()]
     except IntegrityError:
         return None
 
@@ -126,7 +103,7 @@ LISTS = (Item(desc="BLOB METADATA", section=3, definition="70001\n70002\n3000000
 def test_every_flipped_byte_of_compressed_data_is_found_without_an_earlier_index(bits: int) -> None:
     items = (*LISTS, rows_item(), rows_item(COPY_END, tag="empty"), replace(objects_item(), dependencies=(1,)))
     content = Recipe(items=items, with_offsets=False).build()
-    facts, start = counted(content), Read(content).contents.data_start
+    facts, start = counted(content), Whole(content).contents.data_start
     assert facts is not None
     passed = [
         (at, found) for at in range(start, len(content)) if (found := counted(flipped(content, at, bits))) is not None
@@ -142,7 +119,7 @@ def test_every_flipped_byte_of_compressed_data_is_found_without_an_earlier_index
 def test_every_flipped_byte_of_any_data_is_found_against_an_earlier_index(compression: str) -> None:
     items = (rows_item(compression=compression), objects_item(compression=compression))
     content = Recipe(items=items, compression=compression, with_offsets=False).build()
-    facts, start = counted(content), Read(content).contents.data_start
+    facts, start = counted(content), Whole(content).contents.data_start
     for at in range(start, len(content), 1 if compression == "gzip" else 11):
         assert counted(flipped(content, at, 0x04)) != facts
 
@@ -162,7 +139,7 @@ DAMAGES = {
 @pytest.mark.parametrize(("stream", "message"), DAMAGES.values(), ids=DAMAGES)
 def test_data_that_pg_dump_did_not_write_is_named(stream: bytes, message: str, chunk_bytes: int) -> None:
     chunks = tuple(stream[at : at + chunk_bytes] for at in range(0, len(stream), chunk_bytes))
-    archive = Read(Recipe(items=(replace(rows_item(), block=writer.Block(chunks=chunks)),)).build())
+    archive = Whole(Recipe(items=(replace(rows_item(), block=writer.Block(chunks=chunks)),)).build())
     with pytest.raises(IntegrityError, match=message) as caught:
         archive.count(archive.blocks[0])
     assert (caught.value.code, caught.value.target) == ("DamagedData", "orders.sql")
@@ -178,22 +155,22 @@ LISTED = {
 @pytest.mark.parametrize(("oids", "message"), LISTED.values(), ids=LISTED)
 def test_large_objects_must_be_those_that_the_table_of_contents_lists(oids: str, message: str) -> None:
     metadata = Item(desc="BLOB METADATA", section=3, definition=oids)
-    archive = Read(Recipe(items=(metadata, replace(objects_item(), dependencies=(1,)))).build())
+    archive = Whole(Recipe(items=(metadata, replace(objects_item(), dependencies=(1,)))).build())
     with pytest.raises(IntegrityError, match=message):
         archive.count(archive.blocks[0])
 
 
 def test_large_objects_of_older_versions_have_an_entry_each() -> None:
     entries = tuple(Item(desc="BLOB", tag=str(oid)) for oid in OBJECTS)
-    archive = Read(Recipe(version=(1, 14, 0), items=(*entries, objects_item())).build())
+    archive = Whole(Recipe(version=(1, 14, 0), items=(*entries, objects_item())).build())
     assert archive.count(archive.blocks[0]).count == 3
-    archive = Read(Recipe(version=(1, 14, 0), items=(*entries[1:], objects_item())).build())
+    archive = Whole(Recipe(version=(1, 14, 0), items=(*entries[1:], objects_item())).build())
     with pytest.raises(IntegrityError, match="large object 70001 that it does not list"):
         archive.count(archive.blocks[0])
 
 
 def test_a_block_of_another_file_is_refused() -> None:
-    archive = Read(Recipe(items=(rows_item(), objects_item())).build())
+    archive = Whole(Recipe(items=(rows_item(), objects_item())).build())
     rows = archive.blocks[0]
     for wrong in (
         replace(rows, offset=rows.offset - 1),
@@ -206,7 +183,7 @@ def test_a_block_of_another_file_is_refused() -> None:
 
 
 def test_a_block_that_outlasts_the_budget_is_not_half_counted() -> None:
-    archive = Read(Recipe(items=(rows_item(),)).build())
+    archive = Whole(Recipe(items=(rows_item(),)).build())
     block = archive.blocks[0]
     asked: list[int] = []
 
@@ -220,7 +197,7 @@ def test_a_block_that_outlasts_the_budget_is_not_half_counted() -> None:
 
 @pytest.mark.parametrize("part_bytes", [1, 999, 10_000_000])
 def test_a_block_is_hashed_in_several_runs_as_in_one(part_bytes: int) -> None:
-    archive = Read(Recipe(items=(rows_item(),)).build())
+    archive = Whole(Recipe(items=(rows_item(),)).build())
     block = archive.blocks[0]
     state, runs = HashState(), 0
     while not state.sha256:
@@ -244,7 +221,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
 def test_data_of_any_shape_is_counted_in_little_memory(text: Callable[[], bytes]) -> None:
-    archive = Read(Recipe(items=(rows_item(text()),)).build())
+    archive = Whole(Recipe(items=(rows_item(text()),)).build())
     tracemalloc.start()
     facts = archive.count(archive.blocks[0])
     peak = tracemalloc.get_traced_memory()[1]

@@ -5,15 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from flexvault.domain.dump_archive import read_archive
 from flexvault.domain.dump_choice import TableName, data_of_schemas, data_of_tables, definitions_of_tables
-from flexvault.domain.dump_contents import Contents, read_contents
-from flexvault.domain.dump_counting import count_block
+from flexvault.domain.dump_contents import Contents
 from flexvault.domain.dump_slice import plan_slice, slice_bytes
-from flexvault.domain.dump_walk import Block, begin_walk, check_index, walk
 from flexvault.domain.errors import IntegrityError, InvalidInputError, NotFoundError
 from tests.unit import archive_writer as writer
 from tests.unit.archive_writer import COPY_END, Item, Recipe, gzip_chunks
+from tests.unit.whole_archive import Whole
 
 MIB = 1024 * 1024
 
@@ -64,40 +62,12 @@ ITEMS = (
 CUSTOMER, ORDERS = TableName("sales", "customer"), TableName("sales", "orders")
 
 
-class Whole:
-    """An archive with its index, which counts what is read of it."""
+def named(archive: Whole) -> list[tuple[str, str, str]]:
+    return [(entry.desc, entry.namespace, entry.tag) for entry in archive.contents.entries]
 
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.calls: list[tuple[int, int]] = []
-        self.contents: Contents = read_contents(self.read, len(content), name="orders.sql")
-        self.index = walk(self.contents, self.read, begin_walk(self.contents)).blocks
-        check_index(self.contents, self.index)
-        self.calls.clear()
 
-    def read(self, offset: int, length: int) -> bytes:
-        self.calls.append((offset, length))
-        return self.content[offset : offset + length]
-
-    def cut(self, chosen: Collection[int]) -> "Whole":
-        """Cut a slice, which must be as it was planned: whole, and by the reads that were planned."""
-        self.calls.clear()
-        plan = plan_slice(self.contents, self.index, chosen)
-        pieces = list(slice_bytes(plan, self.read))
-        content = b"".join(pieces)
-        assert (len(content), self.calls) == (plan.size_bytes, [(r.offset, r.length) for r in plan.reads])
-        assert plan.read_bytes == sum(length for _, length in self.calls)
-        assert max(map(len, pieces)) <= 4 * MIB
-        assert read_archive(lambda at, length: content[at : at + length], len(content)).end_proof == "walked"
-        return Whole(content)
-
-    def named(self) -> list[tuple[str, str, str]]:
-        return [(entry.desc, entry.namespace, entry.tag) for entry in self.contents.entries]
-
-    def text_of(self, block: Block) -> tuple[int | None, str]:
-        facts = count_block(self.contents, block, self.read)
-        assert facts is not None
-        return facts.count, facts.digest
+def digests(archive: Whole) -> dict[tuple[str, str], tuple[int | None, str]]:
+    return {(entry.namespace, entry.tag): (facts.count, facts.digest) for entry, facts in archive.counted()}
 
 
 SHAPES = [
@@ -114,15 +84,15 @@ def test_a_table_is_cut_out_of_every_version_with_its_rows_as_they_were(
 ) -> None:
     whole = Whole(Recipe(items=ITEMS, version=version, with_offsets=with_offsets, int_size=int_size).build())
     part = whole.cut(data_of_tables(whole.contents, [CUSTOMER]))
-    assert part.named() == [
+    assert named(part) == [
         ("ENCODING", "", "ENCODING"),
         ("DATABASE", "", "shop"),
         ("TABLE DATA", "sales", "customer"),
         ("SEQUENCE SET", "sales", "shared"),
     ]
     assert part.contents.database == "shop"
-    assert [entry.offset for entry in part.contents.entries if entry.has_data] == [part.index[0].offset]
-    assert part.text_of(part.index[0]) == whole.text_of(whole.index[0])
+    assert [entry.offset for entry in part.contents.entries if entry.has_data] == [part.blocks[0].offset]
+    assert digests(part) == {("sales", "customer"): digests(whole)["sales", "customer"]}
     # A slice can be cut again.
     assert part.cut(data_of_tables(part.contents, [CUSTOMER])).content != b""
 
@@ -171,12 +141,12 @@ def test_what_the_archive_has_not_is_named() -> None:
 def test_the_index_must_be_of_this_archive() -> None:
     whole = Whole(Recipe(items=ITEMS).build())
     with pytest.raises(InvalidInputError):
-        plan_slice(whole.contents, whole.index[1:], data_of_tables(whole.contents, [CUSTOMER]))
+        plan_slice(whole.contents, whole.blocks[1:], data_of_tables(whole.contents, [CUSTOMER]))
 
 
 def test_a_file_that_is_shorter_than_planned_is_noticed() -> None:
     whole = Whole(Recipe(items=ITEMS).build())
-    plan = plan_slice(whole.contents, whole.index, data_of_tables(whole.contents, [TableName("other", "orders")]))
+    plan = plan_slice(whole.contents, whole.blocks, data_of_tables(whole.contents, [TableName("other", "orders")]))
     short = slice_bytes(plan, lambda offset, length: whole.content[offset : offset + length][:-1])
     with pytest.raises(IntegrityError, match="should be there"):
         list(short)

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from flexvault.domain.dump_choice import TableName, data_of_tables
-from flexvault.domain.dump_contents import Contents, read_contents
+from flexvault.domain.dump_contents import Contents, entries_by_id, read_contents
 from flexvault.domain.dump_counting import count_block
 from flexvault.domain.dump_cursor import LARGEST_READ_BYTES
 from flexvault.domain.dump_slice import plan_slice, slice_bytes
@@ -128,7 +128,8 @@ def _pass(what: str, path: Path) -> Cost:
         check_index(contents, index)
         if what == "count":
             started = time.process_time()
-            facts = [count_block(contents, block, file.read) for block in index]
+            entries = entries_by_id(contents)
+            facts = [count_block(contents, entries[block.dump_id], block, file.read) for block in index]
             plain_bytes = sum(fact.plain_bytes or 0 for fact in facts if fact)
     return Cost(
         seconds=time.process_time() - started,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from flexvault.domain.dump_contents import Contents, Entry
+from flexvault.domain.dump_contents import Contents, Entry, entries_by_id
 from flexvault.domain.dump_facts import qualified, readable
 from flexvault.domain.errors import NotFoundError
 
@@ -73,7 +73,7 @@ def definitions_of_tables(contents: Contents, tables: Collection[TableName]) -> 
         NotFoundError: The archive has no such tables; all are named.
     """
     own = _with_partitions(contents, _tables(contents, tables))
-    by_id = {entry.dump_id: entry for entry in contents.entries}
+    by_id = entries_by_id(contents)
     chosen = set(own)
     # Twice: what belongs to a table, then what belongs to that, such as the comment on an index.
     for _ in range(2):

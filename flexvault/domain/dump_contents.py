@@ -164,6 +164,11 @@ def read_contents(read: RangeRead, size_bytes: int, *, name: str = "archive") ->
     )
 
 
+def entries_by_id(contents: Contents) -> dict[int, Entry]:
+    """Return the entries by their dump ids."""
+    return {entry.dump_id: entry for entry in contents.entries}
+
+
 def _read_header(cursor: Cursor) -> tuple[tuple[int, int, int], str]:
     magic = cursor.take(min(len(MAGIC), cursor.size_bytes))
     if not MAGIC.startswith(magic):

@@ -75,6 +75,7 @@ class HashState:
 
 def count_block(
     contents: Contents,
+    entry: Entry,
     block: Block,
     read: RangeRead,
     *,
@@ -86,6 +87,7 @@ def count_block(
 
     Args:
         contents: Of the archive.
+        entry: Whose data it is, from `entries_by_id`.
         block: Of its index.
         read: Reads a range of the file.
         go_on: The budget, in bytes or in time.
@@ -102,7 +104,7 @@ def count_block(
     stream = BlockStream(contents, block, read, go_on=go_on, window_bytes=window_bytes, part_bytes=part_bytes)
     try:
         stream.open()
-        facts = _count(contents, block, stream)
+        facts = _count(contents, entry, block, stream)
         stream.close()
     except OverBudgetError:
         return None
@@ -140,8 +142,7 @@ def hash_block(
     return HashState(parts=tuple(parts), sha256=PartHash.of_parts([bytes.fromhex(part) for part in parts]))
 
 
-def _count(contents: Contents, block: Block, stream: BlockStream) -> BlockFacts:
-    entry = next(entry for entry in contents.entries if entry.dump_id == block.dump_id)
+def _count(contents: Contents, entry: Entry, block: Block, stream: BlockStream) -> BlockFacts:
     if contents.compression not in READ_COMPRESSIONS:
         return _not_counted(contents, block, stream)
     if block.kind == "largeObjects":

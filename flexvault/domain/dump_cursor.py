@@ -7,6 +7,8 @@ from flexvault.domain.errors import IntegrityError
 
 FIRST_READ_BYTES: Final = 256 * 1024
 LARGEST_READ_BYTES: Final = 4 * 1024 * 1024
+LARGEST_TEXT_BYTES: Final = 64 * 1024 * 1024
+"""No definition is as long; a damaged length must not take all memory."""
 
 type RangeRead = Callable[[int, int], bytes]
 """`read(offset, length)`: the bytes from offset on, at most length of them, fewer only at the end of the file."""
@@ -67,6 +69,8 @@ class Cursor:
 
     def optional_text(self) -> bytes | None:
         length = self.integer()
+        if length > LARGEST_TEXT_BYTES:
+            raise self.incomplete(f"a text of {length} bytes should follow byte {self.position}")
         return None if length < 0 else self.take(length)
 
     def incomplete(self, reason: str) -> IntegrityError:

@@ -51,7 +51,7 @@ MUTATIONS: Sequence[Mutation] = (
         name="a zlib stream may stop early",
         path="flexvault/domain/dump_stream.py",
         old="    if not stream.eof and not is_empty:\n",
-        new="    if not stream.eof and is_empty:\n",
+        new="    if stream.eof and is_empty:\n",
         tests=("tests/unit/test_dump_counting.py",),
     ),
     Mutation(

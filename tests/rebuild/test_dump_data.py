@@ -163,6 +163,22 @@ def test_tables_are_restored_from_a_slice_alone_with_their_sequences(
         assert target.execute(sql, "restored") == source.execute(sql, SHOP)
 
 
+def test_a_slice_of_an_older_version_is_restored(run_server: ServerMaker, tmp_path: Path) -> None:
+    with run_server(OLD_BIN) as server:
+        server.execute("CREATE TABLE other AS SELECT n FROM generate_series(1, 99) AS n")
+        server.execute("CREATE TABLE t (id serial PRIMARY KEY, v text)")
+        server.execute("INSERT INTO t (v) SELECT repeat('x', n) FROM generate_series(1, 3000) AS n")
+        whole = Whole(dump(server, "postgres", piped=True, folder=tmp_path))
+        table = [TableName("public", "t")]
+        part = whole.cut(data_of_tables(whole.contents, table) | definitions_of_tables(whole.contents, table))
+        server.execute("CREATE DATABASE restored TEMPLATE template0")
+        restore(server, part.content)
+        assert part.contents.version == (1, 15, 0)
+        assert assert_equal_to(server, "restored", part) == 3000
+        assert server.execute("SELECT last_value FROM t_id_seq", "restored") == [(3000,)]
+        assert server.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", "restored") == [("t",)]
+
+
 def test_a_slice_in_a_file_is_restored_by_several_jobs(source: Server, target: Server, tmp_path: Path) -> None:
     whole = Whole(dump(source, SHOP, piped=True, folder=tmp_path))
     chosen = data_of_tables(whole.contents, TABLES) | definitions_of_tables(whole.contents, TABLES)

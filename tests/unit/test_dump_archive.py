@@ -131,6 +131,14 @@ def test_another_format_is_not_called_incomplete(content: bytes) -> None:
     assert caught.value.code == "UnknownLayout"
 
 
+def test_a_damaged_length_does_not_take_all_memory() -> None:
+    content = Recipe(items=(NO_DATA,)).build()
+    length_at = content.index(b"shop") - 4
+    spoiled = content[:length_at] + b"\xff\xff\xff\x7f" + content[length_at + 4 :]
+    with pytest.raises(IntegrityError, match="a text of 2147483647 bytes"):
+        read_archive(reader(spoiled), 500_000_000_000)
+
+
 def test_an_archive_is_known_by_its_first_bytes() -> None:
     assert is_custom_format(Recipe().build()[:5])
     assert not is_custom_format(b"PGDM")

@@ -7,8 +7,11 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flexvault.domain.dump_counting import BlockFacts, HashState, count_block, hash_block
 from flexvault.domain.errors import IntegrityError
@@ -64,6 +67,24 @@ def test_rows_and_large_objects_are_counted_and_digested(
         digest=digest([oid.to_bytes(4) + data for oid, data in OBJECTS.items()]),
     )
     assert BlockFacts.from_json(json.loads(json.dumps(rows.to_json()))) == rows
+
+
+@given(st.lists(st.integers(1, 300_000), max_size=6), st.sampled_from([7, 100, 4096, 65_536, 65_541, 1_000_000]))
+@settings(deadline=None, max_examples=60)
+def test_the_figures_do_not_depend_on_chunks_and_windows(cuts: list[int], window_bytes: int) -> None:
+    if window_bytes < 4096:
+        cuts, text = [cut // 300 for cut in cuts], ROWS + COPY_END
+    else:
+        text = ROWS * 40 + COPY_END
+    bounds = [0, *sorted(cut for cut in set(cuts) if 0 < cut < len(text)), len(text)]
+    chunks = tuple(text[start:end] for start, end in pairwise(bounds))
+    item = replace(rows_item(), block=writer.Block(chunks=chunks))
+    archive = Whole(Recipe(items=(item,), compression="none").build())
+    facts = archive.count(archive.blocks[0], window_bytes=window_bytes)
+    rows = text.removesuffix(COPY_END)
+    assert (facts.count, facts.plain_bytes) == (rows.count(b"\n"), len(rows))
+    assert facts.digest == digest(rows.splitlines())
+    assert facts.sha256 == hashlib.sha256(archive.bytes_of(archive.blocks[0])).hexdigest()
 
 
 @pytest.mark.parametrize("compression", ["lz4", "zstd"])
@@ -191,7 +212,7 @@ def test_a_block_that_outlasts_the_budget_is_not_half_counted() -> None:
         asked.append(read_bytes)
         return len(asked) < 3
 
-    assert count_block(archive.contents, block, archive.read, go_on=go_on, window_bytes=100) is None
+    assert count_block(archive.contents, archive.entries[1], block, archive.read, go_on=go_on, window_bytes=100) is None
     assert asked == [100, 200, 300]
 
 

@@ -130,6 +130,13 @@ def test_the_definitions_of_a_table_bring_what_they_need_and_no_other_table() ->
     assert both == orders | {6, 12, 13, 21, 22, 23, 24, 25, 27, 28}
 
 
+def test_rows_of_a_table_that_its_extension_makes_bring_the_extension_alone() -> None:
+    extension = Item(desc="EXTENSION", tag="postgis")
+    content = Recipe(items=(extension, replace(rows("spatial_ref_sys"), dependencies=(1,)))).build()
+    contents, table = Whole(content).contents, [TableName("sales", "spatial_ref_sys")]
+    assert (data_of_tables(contents, table), definitions_of_tables(contents, table)) == ({2}, {1})
+
+
 def test_what_the_archive_has_not_is_named() -> None:
     contents = Whole(Recipe(items=ITEMS).build()).contents
     with pytest.raises(NotFoundError, match=r'none of these tables: other\."Orders", sales\.nothing'):

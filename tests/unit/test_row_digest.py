@@ -66,6 +66,7 @@ WRONG = {
     "no_mark": b"1\n2\n\n\n",
     "cut_mark": b"1\n\\.\n\n",
     "bytes_behind": b"1\n\\.\n\n\n\n",
+    "other_bytes_behind": b"1\n\\.\n2\n",
     "rows_behind": b"1\n\\.\n\n\n2\n\\.\n\n\n",
     "mark_among_the_rows": b"1\n\\.\n2\n\\.\n\n\n",
     "mark_first": b"\\.\n2\n\\.\n\n\n",

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from flexvault.domain.dump_archive import read_archive
-from flexvault.domain.dump_contents import Contents, Entry, read_contents
+from flexvault.domain.dump_contents import Contents, Entry, entries_by_id, read_contents
 from flexvault.domain.dump_counting import BlockFacts, count_block
 from flexvault.domain.dump_cursor import LARGEST_READ_BYTES
 from flexvault.domain.dump_slice import plan_slice, slice_bytes
@@ -16,6 +16,7 @@ class Whole:
         self.content = content
         self.calls: list[tuple[int, int]] = []
         self.contents: Contents = read_contents(self.read, len(content), name="orders.sql")
+        self.entries = entries_by_id(self.contents)
         walked = walk(self.contents, self.read, begin_walk(self.contents), window_bytes=window_bytes)
         check_index(self.contents, walked.blocks)
         assert walked.is_done
@@ -31,13 +32,13 @@ class Whole:
     def count(
         self, block: Block, *, window_bytes: int = LARGEST_READ_BYTES, part_bytes: int = HASH_PART_BYTES
     ) -> BlockFacts:
-        facts = count_block(self.contents, block, self.read, window_bytes=window_bytes, part_bytes=part_bytes)
+        entry = self.entries[block.dump_id]
+        facts = count_block(self.contents, entry, block, self.read, window_bytes=window_bytes, part_bytes=part_bytes)
         assert facts is not None
         return facts
 
     def counted(self) -> list[tuple[Entry, BlockFacts]]:
-        entries = {entry.dump_id: entry for entry in self.contents.entries}
-        return [(entries[block.dump_id], self.count(block)) for block in self.blocks]
+        return [(self.entries[block.dump_id], self.count(block)) for block in self.blocks]
 
     def cut(self, chosen: Collection[int]) -> "Whole":
         """Cut a slice, which must be as it was planned: whole, and by the reads that were planned."""

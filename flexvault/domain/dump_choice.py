@@ -78,7 +78,7 @@ def definitions_of_tables(contents: Contents, tables: Collection[TableName]) -> 
     # Twice: what belongs to a table, then what belongs to that, such as the comment on an index.
     for _ in range(2):
         chosen |= {e.dump_id for e in contents.entries if e.desc in _OF_TABLE and _belongs(e, chosen, own, by_id)}
-    chosen |= {e.dump_id for e in contents.entries if e.desc == "FK CONSTRAINT" and _tables_of(e, by_id) <= own}
+    chosen |= {e.dump_id for e in contents.entries if e.desc == "FK CONSTRAINT" and _belongs(e, own, own, by_id)}
     pending = list(chosen)
     while pending:
         needed = {d for d in by_id[pending.pop()].dependencies if d in by_id and not by_id[d].has_data} - chosen
@@ -88,7 +88,9 @@ def definitions_of_tables(contents: Contents, tables: Collection[TableName]) -> 
     return _ids(
         entry
         for entry in contents.entries
-        if entry.dump_id in chosen or entry.desc in SESSION_ENTRIES or (entry.desc == "SCHEMA" and entry.tag in schemas)
+        if (entry.dump_id in chosen and not entry.has_data)
+        or entry.desc in SESSION_ENTRIES
+        or (entry.desc == "SCHEMA" and entry.tag in schemas)
     )
 
 

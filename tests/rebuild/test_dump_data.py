@@ -56,6 +56,16 @@ def test_counts_and_digests_equal_those_of_the_living_database(
     assert assert_equal_to(source, ODD_DATABASE, odd) == 300
 
 
+@pytest.mark.parametrize("options", [(), ("-Z0",), ("--inserts",), ("--data-only",)])
+def test_the_walk_finds_each_block_where_pg_dump_says_that_it_is(
+    source: Server, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    whole = Whole(dump(source, SHOP, *options, piped=False, folder=tmp_path))
+    said = {entry.dump_id: entry.offset for entry in whole.contents.entries if entry.has_data}
+    assert None not in said.values()
+    assert {block.dump_id: block.offset for block in whole.blocks} == said
+
+
 def test_the_same_database_has_the_same_digests_however_it_was_dumped(source: Server, tmp_path: Path) -> None:
     found = [
         [

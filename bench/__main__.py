@@ -1,12 +1,14 @@
-"""`make bench`: figures beside their aims, in one run; `python -m bench planning` takes the pure functions alone."""
+"""`make bench`: figures beside their aims, in one run; `python -m bench planning` or `dumps` needs no cloud."""
 
 import argparse
 import sys
 
+from bench.dumps import measure_dumps
 from bench.planning import measure_planning
 from local_cloud.state_folder import ChildrenAliveError, FolderInUseError
 
-PARTS = ("all", "planning", "backups", "verify", "jobs")
+PURE = {"planning": measure_planning, "dumps": measure_dumps}
+PARTS = ("all", *PURE, "backups", "verify", "jobs")
 
 
 def main() -> int:
@@ -14,8 +16,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="measure and print; nothing is asserted")
     parser.add_argument("part", nargs="?", choices=PARTS, default="all", help="what to measure")
     part = parser.parse_args().part
-    if part != "planning":
-        # Here, not above: the pure part needs no SDK and no cloud.
+    if part not in PURE:
+        # Here, not above: the pure parts need no SDK and no cloud.
         from bench.backups import measure_backups  # noqa: PLC0415
         from bench.job_lists import measure_job_lists  # noqa: PLC0415
         from bench.verifying import measure_verifying  # noqa: PLC0415
@@ -28,8 +30,9 @@ def main() -> int:
         except (FolderInUseError, ChildrenAliveError) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1
-    if part in {"all", "planning"}:
-        measure_planning()
+    for name, measure in PURE.items():
+        if part in {"all", name}:
+            measure()
     return 0
 
 

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from flexvault.domain.dump_archive import Archive, Entry
+from flexvault.domain.dump_archive import Archive
+from flexvault.domain.dump_catalogue import catalogue
+from flexvault.domain.dump_contents import Contents, Entry
 from flexvault.domain.sql_text import Statement, join, literal_of, name_of, quote_name, statements
 
 SERVICE_DATABASES: Final = frozenset({"postgres", "azure_maintenance", "azure_sys", "template0", "template1"})
@@ -45,7 +47,7 @@ class DatabaseFacts:
     after: tuple[str, ...]
 
 
-def database_facts(archive: Archive) -> DatabaseFacts:
+def database_facts(archive: Contents) -> DatabaseFacts:
     """Read the entries of the database itself: DATABASE, DATABASE PROPERTIES, its comment, labels and grants."""
     owner = ""
     options: tuple[tuple[str, str], ...] = ()
@@ -85,10 +87,8 @@ def describe(archive: Archive) -> dict[str, Json]:
     """
     facts = database_facts(archive)
     options = dict(facts.options)
-    by_desc: dict[str, list[Entry]] = {}
-    for entry in archive.entries:
-        by_desc.setdefault(entry.desc, []).append(entry)
-    tables = [qualified(entry.namespace, entry.tag) for entry in by_desc.get("TABLE", ())]
+    listed = catalogue(archive)
+    tables = [qualified(table.schema, table.name) for table in listed.of_kind("table")]
     return {
         "database": readable(facts.name),
         "owner": readable(facts.owner),
@@ -100,27 +100,16 @@ def describe(archive: Archive) -> dict[str, Json]:
             {"role": readable(role), "name": name, "value": readable(value)}
             for role, name, value in facts.role_settings
         ],
-        "extensions": sorted(readable(entry.tag) for entry in by_desc.get("EXTENSION", ())),
-        "schemas": len(by_desc.get("SCHEMA", ())),
+        "extensions": sorted(readable(extension.name) for extension in listed.of_kind("extension")),
+        "schemas": sum(schema.dump_id > 0 for schema in listed.of_kind("schema")),
         "tables": sorted(readable(table) for table in tables),
-        "largeObjects": large_object_count(archive),
+        "largeObjects": len(listed.of_kind("largeObject")),
         "serverVersion": archive.server_version,
         "dumpVersion": archive.dump_version,
         "archiveVersion": ".".join(map(str, archive.version)),
         "compression": archive.compression,
         "endProof": archive.end_proof,
     }
-
-
-def large_object_count(archive: Archive) -> int:
-    """Count large objects: one entry each up to PostgreSQL 16, from 17 on one entry lists many, an oid per line."""
-    single = sum(entry.desc == "BLOB" for entry in archive.entries)
-    listed = sum(
-        sum(line.strip().isdigit() for line in entry.definition.splitlines())
-        for entry in archive.entries
-        if entry.desc == "BLOB METADATA"
-    )
-    return single + listed
 
 
 def qualified(schema: str, name: str) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from flexvault.domain.dump_archive import Archive, Entry
+from flexvault.domain.dump_archive import Archive
+from flexvault.domain.dump_contents import Entry
 from flexvault.domain.dump_facts import (
     SERVICE_DATABASES,
     DatabaseFacts,

@@ -38,6 +38,7 @@ LISTS = {
     "operations": "/providers/Microsoft.DataProtection/operations",
     "deleted instances": f"{VAULT_ID}/deletedBackupInstances",
     "examined servers": "/vault/doctor",
+    "journal entries": "/vault/journal",
 }
 ONE = {
     "vaults of the subscription": f"{SUBSCRIPTION_SCOPE}/backupVaults",
@@ -113,7 +114,10 @@ def each_page(door: Door, path: str, query: str) -> Iterator[list[dict[str, Any]
 
 
 def names(elements: list[dict[str, Any]]) -> list[str]:
-    return [element.get("name") or element.get("backupInstance") or element["id"] for element in elements]
+    return [next(str(element[key]) for key in _NAMES if element.get(key)) for element in elements]
+
+
+_NAMES = ("name", "backupInstance", "id", "seq")
 
 
 @pytest.fixture(scope="module")

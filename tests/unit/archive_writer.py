@@ -1,8 +1,11 @@
 """Write small custom-format archives of any known version, as pg_dump lays them out."""
 
+import zlib
 from dataclasses import dataclass, field
 
 DATA, LARGE_OBJECTS = 1, 3
+COMPRESSIONS = ("none", "gzip", "lz4", "zstd")
+COPY_END = b"\\.\n\n\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,6 +14,12 @@ class Block:
 
     chunks: tuple[bytes, ...] = ()
     large_objects: tuple[tuple[int, tuple[bytes, ...]], ...] = ()
+
+
+def gzip_chunks(text: bytes, chunk_bytes: int = 4096) -> tuple[bytes, ...]:
+    """Compress and cut as pg_dump does."""
+    packed = zlib.compress(text)
+    return tuple(packed[at : at + chunk_bytes] for at in range(0, len(packed), chunk_bytes))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +32,7 @@ class Item:
     section: int = 2
     dependencies: tuple[int, ...] = ()
     block: Block | None = None
+    is_copy: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +41,7 @@ class Recipe:
     int_size: int = 4
     offset_size: int = 8
     with_offsets: bool = True
+    compression: str = "gzip"
     database: str = "shop"
     encoding: str = "utf-8"
     items: tuple[Item, ...] = field(default=())
@@ -58,7 +69,10 @@ class Recipe:
 
     def _contents(self, offsets: dict[int, int]) -> bytes:
         parts = [b"PGDMP", bytes(self.version), bytes([self.int_size, self.offset_size, 1])]
-        parts.append(b"\x01" if self.version >= (1, 15) else self.integer(-1))
+        if self.version >= (1, 15):
+            parts.append(bytes([COMPRESSIONS.index(self.compression)]))
+        else:
+            parts.append(self.integer(0 if self.compression == "none" else -1))
         parts += [self.integer(n) for n in (1, 2, 3, 4, 5, 126, 0)]
         parts += [self.text(self.database), self.text("18.4"), self.text("18.4"), self.integer(len(self.items))]
         for number, item in enumerate(self.items, start=1):
@@ -66,9 +80,10 @@ class Recipe:
         return b"".join(parts)
 
     def _entry(self, number: int, item: Item, offset: int) -> bytes:
+        copy = "COPY x FROM stdin;\n" if item.block and item.is_copy else None
         parts = [self.integer(number), self.integer(item.block is not None), self.text("0"), self.text("0")]
         parts += [self.text(item.tag), self.text(item.desc), self.integer(item.section), self.text(item.definition)]
-        parts += [self.text(""), self.text("COPY x FROM stdin;\n" if item.block else None), self.text(item.namespace)]
+        parts += [self.text(""), self.text(copy), self.text(item.namespace)]
         parts.append(self.text(None))
         if self.version >= (1, 14):
             parts.append(self.text("heap"))

@@ -131,6 +131,14 @@ def test_another_format_is_not_called_incomplete(content: bytes) -> None:
     assert caught.value.code == "UnknownLayout"
 
 
+def test_a_damaged_length_does_not_take_all_memory() -> None:
+    content = Recipe(items=(NO_DATA,)).build()
+    length_at = content.index(b"shop") - 4
+    spoiled = content[:length_at] + b"\xff\xff\xff\x7f" + content[length_at + 4 :]
+    with pytest.raises(IntegrityError, match="a text of 2147483647 bytes"):
+        read_archive(reader(spoiled), 500_000_000_000)
+
+
 def test_an_archive_is_known_by_its_first_bytes() -> None:
     assert is_custom_format(Recipe().build()[:5])
     assert not is_custom_format(b"PGDM")
@@ -139,19 +147,21 @@ def test_an_archive_is_known_by_its_first_bytes() -> None:
 
 names = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=12)
 chunks = st.lists(st.binary(min_size=1, max_size=20), max_size=3).map(tuple)
-blocks = st.builds(Block, chunks=chunks) | st.builds(
-    Block, large_objects=st.lists(st.tuples(st.integers(1, 2**31), chunks), min_size=1, max_size=3).map(tuple)
+large_objects = st.lists(st.tuples(st.integers(1, 2**31), chunks), min_size=1, max_size=3).map(tuple)
+kinds_and_blocks = (
+    st.tuples(st.sampled_from(["TABLE", "BLOBS", "ACL", "FUNCTION"]), st.none())
+    | st.tuples(st.just("TABLE DATA"), st.builds(Block, chunks=chunks))
+    | st.tuples(st.just("BLOBS"), st.builds(Block, large_objects=large_objects))
 )
 items = st.builds(
-    Item,
-    desc=st.sampled_from(["TABLE", "TABLE DATA", "BLOBS", "ACL", "FUNCTION"]),
+    lambda kind, **rest: Item(desc=kind[0], block=kind[1], **rest),
+    kind=kinds_and_blocks,
     tag=names,
     definition=names,
     namespace=names,
     owner=names,
     section=st.integers(1, 4),
     dependencies=st.lists(st.integers(1, 9), max_size=3).map(tuple),
-    block=st.none() | blocks,
 )
 recipes = st.builds(
     Recipe,

@@ -80,7 +80,7 @@ def _find_wrong_link(root: Root, before: Before | None) -> Iterator[Finding]:
             yield _differs(root.day, "it is the first root and names the hash of one before")
         return
     if root.previous_day != before.day:
-        if root.previous_day is not None and root.previous_day > before.day:
+        if root.previous_day is not None and before.day < root.previous_day < root.day:
             text = f"the root of {root.day} names it as the one before, and it is not there"
             yield Finding(code="RootMissing", subject=root_subject(root.previous_day), message=text)
         else:

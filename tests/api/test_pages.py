@@ -117,7 +117,7 @@ def names(elements: list[dict[str, Any]]) -> list[str]:
     return [next(str(element[key]) for key in _NAMES if element.get(key)) for element in elements]
 
 
-_NAMES = ("name", "backupInstance", "id", "seq")
+_NAMES = ("name", "seq", "backupInstance", "id")
 
 
 @pytest.fixture(scope="module")

@@ -269,3 +269,16 @@ def test_a_journal_that_was_rewritten_with_all_its_roots_is_seen_by_the_newest_r
     assert report.page.newest is not None
     told = [event["sha256"] for name, event in lived.memory.telemetry.events if name == "RootWritten"]
     assert newest.hash == told[-1] != report.page.newest.hash
+
+
+@pytest.mark.parametrize("named", ["2026-01-05", "2026-01-16", "3026-01-04"])
+def test_a_root_that_names_itself_or_a_later_one_as_the_one_before_is_named(named: str) -> None:
+    lived = live(4)
+    path = "roots/2026-01-05.jsonl"
+    stored = read(lived, JOURNAL, path)
+    changed = stored.replace(b'"previousDate":"2026-01-04"', f'"previousDate":"{named}"'.encode())
+    assert changed != stored
+
+    write_over(lived, JOURNAL, path, changed)
+
+    assert f"{JOURNAL}/{path}" in subjects(verify(lived), "RootDiffers")

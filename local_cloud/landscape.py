@@ -127,8 +127,9 @@ _ACCESS_ADMINISTRATOR = f"{_ROLE_DEFINITIONS}/f58310d9-a9f6-439a-9e8d-f62e7b41a1
 def first_role_assignments(places: Sequence[Landscape]) -> list[dict[str, str]]:
     """List the rights that an operator gives the control identity before the first protection.
 
-    It may read the servers' group and assign its two roles to itself there, and it may see the restore account. The
-    right to start a long-term backup is not among them: the vault grants it to itself when protection is configured.
+    It may read the servers' group and assign its two roles to itself there, and it may see the restore account and the
+    vault account, of which infra's role of the control identity shows it the settings. The right to start a long-term
+    backup is not among them: the vault grants it to itself when protection is configured.
     """
     control = object_id_of("control")
     return [
@@ -138,6 +139,7 @@ def first_role_assignments(places: Sequence[Landscape]) -> list[dict[str, str]]:
             (place.servers_group_id, _READER, ""),
             (place.servers_group_id, _ACCESS_ADMINISTRATOR, delegation_condition(control)),
             (place.restore_resource_id, _READER, ""),
+            (place.vault_account_resource_id, _READER, ""),
         )
     ]
 

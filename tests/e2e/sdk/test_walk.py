@@ -50,6 +50,9 @@ def test_the_vault_is_found_shown_and_changed(walk: Walk) -> None:
     assert [vault.id for vault in sound(walk.call("backup_vaults.get_in_resource_group", group))] == [shown.id]
     assert [vault.id for vault in sound(walk.call("backup_vaults.get_in_subscription"))] == [shown.id]
 
+    redundancy = [(setting.datastore_type, setting.type) for setting in shown.properties.storage_settings]
+    assert redundancy == [("VaultStore", "LocallyRedundant")]
+
     again = sound(walk.call("backup_vaults.begin_create_or_update", group, name, shown))
     assert again.e_tag == shown.e_tag
     changed = sound(walk.call("backup_vaults.begin_update", group, name, {"tags": {"walk": walk.driver.flavour}}))

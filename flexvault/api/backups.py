@@ -1,16 +1,14 @@
 """Back up now."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 from flexvault.api import shapes
+from flexvault.api.accepting import accept
 from flexvault.api.bodies import Reader
 from flexvault.api.call import Answer, Call
 from flexvault.api.instances import find_named
-from flexvault.domain import names
 from flexvault.domain.instance import Instance
-from flexvault.services.operations import record_operation
 from flexvault.services.requests import Claimed, back_up_now
 
 
@@ -31,14 +29,7 @@ def back_up(call: Call) -> Answer:
 
 def accept_job(call: Call, instance: Instance, claimed: Claimed) -> Answer:
     """Answer a job that was claimed, and have it begin."""
-    operation_id = names.operation_id(call.operation.name, claimed.job_id)
-    record_operation(
-        call.vault.ports,
-        operation_id=operation_id,
-        kind=call.operation.name,
-        job_id=claimed.job_id,
-        resource_id=instance.id,
-    )
+    answer = accept(call, claimed.job_id, instance.id, job_id=claimed.job_id)
     if claimed.open_key:
         call.begin(claimed.open_key)
-    return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
+    return answer

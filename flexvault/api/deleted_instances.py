@@ -1,17 +1,15 @@
 """Operations on soft-deleted backup instances: see them, and bring them back while their period runs."""
 
-from http import HTTPStatus
 from typing import Any
 
+from flexvault.api.accepting import accept
 from flexvault.api.call import Answer, Call
 from flexvault.api.instances import INSTANCE_PLACE, instance_etag
 from flexvault.api.pages import answer_page, read_page
 from flexvault.api.protection_states import check_empty_body
 from flexvault.api.views import show_deleted_instance
-from flexvault.domain import names
 from flexvault.domain.instance import Instance, ProtectionState
 from flexvault.services import catalog
-from flexvault.services.operations import record_operation
 from flexvault.services.soft_delete import (
     SoftDeletion,
     find_gone_at,
@@ -45,9 +43,7 @@ def undelete_instance(call: Call) -> Answer:
     """Bring a soft-deleted backup instance back, with its protection stopped and its data retained for ever."""
     check_empty_body(call)
     instance = undelete(call.vault, call.ids.instance(call.params["instance"]), call.actor())
-    operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.undeleted_seq}")
-    record_operation(call.vault.ports, operation_id=operation_id, kind=call.operation.name, resource_id=instance.id)
-    return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
+    return accept(call, f"{instance.key}-{instance.undeleted_seq}", instance.id)
 
 
 def _is_listed(instance: Instance) -> bool:

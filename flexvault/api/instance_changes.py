@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flexvault.api import shapes
+from flexvault.api.accepting import accept
 from flexvault.api.bodies import Reader
 from flexvault.api.call import Answer, Call
 from flexvault.api.checks import run_check
@@ -18,11 +19,9 @@ from flexvault.api.instances import (
     require_same_server,
     with_policy_id,
 )
-from flexvault.domain import names
 from flexvault.domain.instance import Instance, ProtectionState
 from flexvault.domain.protection_moves import require_configurable
 from flexvault.services.modify_checks import validate_for_modify
-from flexvault.services.operations import record_operation
 from flexvault.services.protection import ProtectionRequest
 
 FORCE = "forceresync"
@@ -84,6 +83,4 @@ def _accepted(answer: Answer) -> Answer:
 
 
 def _nothing_to_do(call: Call, instance: Instance) -> Answer:
-    operation_id = names.operation_id(call.operation.name, call.request_key({}))
-    record_operation(call.vault.ports, operation_id=operation_id, kind=call.operation.name, resource_id=instance.id)
-    return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
+    return accept(call, call.request_key({}), instance.id)

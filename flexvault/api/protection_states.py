@@ -4,15 +4,14 @@ from http import HTTPStatus
 from typing import Any
 
 from flexvault.api import shapes
+from flexvault.api.accepting import accept
 from flexvault.api.call import Answer, Call
 from flexvault.api.instances import instance_etag
-from flexvault.domain import names
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.instance import ProtectionState
 from flexvault.domain.protection_moves import Verb
 from flexvault.services import catalog
 from flexvault.services.apply_retention import claim_retention
-from flexvault.services.operations import record_operation
 from flexvault.services.protection_states import change_protection, request_deletion
 from flexvault.services.rights import verify_instance
 
@@ -49,18 +48,12 @@ def delete_instance(call: Call) -> Answer:
     instance = request_deletion(call.vault, call.ids.instance(name), call.actor())
     if instance is None:
         return Answer(status=HTTPStatus.NO_CONTENT)
-    operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.deletion_seq}")
     is_soft = instance.state is ProtectionState.SOFT_DELETED
-    record_operation(
-        call.vault.ports,
-        operation_id=operation_id,
-        kind=call.operation.name,
-        follows_deletion=0 if is_soft else instance.deletion_seq,
-        resource_id=instance.id,
-    )
+    subject, follows = f"{instance.key}-{instance.deletion_seq}", 0 if is_soft else instance.deletion_seq
+    answer = accept(call, subject, instance.id, follows_deletion=follows)
     if not is_soft:
         begin_retention(call)
-    return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
+    return answer
 
 
 def begin_retention(call: Call) -> None:
@@ -76,9 +69,7 @@ def _change(call: Call, verb: Verb) -> Answer:
     if instance.state is ProtectionState.CONFIGURED:
         # It may never have had the rights: one whose configuration failed can be deleted and undeleted, too.
         verify_instance(call.vault, instance, call.vault.ports.clock.storage_now())
-    operation_id = names.operation_id(call.operation.name, f"{instance.key}-{instance.journal_seq}")
-    record_operation(call.vault.ports, operation_id=operation_id, kind=call.operation.name, resource_id=instance.id)
-    return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
+    return accept(call, f"{instance.key}-{instance.journal_seq}", instance.id)
 
 
 def check_empty_body(call: Call) -> None:

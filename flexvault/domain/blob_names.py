@@ -43,6 +43,16 @@ def manifest_point(path: str) -> str | None:
     return "" if found[2] else found[1]
 
 
+def verification_path(instance: str, point: str, number: int) -> str:
+    """Place the result of a deep verification beside the point's manifest."""
+    return f"{instance}/{point}.verification-{number}.json"
+
+
+def verification_index_path(instance: str, point: str, number: int, ordinal: int) -> str:
+    """Place the index of one archive, as a deep verification walked it; the ordinal is the file's in the manifest."""
+    return f"{instance}/{point}.verification-{number}.index-{ordinal}.json"
+
+
 def plan_path(as_of: datetime, plan_hash: str) -> str:
     """Place a retention plan in container `plans`."""
     return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}{plan_path_end(plan_hash)}"

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast, get_args
 
 from flexvault.domain.dump_contents import Contents, Entry
+from flexvault.domain.sql_text import readable
 
 type ObjectKind = Literal[
     "database",
@@ -81,6 +82,39 @@ class Catalogue:
     def of_kind(self, kind: ObjectKind) -> tuple[DatabaseObject, ...]:
         """Return the objects of one kind."""
         return tuple(found for found in self.objects if found.kind == kind)
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it for the manifest: kind -> objects as `[schema, name, owner, dumpId, dataId]`.
+
+        Large objects stay behind, a database may have millions: the manifest counts them. Bytes that no encoding
+        explains become escapes.
+        """
+        written: dict[str, Any] = {}
+        for found in self.objects:
+            if found.kind != "largeObject":
+                texts = (readable(text) for text in (found.schema, found.name, found.owner))
+                written.setdefault(found.kind, []).append([*texts, found.dump_id, found.data_id])
+        return written
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Catalogue":
+        """Read back what `to_json` wrote; raises ValueError, TypeError or AttributeError for anything else."""
+        objects: list[DatabaseObject] = []
+        for kind, rows in stored.items():
+            if kind not in get_args(ObjectKind.__value__):
+                raise ValueError(kind)
+            for schema, name, owner, dump_id, data_id in rows:
+                objects.append(
+                    DatabaseObject(
+                        kind=cast("ObjectKind", kind),
+                        schema=schema,
+                        name=name,
+                        owner=owner,
+                        dump_id=dump_id,
+                        data_id=data_id,
+                    )
+                )
+        return cls(objects=tuple(objects), owners=tuple(sorted({found.owner for found in objects if found.owner})))
 
 
 def catalogue(contents: Contents) -> Catalogue:

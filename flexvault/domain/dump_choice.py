@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from flexvault.domain.dump_contents import Contents, Entry, entries_by_id
-from flexvault.domain.dump_facts import qualified, readable
+from flexvault.domain.dump_facts import qualified
 from flexvault.domain.errors import NotFoundError
+from flexvault.domain.sql_text import readable
 
 SESSION_ENTRIES: Final = frozenset({"ENCODING", "STDSTRINGS", "SEARCHPATH", "DATABASE"})
 """How texts and data are to be read, and the database's exact name; `pg_restore` creates no database by itself."""

@@ -2,12 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from flexvault.domain.dump_archive import Archive
 from flexvault.domain.dump_catalogue import catalogue
 from flexvault.domain.dump_contents import Contents, Entry
-from flexvault.domain.sql_text import Statement, join, literal_of, name_of, quote_name, statements
+from flexvault.domain.sql_text import Statement, join, literal_of, name_of, quote_name, readable, statements
 
 SERVICE_DATABASES: Final = frozenset({"postgres", "azure_maintenance", "azure_sys", "template0", "template1"})
 """Databases that every server has already; a rebuild never writes to them."""
@@ -22,7 +22,7 @@ _LOCALE_OPTIONS: Final = {
     "ICU_RULES": "icuRules",
     "BUILTIN_LOCALE": "builtinLocale",
 }
-type Json = str | int | bool | list[str] | list[dict[str, str]] | dict[str, str] | None
+type Json = str | int | bool | list[str] | list[dict[str, str]] | dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def describe(archive: Archive) -> dict[str, Json]:
     """Return what a manifest keeps about a dump: JSON values only, every text valid UTF-8.
 
     `tables` and `extensions` are sorted; tables are schema-qualified and quoted only where SQL needs it, partitions and
-    partitioned tables included. `largeObjects` counts the objects, not the entries.
+    partitioned tables included. `largeObjects` counts the objects, not the entries. `catalogue`: see `Catalogue`.
     """
     facts = database_facts(archive)
     options = dict(facts.options)
@@ -109,17 +109,13 @@ def describe(archive: Archive) -> dict[str, Json]:
         "archiveVersion": ".".join(map(str, archive.version)),
         "compression": archive.compression,
         "endProof": archive.end_proof,
+        "catalogue": listed.to_json(),
     }
 
 
 def qualified(schema: str, name: str) -> str:
     """Write a schema-qualified name, quoted only where SQL needs it."""
     return ".".join(part if _PLAIN_NAME.match(part) else quote_name(part) for part in (schema, name) if part)
-
-
-def readable(text: str) -> str:
-    """Replace bytes that no encoding explains (kept as surrogates) by escapes, so that the text is valid UTF-8."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _create_options(entry: Entry) -> tuple[tuple[str, str], ...]:

@@ -14,19 +14,12 @@ from typing import Any, Final
 
 from flexvault.domain.dump_archive import Archive
 from flexvault.domain.dump_contents import Entry
-from flexvault.domain.dump_facts import (
-    SERVICE_DATABASES,
-    DatabaseFacts,
-    database_facts,
-    describe,
-    qualified,
-    readable,
-)
+from flexvault.domain.dump_facts import SERVICE_DATABASES, DatabaseFacts, database_facts, describe, qualified
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.rebuild_script import DatabaseStep, FileCheck, write_script
 from flexvault.domain.rebuild_text import DatabaseNote, LeftOut, write_readme, write_roles_report
 from flexvault.domain.role_script import RESERVED_ROLES, RoleStatement, plan_roles
-from flexvault.domain.sql_text import quote_literal, quote_name
+from flexvault.domain.sql_text import quote_literal, quote_name, readable
 
 KIT_VERSION: Final = 1
 _FIRST_WITH_SET_OPTION: Final = 16

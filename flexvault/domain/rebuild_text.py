@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from flexvault.domain.dump_facts import Json, readable
+from flexvault.domain.dump_facts import Json
 from flexvault.domain.rebuild_script import DatabaseStep
 from flexvault.domain.role_script import RoleStatement
+from flexvault.domain.sql_text import readable
 
 _TARGETS = {
     "roles.sql": "a server without superuser (flexible server), PostgreSQL 16 or newer",

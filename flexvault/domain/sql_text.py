@@ -125,3 +125,8 @@ def _backslashes_after(statement: Statement, *, now: bool) -> bool:
     if words[:2] == ["set", "standard_conforming_strings"] and words[-1] in {"on", "off", "'on'", "'off'"}:
         return "off" in words[-1]
     return now
+
+
+def readable(text: str) -> str:
+    """Replace bytes that no encoding explains (kept as surrogates) by escapes, so that the text is valid UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

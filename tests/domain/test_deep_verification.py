@@ -28,9 +28,7 @@ RESULT = DeepVerification(
             database="shop",
             rows=(
                 VerifiedRows(schema="s", name="t", dump_id=3, rows=5, size_bytes=50, digest="ab"),
-                VerifiedRows(
-                    schema="s", name="u", dump_id=4, rows=None, size_bytes=None, digest="", not_counted="lz4"
-                ),
+                VerifiedRows(schema="s", name="u", dump_id=4, rows=None, size_bytes=None, digest="", not_counted="lz4"),
             ),
             large_objects=VerifiedObjects(count=1, size_bytes=2, digest="cd"),
             index_path="i/p.verification-2.index-0.json",

@@ -67,7 +67,7 @@ class OutsideRestore:
             "url": url,
             "filePrefix": self.target["file_prefix"],
             "targetResourceArmId": self.target["resource_id"].lower(),
-            **({"databases": databases} if databases else {}),
+            **({"databases": list(databases)} if databases else {}),
         }
         whole = f"recovery point {self.point_id} of backup instance '{self.instance.name}'"
         what = f"{describe_databases(databases)} of {whole}" if databases else f"{whole}, with all its data"

@@ -90,7 +90,8 @@ def test_a_server_is_protected_backed_up_and_restored_from_the_command_line(
     assert len(archives) >= 2
     assert restored == {name.replace("night_", "one_") for name in whole - archives | kept}
 
-    assert flexvault("point", "kit", SERVER, point["name"], *chosen[:4], "--folder", str(tmp_path), person="reader") == 0
+    kit = ["point", "kit", SERVER, point["name"], *chosen[:4], "--folder", str(tmp_path)]
+    assert flexvault(*kit, person="reader") == 0
     downloaded = (tmp_path / "one_rebuild/rebuild.pyz").read_bytes()
     assert downloaded == accounts.read("restore", RESTORE_CONTAINER, "one_rebuild/rebuild.pyz")
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from flexvault.api.bodies import Reader
@@ -10,7 +12,7 @@ from flexvault.api.instances import find_named
 from flexvault.api.pages import answer_page, read_page
 from flexvault.api.points import require_point_id
 from flexvault.api.times import wire_time
-from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.errors import IntegrityError, InvalidInputError, NotFoundError
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.point_contents import OBJECT_KINDS
 from flexvault.domain.restored_files import MOST_DATABASES
@@ -31,8 +33,10 @@ def list_contents(call: Call) -> Answer:
     )
     archive, _, position = page.after.partition("-")
     after = (int(archive), int(position)) if page.after else (-1, -1)
-    found = list_point_contents(call.vault.ports, _find_point(call), wanted, after=after)
-    return answer_page(call, page, found, _place, _show)
+    point = _find_point(call)
+    with _stored():
+        found = list_point_contents(call.vault.ports, point, wanted, after=after)
+        return answer_page(call, page, found, _place, _show)
 
 
 def get_rebuild_kit(call: Call) -> Answer:
@@ -40,7 +44,8 @@ def get_rebuild_kit(call: Call) -> Answer:
     point = _find_point(call)
     prefix = call.query.get("fileprefix", "")
     order = KitOrder(file_prefix=prefix, databases=_read_databases(call.query.get("databases", "")))
-    data = pack_kit(call.vault.ports, point, order)
+    with _stored():
+        data = pack_kit(call.vault.ports, point, order)
     return Answer(data=data, media_type=ZIP, file_name=f"{prefix}_rebuild.zip")
 
 
@@ -48,6 +53,20 @@ def _find_point(call: Call) -> RecoveryPoint:
     instance = find_named(call)
     point_id = require_point_id(instance, call.params["point"])
     return catalog.get_sealed_point(call.vault.ports, instance, point_id)
+
+
+@contextmanager
+def _stored() -> Generator[None]:
+    """Answer 409 when a blob of the point is missing: 404 would say that of the point, which the vault has.
+
+    Raises:
+        IntegrityError: In place of NotFoundError.
+    """
+    try:
+        yield
+    except NotFoundError as error:
+        hint = "flexvault vault verify names everything that is missing; look at another recovery point"
+        raise IntegrityError(error.message, code=error.code, target=error.target, hint=hint) from None
 
 
 def _read_kind(text: str) -> str:

@@ -139,6 +139,15 @@ def test_a_manifest_that_was_changed_is_not_believed(door: Door, point: str, wha
     assert (refused.status, refused.error["code"]) == (409, "ManifestDiffers")
 
 
+@pytest.mark.parametrize("what", ["contents", "rebuildKit"])
+def test_a_manifest_that_is_missing_is_no_missing_point(door: Door, point: str, what: str) -> None:
+    storage = door.world.memory.storage
+    (manifest,) = storage.list_blobs("vault", MANIFESTS)
+    storage.lose("vault", MANIFESTS, manifest.name)
+    missing = ask(door, f"{point}/{what}", filePrefix="night")
+    assert (missing.status, missing.error["code"]) == (409, "BlobNotFound")
+
+
 def test_a_deep_verification_that_was_changed_is_not_believed(door: Door, point: str) -> None:
     result = put_verification(door.world)
     name = f"{result.instance}/{result.point_id}.verification-1.json"

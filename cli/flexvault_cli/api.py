@@ -38,6 +38,14 @@ class VaultApi:
         """
         return self._send("GET", self._url(path)).json()
 
+    def download(self, path: str) -> bytes:
+        """Fetch a file.
+
+        Raises:
+            CliError: The vault refused, or cannot be reached.
+        """
+        return self._send("GET", self._url(path)).content
+
     def find(self, path: str) -> Json | None:
         """Fetch one resource, or None when there is none."""
         try:

@@ -258,6 +258,7 @@ JOB: Columns = {
     "on demand": _property("isUserTriggered"),
     "policy": _property("policyName"),
     "destination": _property("extendedInfo.recoveryDestination"),
+    "databases": _property("extendedInfo.additionalDetails.Databases"),
     "tasks": describe_job_tasks,
     "warnings": _warnings,
     "errors": _errors,

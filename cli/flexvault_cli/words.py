@@ -35,6 +35,7 @@ IMMUTABILITY = ("Disabled", "Unlocked", "Locked")
 SOFT_DELETE = ("Off", "On", "AlwaysOn")
 STATES = ("Pending", "Approved", "Rejected", "Expired", "Used", "Void")
 INSTANCE_HELP = "name of the backup instance, or of its server"
+POINT_HELP = "the recovery point's id"
 DATE_HELP = "a date (its midnight in UTC), or a time such as 2026-01-01T02:00:00Z"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -103,6 +104,11 @@ def _add_reason(parser: argparse.ArgumentParser) -> None:
 
 def _add_wait(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait until the job has ended; exit 1 if it failed")
+
+
+def _add_databases(parser: argparse.ArgumentParser, what: str) -> None:
+    text = f"exact name of a database {what}; may be repeated"
+    parser.add_argument("--database", action="append", metavar="NAME", help=text)
 
 
 def _fill_vault(actions: Actions) -> None:
@@ -182,7 +188,17 @@ def _fill_job(actions: Actions) -> None:
 def _fill_point(actions: Actions) -> None:
     _add_for_instance(actions, "list", points.list_points)
     shown = _add_for_instance(actions, "show", points.show_point)
-    shown.add_argument("point", help="the recovery point's id")
+    shown.add_argument("point", help=POINT_HELP)
+    listed = _add_for_instance(actions, "contents", points.show_contents)
+    listed.add_argument("point", help=POINT_HELP)
+    listed.add_argument("--database", metavar="NAME", help="only this one: its exact name")
+    listed.add_argument("--schema", metavar="NAME", help="only what lies in this schema: its exact name")
+    listed.add_argument("--kind", metavar="KIND", help="only objects of this kind, such as table")
+    fetched = _add_for_instance(actions, "kit", points.fetch_kit)
+    fetched.add_argument("point", help=POINT_HELP)
+    fetched.add_argument("--prefix", required=True, help="what the restored files' names begin with")
+    _add_databases(fetched, "that was restored, if not all were")
+    fetched.add_argument("--folder", default=".", metavar="FOLDER", help="where the restored files are, or will be (.)")
 
 
 def _fill_hold(actions: Actions) -> None:
@@ -215,10 +231,12 @@ def _fill_runs(nouns: Actions) -> None:
     backup.add_argument("--tag", help="the retention tag to use instead of the policy's choice")
     _add_wait(backup)
     restored = _add_for_instance(nouns, "restore", runs.restore)
-    restored.add_argument("point", help="the recovery point's id")
+    restored.add_argument("point", help=POINT_HELP)
     restored.add_argument("--container", required=True, metavar="URL", help="URL of the container to restore into")
     restored.add_argument("--prefix", required=True, help="what every restored file's name begins with")
     restored.add_argument("--container-id", metavar="ID", help="resource id of the container or its account")
+    _add_databases(restored, "to restore (all)")
+    restored.add_argument("--check", action="store_true", help="only check it and show what it would do")
     _add_wait(restored)
 
 

@@ -62,7 +62,10 @@ def to_response(call: Call, answer: Answer, ids: RequestIds) -> Response:
         headers |= _operation_headers(call, answer)
     if answer.waits:
         headers["Retry-After"] = str(retry_after_seconds(call))
-    return _respond(answer.status, answer.body, headers, ids)
+    if answer.media_type:
+        disposition = f'attachment; filename="{answer.file_name}"'
+        headers |= {"Content-Type": answer.media_type, "Content-Disposition": disposition}
+    return _respond(answer.status, answer.data if answer.media_type else answer.body, headers, ids)
 
 
 def to_refusal(error: VaultError, ids: RequestIds) -> Response:
@@ -89,7 +92,9 @@ def _operation_headers(call: Call, answer: Answer) -> dict[str, str]:
     }
 
 
-def _respond(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, str], ids: RequestIds) -> Response:
+def _respond(
+    status: int, body: Mapping[str, Any] | bytes | None, headers: Mapping[str, str], ids: RequestIds
+) -> Response:
     common = {
         **_SECURITY_HEADERS,
         "x-ms-request-id": ids.request_id,
@@ -99,6 +104,8 @@ def _respond(status: int, body: Mapping[str, Any] | None, headers: Mapping[str, 
         common["x-ms-client-request-id"] = ids.client_request_id
     if body is None:
         return Response(status=status, headers={**common, **headers})
+    if isinstance(body, bytes):
+        return Response(status=status, headers={**common, **headers}, body=body)
     data = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     headers = {"Content-Type": "application/json; charset=utf-8", **headers}
     return Response(status=status, headers={**common, **headers}, body=data)

@@ -13,10 +13,12 @@ from typing import Any
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.json_values import is_list, is_object
 from flexvault.domain.mistakes import Mistakes
+from flexvault.domain.texts import shorten
 
 MAX_DEPTH = 40
 _HALF = re.compile("[\ud800-\udfff]")
 INVALID_JSON = "InvalidRequestContent"
+_LONGEST_SHOWN = 260
 
 type Shape = Mapping[str, "Shape"] | Sequence["Shape"] | None
 """Known members of an object; a list with the shape of its elements; None for anything, kept as it is."""
@@ -125,6 +127,22 @@ class Reader:
             return value or ""
         return self._mistakes.text(self._holder, self._path, member)
 
+    def names(self, member: str, most: int) -> tuple[str, ...]:
+        """Read an optional list of texts, each not empty and there once; missing is none, an empty list a mistake."""
+        value, path = self._holder.get(member), self._at(member)
+        if value is None:
+            return ()
+        if not is_list(value) or not all(isinstance(name, str) and name for name in value):
+            self.wrong(path, "must be a list of names")
+            return ()
+        if not 1 <= len(value) <= most:
+            self.wrong(path, f"has {len(value)} names: name 1 to {most}, or leave it out for all")
+            return ()
+        repeated = sorted({shorten(name, _LONGEST_SHOWN) for name in value if value.count(name) > 1})
+        if repeated:
+            self.wrong(path, f"names {', '.join(map(repr, repeated))} more than once")
+        return tuple(value)
+
     def expect(self, member: str, *allowed: str, optional: bool = False) -> None:
         """Demand one of some words, without regard to case; an optional one may be missing or empty."""
         value = self._holder.get(member)
@@ -132,6 +150,11 @@ class Reader:
             return
         if not isinstance(value, str) or value.lower() not in {word.lower() for word in allowed}:
             self.wrong(self._at(member), f"must be {' or '.join(repr(str(word)) for word in allowed)}")
+
+    def is_word(self, member: str, word: str) -> bool:
+        """Say whether a member is a word, without regard to case."""
+        value = self._holder.get(member)
+        return isinstance(value, str) and value.lower() == word.lower()
 
     def _at(self, member: str) -> str:
         return f"{self._path}.{member}" if self._path else member

@@ -35,6 +35,11 @@ class Answer:
 
     status: HTTPStatus = HTTPStatus.OK
     body: Mapping[str, Any] | None = None
+    data: bytes = b""
+    """In place of a JSON body: the bytes of a file, with `media_type` and `file_name`."""
+    media_type: str = ""
+    file_name: str = ""
+    """Under which a client keeps the file: letters, digits, dashes, dots and underscores only."""
     operation_id: str = ""
     """Of the long-running operation that a client may follow."""
     etag: str = ""

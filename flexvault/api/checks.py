@@ -20,6 +20,7 @@ def run_check(
     *,
     resource_id: str = "",
     at_once: AbstractSet[str] = frozenset(),
+    restore: Callable[[], Mapping[str, Any]] | None = None,
 ) -> Answer:
     """Run a check and answer the operation that tells its verdict.
 
@@ -29,6 +30,7 @@ def run_check(
         check: Answers warnings, or raises what is wrong.
         resource_id: What it is about.
         at_once: Codes of errors that clients expect as the answer itself.
+        restore: Answers of a restore that may begin what its outline is made of.
 
     Raises:
         VaultError: Of those codes, or one that may pass by itself and is no verdict.
@@ -49,6 +51,7 @@ def run_check(
             resource_id=resource_id,
             error=error,
             warnings=warnings,
+            restore=restore() if restore is not None and error is None else None,
         )
     return Answer(status=HTTPStatus.ACCEPTED, operation_id=operation_id, waits=True)
 

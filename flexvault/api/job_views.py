@@ -1,5 +1,6 @@
 """Jobs as Azure Backup shows them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -148,5 +149,8 @@ def _recovery_point(recovery: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _details(job: JobRecord) -> dict[str, str] | None:
-    prefix = job.target.get("file_prefix")
-    return {"Restore File Prefix": str(prefix)} if prefix else None
+    prefix, databases = job.target.get("file_prefix"), job.target.get("databases")
+    if not prefix:
+        return None
+    chosen = {"Databases": json.dumps(databases, ensure_ascii=False)} if databases else {}
+    return {"Restore File Prefix": str(prefix), **chosen}

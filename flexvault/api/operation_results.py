@@ -6,6 +6,7 @@ from typing import Any
 from flexvault.api.call import Answer, Call
 from flexvault.api.instances import instance_etag
 from flexvault.api.job_views import show_warning
+from flexvault.api.outline_views import show_outline_of
 from flexvault.api.problems import arm_error, error_of
 from flexvault.api.resource_ids import INSTANCE_TYPE, normal_location
 from flexvault.api.times import UNFINISHED, wire_time
@@ -14,6 +15,7 @@ from flexvault.api.views import show_instance
 from flexvault.domain.errors import NotFoundError
 from flexvault.services import catalog
 from flexvault.services.operations import OperationRecord, get_operation
+from flexvault.services.restore_outlines import OutlinedRestore
 
 RUNNING, FAILED = "Inprogress", "Failed"
 PUT_INSTANCE = f"{INSTANCE_TYPE}/write"
@@ -84,4 +86,6 @@ def _job_info(call: Call, record: OperationRecord) -> dict[str, Any]:
         info["jobId"] = call.ids.job(record.job_id)
     if record.warnings:
         info["warningDetails"] = [show_warning(entry) for entry in record.warnings]
+    if record.restore:
+        info["restoreOutline"] = show_outline_of(call.vault.ports, OutlinedRestore.from_json(record.restore))
     return info

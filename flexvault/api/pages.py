@@ -15,7 +15,7 @@ from flexvault.api.call import Answer, Call
 from flexvault.domain.errors import InvalidInputError
 
 LARGEST_PAGE = 1_000
-_KEPT = ("$filter", "$top", "state", "now")
+_KEPT = ("$filter", "$top", "state", "now", "database", "schema", "kind")
 """What the next page is asked with again, beside the api-version."""
 
 

@@ -12,10 +12,16 @@ from flexvault.api.instances import body_references, find_named
 from flexvault.api.points import require_point_id
 from flexvault.api.resource_ids import is_resource_id
 from flexvault.domain.instance import Instance
+from flexvault.domain.restored_files import MOST_DATABASES
 from flexvault.services.requests import RestoreOrder, restore_point
 from flexvault.services.requests import validate_restore as check_restore
+from flexvault.services.restore_outlines import OutlinedRestore
 
 RECOVERY_POINT_BASED = "AzureBackupRecoveryPointBasedRestoreRequest"
+_CHOOSE = (
+    "names a data source and no container, so it cannot say where files go: send 'RestoreFilesTargetInfo' and choose "
+    "by its member 'databases', a list of exact names"
+)
 
 
 def restore(call: Call) -> Answer:
@@ -39,7 +45,13 @@ def validate_restore(call: Call) -> Answer:
         require_point_id(instance, order.point_id)
         return check_restore(call.vault, order)
 
-    return run_check(call, body, check, resource_id=instance.id)
+    outlined = OutlinedRestore(
+        instance=instance.key,
+        point_id=order.point_id.replace("-", "").lower(),
+        file_prefix=order.file_prefix,
+        databases=order.databases,
+    )
+    return run_check(call, body, check, resource_id=instance.id, restore=outlined.to_json)
 
 
 def _read_order(instance: Instance, request: Any, path: str) -> RestoreOrder:
@@ -48,7 +60,10 @@ def _read_order(instance: Instance, request: Any, path: str) -> RestoreOrder:
     point_id = reader.text("recoveryPointId")
     reader.expect("sourceDataStoreType", "VaultStore")
     target = reader.inner("restoreTargetInfo")
-    target.expect("objectType", "RestoreFilesTargetInfo")
+    if target.is_word("objectType", "ItemLevelRestoreTargetInfo"):
+        target.wrong(f"{path}.restoreTargetInfo.objectType", _CHOOSE)
+    else:
+        target.expect("objectType", "RestoreFilesTargetInfo")
     target.expect("recoveryOption", "FailIfExists")
     details = target.inner("targetDetails")
     details.expect("restoreTargetLocationType", "AzureBlobs")
@@ -58,6 +73,7 @@ def _read_order(instance: Instance, request: Any, path: str) -> RestoreOrder:
         container_url=details.text("url"),
         file_prefix=details.text("filePrefix"),
         target_resource_id=details.text("targetResourceArmId", optional=True),
+        databases=target.names("databases", MOST_DATABASES),
     )
     if order.target_resource_id and not is_resource_id(order.target_resource_id):
         details.wrong(

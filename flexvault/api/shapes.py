@@ -85,6 +85,7 @@ RESTORE: Shape = {
         "objectType": None,
         "recoveryOption": None,
         "restoreLocation": None,
+        "databases": None,
         "targetDetails": {
             "filePrefix": None,
             "restoreTargetLocationType": None,

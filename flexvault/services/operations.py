@@ -38,6 +38,8 @@ class OperationRecord:
     resource_id: str = ""
     error: Mapping[str, Any] | None = None
     warnings: tuple[Mapping[str, Any], ...] = ()
+    restore: Mapping[str, Any] | None = None
+    """Of a checked restore: what its outline is made of, see `OutlinedRestore`."""
 
 
 def record_operation(
@@ -51,6 +53,7 @@ def record_operation(
     resource_id: str = "",
     error: Mapping[str, Any] | None = None,
     warnings: tuple[Mapping[str, Any], ...] = (),
+    restore: Mapping[str, Any] | None = None,
 ) -> OperationRecord:
     """Remember an operation under a derived id; a repetition answers the first one.
 
@@ -65,6 +68,7 @@ def record_operation(
         resource_id: The resource that it is about.
         error: Why it failed, in the API's error shape.
         warnings: What a person should look at although it succeeded.
+        restore: Of a checked restore: what its outline is made of.
     """
     now = ports.clock.storage_now()
     values: dict[str, Any] = {
@@ -76,6 +80,7 @@ def record_operation(
         "resource_id": resource_id,
         "error": json.dumps(error) if error else "",
         "warnings": json.dumps([dict(entry) for entry in warnings]),
+        **({"restore": json.dumps(dict(restore))} if restore else {}),
     }
     try:
         ports.rows.apply(row_keys.OPERATIONS, PARTITION, [Insert(key=operation_id, values=values)])
@@ -114,6 +119,7 @@ def get_operation(ports: Ports, operation_id: str) -> OperationRecord:
         resource_id=values["resource_id"],
         error=error,
         warnings=tuple(json.loads(values["warnings"])),
+        restore=json.loads(values["restore"]) if values.get("restore") else None,
     )
 
 

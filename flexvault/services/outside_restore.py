@@ -13,6 +13,7 @@ from flexvault.domain.approval_events import approval_target
 from flexvault.domain.errors import ApprovalRequiredError
 from flexvault.domain.event_rows import instance_target, seq_of
 from flexvault.domain.instance import Instance
+from flexvault.domain.restored_files import describe_databases
 from flexvault.services import catalog
 from flexvault.services.approvals import CriticalChange, get_approval
 from flexvault.services.journal import find_row, read_entry
@@ -51,8 +52,8 @@ class OutsideRestore:
 
     instance: Instance
     point_id: str
-    target: Mapping[str, str]
-    """`url`, `file_prefix`, `resource_id`."""
+    target: Mapping[str, Any]
+    """`url`, `file_prefix`, `resource_id`; `databases` where some were chosen."""
     actor: Mapping[str, str]
     why: str
     """The container is outside."""
@@ -60,14 +61,16 @@ class OutsideRestore:
     @property
     def change(self) -> CriticalChange:
         """Answer what an approval of it covers."""
-        url = self.target["url"]
-        wanted = {
+        url, databases = str(self.target["url"]), tuple(self.target.get("databases", ()))
+        wanted: dict[str, Any] = {
             "recoveryPointId": self.point_id,
             "url": url,
             "filePrefix": self.target["file_prefix"],
             "targetResourceArmId": self.target["resource_id"].lower(),
+            **({"databases": list(databases)} if databases else {}),
         }
-        what = f"recovery point {self.point_id} of backup instance '{self.instance.name}', with all its data"
+        whole = f"recovery point {self.point_id} of backup instance '{self.instance.name}'"
+        what = f"{describe_databases(databases)} of {whole}" if databases else f"{whole}, with all its data"
         return CriticalChange(
             operation=RESTORE,
             path=f"{self.instance.id}/restore".lower(),

@@ -12,6 +12,7 @@ from flexvault.domain.job import Operation
 from flexvault.domain.open_job import OpenJob
 from flexvault.domain.policy import parse_policy
 from flexvault.domain.protection_moves import require_backups
+from flexvault.domain.restored_files import require_databases
 from flexvault.domain.tagging import DEFAULT_TAG
 from flexvault.services import catalog
 from flexvault.services.approvals import require_approval
@@ -124,6 +125,8 @@ class RestoreOrder:
     container_url: str
     file_prefix: str
     target_resource_id: str = ""
+    databases: tuple[str, ...] = ()
+    """Exact names of the databases whose files are copied, each once; none for all."""
 
 
 def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Mapping[str, Any], ...]:
@@ -191,13 +194,17 @@ def _check_point(vault: Vault, order: RestoreOrder) -> tuple[Instance, RecoveryP
     instance = catalog.get_instance(vault.ports, order.instance_id)
     point = catalog.get_sealed_point(vault.ports, instance, order.point_id)
     require_prefix(order.file_prefix)
-    catalog.read_manifest(vault.ports, point)
+    manifest = catalog.read_manifest(vault.ports, point)
+    require_databases(point.point_id, manifest.files, order.databases, "restoreTargetInfo.databases")
     return instance, point
 
 
-def _target_of(order: RestoreOrder) -> dict[str, str]:
+def _target_of(order: RestoreOrder) -> dict[str, Any]:
+    """Answer what a restore is about, in the form that is compared: a choice in any order is the same choice."""
+    chosen = {"databases": sorted(order.databases)} if order.databases else {}
     return {
         "url": read_container_url(order.container_url),
         "file_prefix": order.file_prefix,
         "resource_id": order.target_resource_id,
+        **chosen,
     }

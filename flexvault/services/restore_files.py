@@ -1,27 +1,25 @@
 """Restore a recovery point as files: probe the target, copy block by block against the manifest, write the kit last."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 
 from flexvault.domain import blob_names
-from flexvault.domain.dump_archive import read_archive
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, InvalidInputError, TransientError
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus, Outcome, Result, Step, closes_as
-from flexvault.domain.landing_files import FileKind
 from flexvault.domain.manifest import Manifest, ManifestFile
-from flexvault.domain.rebuild_kit import KitDatabase, KitFacts, KitFile, build_kit
-from flexvault.domain.role_script import decode_script
+from flexvault.domain.restored_files import RestoredFile, list_restored
 from flexvault.ports import BlobFacts, BlockRange
 from flexvault.services import catalog
 from flexvault.services.approvals import check_unused
 from flexvault.services.block_log import BlockLog, LoggedFile
 from flexvault.services.copying import Budget, percent_staged, stage_all
 from flexvault.services.journal import Draft, append
+from flexvault.services.kit_facts import kit_facts
 from flexvault.services.outside_restore import require_approved
 from flexvault.services.progress import sub_tasks
 from flexvault.services.promote import BLOCKS_DROPPED
+from flexvault.services.rebuild_kit import build_kit
 from flexvault.services.restore_target import require_empty, require_target
 from flexvault.services.steps import StepRun, SupersededError
 from flexvault.services.target_account import describe_account
@@ -50,14 +48,13 @@ def probe_target(run: StepRun) -> Result:
         )
     _append_started(run, point)
     log = BlockLog(run.ports, run.open.job_id, ATTEMPT)
-    restored = restored_names(target["file_prefix"], manifest.files)
-    for ordinal, file in enumerate(manifest.files):
+    for restored in _restored(run, manifest):
         log.add(
             LoggedFile(
-                ordinal=ordinal,
-                name=restored[ordinal],
-                size_bytes=file.size_bytes,
-                block_size_bytes=file.block_size_bytes,
+                ordinal=restored.ordinal,
+                name=restored.name,
+                size_bytes=restored.file.size_bytes,
+                block_size_bytes=restored.file.block_size_bytes,
                 facts={},
             )
         )
@@ -87,7 +84,7 @@ def finish_restore(run: StepRun) -> Result:
     """Write the rebuild kit last: where it is, all files are."""
     point, manifest = _load(run)
     target = run.open.state["target"]
-    kit = build_kit(_kit_facts(run, point, manifest))
+    kit = build_kit(kit_facts(run.ports, point, manifest, str(target["file_prefix"]), _chosen(run)))
     for name, data in kit.items():
         _create_own(run, f"{target['file_prefix']}_rebuild/{name}", data)
     return closes_as(JobStatus.COMPLETED)
@@ -127,23 +124,6 @@ def _require_announced(rows: Rows) -> None:
     job = next(iter(rows.values()))
     if job is None or not job.values.get("started_event_id"):
         raise NotAnnouncedError
-
-
-def restored_names(prefix: str, files: Sequence[ManifestFile]) -> list[str]:
-    """Name restored files as Azure Backup names them: the request's prefix in place of the backup's name.
-
-    Files of several containers may end alike; then a number keeps them apart, so that none replaces another.
-    """
-    taken: set[str] = set()
-    named: list[str] = []
-    for file in files:
-        name, number = f"{prefix}{file.suffix}", 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{prefix}_{number}{file.suffix}"
-        taken.add(name.lower())
-        named.append(name)
-    return named
 
 
 def _load(run: StepRun) -> tuple[RecoveryPoint, Manifest]:
@@ -254,40 +234,10 @@ def _create_own(run: StepRun, name: str, data: bytes) -> None:
         _require_own(run, _find_existing(run, url, name))
 
 
-def _kit_facts(run: StepRun, point: RecoveryPoint, manifest: Manifest) -> KitFacts:
-    prefix = str(run.open.state["target"]["file_prefix"])
-    restored = zip(manifest.files, restored_names(prefix, manifest.files), strict=True)
-    files = [(file, KitFile(name=name, size_bytes=file.size_bytes)) for file, name in restored]
-    roles = next((pair for pair in files if pair[0].kind == FileKind.ROLES), None)
-    return KitFacts(
-        file_prefix=prefix,
-        databases=tuple(_kit_databases(run, files)),
-        roles_file=roles[1] if roles else None,
-        roles_script=decode_script(_read_all(run, roles[0])) if roles else None,
-        other_files=tuple(kit for file, kit in files if file.kind not in {FileKind.ROLES, FileKind.DATABASE}),
-        server_name=str(manifest.server["name"]),
-        server_id=str(manifest.server["id"]),
-        server_version=str(manifest.server["version"]),
-        recovery_point_id=point.point_id,
-        recovery_point_time=point.recovery_point_time.isoformat(),
-        manifest_sha256=point.manifest_hash,
-    )
+def _chosen(run: StepRun) -> tuple[str, ...]:
+    """Answer the databases that the request chose; none for all, as a job of an older version has it."""
+    return tuple(run.open.state["target"].get("databases", ()))
 
 
-def _kit_databases(run: StepRun, files: Sequence[tuple[ManifestFile, KitFile]]) -> list[KitDatabase]:
-    databases: list[KitDatabase] = []
-    for file, kit in files:
-        if file.kind != FileKind.DATABASE or not file.facts:
-            continue
-
-        def read(offset: int, length: int, source: ManifestFile = file) -> bytes:
-            return run.ports.vault_reader.read(
-                blob_names.POINTS, source.path, offset=offset, length=length, version_id=source.version_id
-            )
-
-        databases.append(KitDatabase(file=kit, archive=read_archive(read, file.size_bytes, name=kit.name)))
-    return databases
-
-
-def _read_all(run: StepRun, file: ManifestFile) -> bytes:
-    return run.ports.vault_reader.read(blob_names.POINTS, file.path, version_id=file.version_id)
+def _restored(run: StepRun, manifest: Manifest) -> tuple[RestoredFile, ...]:
+    return list_restored(str(run.open.state["target"]["file_prefix"]), manifest.files, _chosen(run))

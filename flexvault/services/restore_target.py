@@ -17,8 +17,12 @@ SHOWN_BLOBS = 5
 _ACCOUNT = re.compile(r"/providers/Microsoft\.Storage/storageAccounts/([^/]+)", re.IGNORECASE)
 
 
-def require_prefix(prefix: str) -> None:
+def require_prefix(prefix: str, target: str = "restoreTargetInfo.targetDetails.filePrefix") -> None:
     """Refuse a file prefix that cannot be part of a blob name.
+
+    Args:
+        prefix: What names of files shall begin with.
+        target: Where the request has it.
 
     Raises:
         InvalidInputError: With what is allowed.
@@ -26,7 +30,7 @@ def require_prefix(prefix: str) -> None:
     if not FILE_PREFIX.fullmatch(prefix):
         raise InvalidInputError(
             f"'{prefix}' is no file prefix: use 1 to 100 letters, digits, '-', '_' and '.', a letter or digit first",
-            target="restoreTargetInfo.targetDetails.filePrefix",
+            target=target,
             hint="choose another filePrefix, such as orders-2026-11-25",
         )
 

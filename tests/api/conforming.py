@@ -34,10 +34,13 @@ def require_documented(method: str, url: str, response: Response) -> None:
     missing = [name for name in documented.get("headers", {}) if name.lower() not in names]
     if missing:
         raise NotAsDocumentedError(f"{where} without {missing}")
-    schema = documented.get("content", {}).get(JSON)
-    if (schema is None) is bool(response.body):
+    content = documented.get("content", {})
+    if bool(content) is not bool(response.body):
         raise NotAsDocumentedError(f"{where} with a body of {len(response.body)} bytes")
-    if schema is not None:
+    sent = {name.lower(): value for name, value in response.headers.items()}.get("content-type", JSON).partition(";")[0]
+    if content and sent not in content:
+        raise NotAsDocumentedError(f"{where} with the media type {sent}")
+    if JSON in content:
         checker = validator(operation.template, operation.method, str(response.status))
         wrong = [
             f"{'.'.join(map(str, error.instance_path))}: {error.message}"

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from flexvault.adapters.memory.ltr import LtrScript
 from flexvault.domain.errors import TransientError
 from tests.api.doors import (
     CONTAINER_URL,
@@ -15,6 +16,7 @@ from tests.api.doors import (
     backup_body,
     restore_body,
 )
+from tests.builders import backup_files, tiny_archive
 
 MINE = {"x-ms-client-request-id": "mine"}
 
@@ -162,6 +164,29 @@ def test_a_restore_is_followed_to_its_job(door: Door) -> None:
     assert any(name.endswith("_database_orders.sql") for name in names)
 
 
+def test_a_restore_of_chosen_databases_says_which(door: Door) -> None:
+    files = backup_files(orders=tiny_archive(), billing=tiny_archive("billing"))
+    door.world.memory.ltr.script = LtrScript(files=files)
+    accepted = restore(door, changed(a_point(door), TARGET, "databases", value=["billing"]))
+    door.run_jobs()
+    done = job_of(door, accepted)
+    assert done["status"] == "Completed"
+    assert done["extendedInfo"]["additionalDetails"] == {"Restore File Prefix": "restored", "Databases": '["billing"]'}
+    names = [blob.name for blob in door.world.memory.ports.restore_target.list_blobs(CONTAINER_URL, "restored_data")]
+    assert names == ["restored_database_billing.sql"]
+
+
+def test_a_choice_that_cannot_be_used_is_named(door: Door) -> None:
+    point = a_point(door)
+    refused = restore(door, changed(point, TARGET, "databases", value=["orders", "nope"]))
+    assert refused.error["target"] == "restoreTargetInfo.databases"
+    assert refused.error["message"] == f"recovery point {point} has no database 'nope'; it has 'orders'"
+    [action] = refused.error["additionalInfo"][0]["info"]["recommendedAction"]
+    assert "contents" in action
+    refused = restore(door, changed(point, TARGET, "objectType", value="itemLevelRestoreTargetInfo"))
+    assert "by its member 'databases'" in refused.error["message"]
+
+
 def test_a_repeated_restore_gets_the_first_answer_although_its_files_are_there(door: Door) -> None:
     point = a_point(door)
     first = restore(door, restore_body(point), MINE)
@@ -201,6 +226,17 @@ TARGET = "restoreTargetInfo"
         pytest.param(["recoveryPointId"], "f" * 32, 400, "UserErrorRecoveryPointNotFound", id="unknown point"),
         pytest.param(["recoveryPointId"], "a/b#c?d", 400, "UserErrorRecoveryPointNotFound", id="point that no key can hold"),
         pytest.param([TARGET], None, 400, "BMSUserErrorInvalidInput", id="no target"),
+        pytest.param([TARGET, "objectType"], "ItemLevelRestoreTargetInfo", 400, "BMSUserErrorInvalidInput", id="Azure's choice of items, which has no container"),
+        pytest.param([TARGET, "databases"], [], 400, "BMSUserErrorInvalidInput", id="an empty choice"),
+        pytest.param([TARGET, "databases"], "orders", 400, "BMSUserErrorInvalidInput", id="a name for a list"),
+        pytest.param([TARGET, "databases"], {"orders": True}, 400, "BMSUserErrorInvalidInput", id="an object for a list"),
+        pytest.param([TARGET, "databases"], ["orders", 5], 400, "BMSUserErrorInvalidInput", id="a number for a name"),
+        pytest.param([TARGET, "databases"], ["orders", None], 400, "BMSUserErrorInvalidInput", id="null for a name"),
+        pytest.param([TARGET, "databases"], ["orders", ""], 400, "BMSUserErrorInvalidInput", id="an empty name"),
+        pytest.param([TARGET, "databases"], ["orders", "orders"], 400, "BMSUserErrorInvalidInput", id="a name twice"),
+        pytest.param([TARGET, "databases"], ["Orders"], 400, "BMSUserErrorInvalidInput", id="a name in another case"),
+        pytest.param([TARGET, "databases"], ["orders", "_roles.sql"], 400, "BMSUserErrorInvalidInput", id="a file that is no database"),
+        pytest.param([TARGET, "databases"], [f"d{n}" for n in range(65)], 400, "BMSUserErrorInvalidInput", id="more names than a job holds"),
         pytest.param([TARGET, "objectType"], "RestoreTargetInfo", 400, "BMSUserErrorInvalidInput", id="restore as server"),
         pytest.param([TARGET, "recoveryOption"], "Overwrite", 400, "BMSUserErrorInvalidInput", id="overwrite"),
         pytest.param([TARGET, "targetDetails", "restoreTargetLocationType"], "AzureFiles", 400, "BMSUserErrorInvalidInput", id="a file share"),

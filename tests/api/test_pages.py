@@ -7,6 +7,7 @@ from unittest.mock import ANY
 
 import pytest
 
+from flexvault.adapters.memory.ltr import LtrScript
 from flexvault.adapters.memory.rows import MemoryRows
 from flexvault.api.pages import write_token
 from flexvault.api.routing import find_operation
@@ -19,6 +20,7 @@ from tests.api.doors import (
     SUBSCRIPTION_SCOPE,
     VAULT_ID,
     Door,
+    Sent,
     backup_body,
     instance_body,
     instance_properties,
@@ -28,6 +30,8 @@ from tests.api.test_door import path_of
 
 GROUP_SCOPE = VAULT_ID.rpartition("/backupVaults/")[0]
 HOLDS = "/vault/backupInstances/pg-orders/holds"
+ANY_POINT = "0" * 32
+"""Stands for the newest recovery point, whose id is not known before."""
 LISTS = {
     "policies": f"{VAULT_ID}/backupPolicies",
     "instances": f"{VAULT_ID}/backupInstances",
@@ -39,6 +43,7 @@ LISTS = {
     "deleted instances": f"{VAULT_ID}/deletedBackupInstances",
     "examined servers": "/vault/doctor",
     "journal entries": "/vault/journal",
+    "contents": f"/vault/backupInstances/pg-orders/recoveryPoints/{ANY_POINT}/contents",
 }
 ONE = {
     "vaults of the subscription": f"{SUBSCRIPTION_SCOPE}/backupVaults",
@@ -54,9 +59,21 @@ EMPTY = {
 EVERY = {**LISTS, **ONE, **EMPTY}
 
 
+class Filled(Door):
+    """A door at which a point may be asked for without its id."""
+
+    newest_point = ANY_POINT
+
+    def send(self, method: str, path: str, *args: Any, **kwargs: Any) -> Sent:
+        return super().send(method, path.replace(ANY_POINT, self.newest_point), *args, **kwargs)
+
+
 def filled(page_size: int = 100, backups: int = 5) -> Door:
     """A vault with five of everything that is listed; backups and what comes with them are slower to make."""
-    door = Door(page_size=page_size)
+    door = Filled(page_size=page_size)
+    orders = builders.tiny_archive(tables=["b", "a", "c"])
+    files = builders.backup_files(orders=orders, billing=builders.tiny_archive("billing"))
+    door.world.memory.ltr.script = LtrScript(files=files)
     door.grant_roles()
     door.protect()
     for number in range(1, 5):
@@ -70,6 +87,8 @@ def filled(page_size: int = 100, backups: int = 5) -> Door:
         door.run_jobs()
         add_hold(door, f"case/{number}" if number % 2 else f"Case {number}")
         ask_for_approval(door, number)
+    if backups:
+        door.newest_point = door.send("GET", f"{INSTANCE}/recoveryPoints").json["value"][0]["name"]
     return door
 
 
@@ -114,7 +133,10 @@ def each_page(door: Door, path: str, query: str) -> Iterator[list[dict[str, Any]
 
 
 def names(elements: list[dict[str, Any]]) -> list[str]:
-    return [next(str(element[key]) for key in _NAMES if element.get(key)) for element in elements]
+    """Name each element; an object of a database is told from others by its database and kind, too."""
+    told = [next(str(element[key]) for key in _NAMES if element.get(key)) for element in elements]
+    within = ["/".join(str(element.get(key, "")) for key in ("database", "kind")) for element in elements]
+    return [f"{place}/{name}" for place, name in zip(within, told, strict=True)]
 
 
 _NAMES = ("name", "seq", "backupInstance", "id")

@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from flexvault.api.openapi.document import write_document
 from flexvault.api.roles import Role
 from flexvault.api.table.own import OWN
-from tests.api.doors import ORIGIN, Door
+from tests.api.doors import INSTANCE, ORIGIN, Door
 from tests.api.wsgi import Environ, StartResponse, wsgi_app
 
 type Generated = Case[Any]
@@ -36,9 +36,15 @@ MORE_THAN_A_SCHEMA_SAYS = {
     "GET /vault/doctor",
     "GET /vault/journal",
     "GET /vault/backupInstances/{instance}/holds",
+    "GET /vault/backupInstances/{instance}/recoveryPoints/{point}/contents",
+    "GET /vault/backupInstances/{instance}/recoveryPoints/{point}/rebuildKit",
     "PUT /vault/backupInstances/{instance}/holds/{hold}",
 }
-"""Policies, spans of time, places to go on from, names of instances, printable names: what has the right types may be refused with 400."""
+"""Policies, spans of time, places to go on from, names of instances and databases, printable names: what has the right types may be refused with 400."""
+
+
+ANY_POINT = "0" * 32
+"""Stands for the one recovery point, whose id is not known before."""
 
 
 class Front:
@@ -52,6 +58,8 @@ class Front:
         return self.doors[-1]
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Any:
+        point = self.door.send("GET", f"{INSTANCE}/recoveryPoints").json["value"][0]["name"]
+        environ["REQUEST_URI"] = environ["REQUEST_URI"].replace(ANY_POINT, point)
         return wsgi_app(self.door.api)(environ, start_response)
 
     def schema(self, **parameters: str) -> BaseSchema:
@@ -83,6 +91,7 @@ def each_operation(schema: BaseSchema) -> Callable[[Test], Test]:
 FRONT = Front()
 ANYWHERE = FRONT.schema()
 PROTECTED = FRONT.schema(instance="pg-orders").include(path_regex="backupInstances")
+SEALED = FRONT.schema(instance="pg-orders", point=ANY_POINT).include(path_regex="recoveryPoints")
 
 
 @pytest.fixture(autouse=True)
@@ -101,4 +110,9 @@ def test_whatever_is_sent_anywhere_is_answered_as_documented(case: Generated) ->
 
 @each_operation(PROTECTED)
 def test_whatever_is_sent_to_a_protected_server_is_answered_as_documented(case: Generated) -> None:
+    FRONT.check(case)
+
+
+@each_operation(SEALED)
+def test_whatever_is_asked_of_a_recovery_point_is_answered_as_documented(case: Generated) -> None:
     FRONT.check(case)

@@ -1,5 +1,8 @@
 """`azure-mgmt-dataprotection` drives the vault unchanged."""
 
+import json
+from typing import Any
+
 import pytest
 from azure.core.exceptions import (
     ClientAuthenticationError,
@@ -32,6 +35,7 @@ from azure.mgmt.dataprotection.models import (
     ValidateRestoreRequestObject,
 )
 
+from flexvault.adapters.memory.ltr import LtrScript
 from tests import builders
 from tests.api.doors import CONTAINER_URL, POLICY_ID, Door, policy_body
 from tests.api.sdk import DoorTransport, sdk_client
@@ -124,6 +128,29 @@ def test_a_server_is_validated_and_protected(client: DataProtectionMgmtClient, t
     assert known(protected.properties).provisioning_state == "Succeeded"
     assert transport.waits == [10], "the SDK looks at once, then waits as the running operation says"
     assert [instance.name for instance in client.backup_instances.list(*PLACE)] == ["pg-orders"]
+
+
+def test_the_sdk_restores_chosen_databases_and_shows_the_outline(client: DataProtectionMgmtClient, door: Door) -> None:
+    files = builders.backup_files(orders=builders.tiny_archive(), billing=builders.tiny_archive("billing"))
+    door.world.memory.ltr.script = LtrScript(files=files)
+    protect(client)
+    back_up(client, door)
+    (point,) = client.recovery_points.list(*PLACE, "pg-orders")
+    order = a_restore(str(point.name), "some")
+    order.restore_target_info["databases"] = ["billing"]  # the model keeps members that it does not know
+    answers: list[Any] = []
+    client.backup_instances.begin_validate_for_restore(
+        *PLACE,
+        "pg-orders",
+        ValidateRestoreRequestObject(restore_request_object=order),
+        raw_response_hook=answers.append,
+    ).result()
+    outline = json.loads(answers[-1].http_response.text())["restoreOutline"]
+    assert [database["name"] for database in outline["databases"]] == ["billing"]
+    client.backup_instances.begin_trigger_restore(*PLACE, "pg-orders", order).result()
+    door.run_jobs()
+    names = {blob.name for blob in door.world.memory.ports.restore_target.list_blobs(CONTAINER_URL, "some_database")}
+    assert names == {"some_database_billing.sql"}
 
 
 def test_a_backup_and_a_restore_are_followed_to_their_jobs(client: DataProtectionMgmtClient, door: Door) -> None:

@@ -320,3 +320,29 @@ def test_an_answer_without_a_verdict_proves_nothing(vault: FakeVault, flexvault:
     vault.answer_once("POST", "vault/verify", lambda _: httpx.Response(200, json={"findings": []}))
     assert flexvault("vault", "verify") == 1
     assert "verdict: NotProven" in capsys.readouterr().out
+
+
+def test_a_restore_of_chosen_databases_names_them_in_the_check_and_in_the_request(
+    vault: FakeVault, flexvault: Flexvault
+):
+    arguments = ["--container", CONTAINER, "--prefix", "night", "--database", "a, b", "--database", "orders"]
+    assert flexvault("restore", "pg-orders", POINT_ID, *arguments) == 0
+    for number in (0, 1):
+        body = vault.body("POST", number)
+        request = body.get("restoreRequestObject", body)
+        assert request["restoreTargetInfo"]["databases"] == ["a, b", "orders"]
+
+
+@pytest.mark.parametrize(
+    ("packed", "why"),
+    [(b"no zip", "not a zip file"), (b"PK\x05\x06" + b"\x00" * 18, "rebuild.pyz")],
+    ids=["no archive", "an empty archive"],
+)
+def test_what_is_no_kit_is_not_written(
+    *, packed: bytes, why: str, vault: FakeVault, flexvault: Flexvault, capsys: Captured, tmp_path: Path
+):
+    path = f"vault/backupInstances/pg-orders-1/recoveryPoints/{POINT_ID}/rebuildKit"
+    vault.answer_once("GET", path, lambda _: httpx.Response(200, content=packed))
+    assert flexvault("point", "kit", "pg-orders", POINT_ID, "--prefix", "night", "--folder", str(tmp_path)) == 1
+    assert why in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from flexvault_cli.main import run
 
@@ -21,6 +22,7 @@ from tests.e2e.owner import Owner
 
 LONGEST_PAUSE_SECONDS = 0.3
 SERVER = "pg-billing"
+ANOTHER = "another one"
 
 type Flexvault = Callable[..., int]
 
@@ -49,7 +51,12 @@ def test_a_server_is_protected_backed_up_and_restored_from_the_command_line(
     policy = tmp_path / "daily.json"
     policy.write_text(json.dumps(bodies.policy()))
     assert flexvault("policy", "set", str(policy)) == 0
-    server_id = vault.endpoints["servers"][SERVER]["resourceId"]
+    server = vault.endpoints["servers"][SERVER]
+    with psycopg.connect(server["postgres"], autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{ANOTHER}"')
+    with psycopg.connect(server["postgres"], autocommit=True, dbname=ANOTHER) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1 AS number")
+    server_id = server["resourceId"]
     assert flexvault("instance", "protect", server_id, "--policy", "daily") == 0, capsys.readouterr().err
     assert flexvault("backup", SERVER, "--wait", person="operator") == 0, capsys.readouterr().err
 
@@ -60,12 +67,33 @@ def test_a_server_is_protected_backed_up_and_restored_from_the_command_line(
     url = f"{account['blobEndpoint']}/{RESTORE_CONTAINER}"
     words = ["restore", SERVER, point["name"], "--container", url, "--prefix", "night", "--wait"]
     assert flexvault(*words, "--container-id", account["resourceId"], person="operator") == 0, capsys.readouterr().err
-    assert "night_rebuild/rebuild.sh" in accounts.names("restore", RESTORE_CONTAINER, "night_")
+    assert "night_rebuild/rebuild.pyz" in accounts.names("restore", RESTORE_CONTAINER, "night_")
 
     assert flexvault(*words, "--container-id", account["resourceId"], person="operator") == 1
     refusal = capsys.readouterr().err
     assert "UserErrorTargetFilesExist" in refusal
     assert "another filePrefix" in refusal
+
+    assert flexvault("point", "contents", SERVER, point["name"], "--output", "json", person="reader") == 0
+    contents = json.loads(capsys.readouterr().out)
+    databases = {row["name"] for row in contents if row["kind"] == "database"}
+    assert databases >= {"billing", ANOTHER}
+    assert [row["owner"] for row in contents if (row["database"], row["name"]) == (ANOTHER, "kept")]
+    one = ["restore", SERVER, point["name"], "--container", url, "--container-id", account["resourceId"]]
+    chosen = ["--prefix", "one", "--database", ANOTHER, "--wait"]
+    assert flexvault(*one, *chosen, person="operator") == 0, capsys.readouterr().err
+    assert f"rebuilds: {ANOTHER}" in capsys.readouterr().err
+    whole = set(accounts.names("restore", RESTORE_CONTAINER, "night_"))
+    archives = {name for name in whole if "_database_" in name}
+    kept = {name for name in archives if name.endswith("_database_another%20one.sql")}
+    restored = set(accounts.names("restore", RESTORE_CONTAINER, "one_"))
+    assert len(archives) >= 2
+    assert restored == {name.replace("night_", "one_") for name in whole - archives | kept}
+
+    kit = ["point", "kit", SERVER, point["name"], *chosen[:4], "--folder", str(tmp_path)]
+    assert flexvault(*kit, person="reader") == 0
+    downloaded = (tmp_path / "one_rebuild/rebuild.pyz").read_bytes()
+    assert downloaded == accounts.read("restore", RESTORE_CONTAINER, "one_rebuild/rebuild.pyz")
 
 
 def test_a_folder_is_applied_once(flexvault: Flexvault, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,6 +76,20 @@ MUTATIONS: Sequence[Mutation] = (
         tests=("tests/services/test_restore.py",),
     ),
     Mutation(
+        name="a restore of chosen databases copies all of them",
+        path="flexvault/domain/restored_files.py",
+        old="        return restored.database in databases\n",
+        new="        return bool(databases)\n",
+        tests=("tests/services/test_restore_databases.py",),
+    ),
+    Mutation(
+        name="an approval of one database is one of all",
+        path="flexvault/services/outside_restore.py",
+        old='            **({"databases": list(databases)} if databases else {}),\n',
+        new="",
+        tests=("tests/services/test_restore_databases.py",),
+    ),
+    Mutation(
         name="a restore does not compare checksums",
         path="flexvault/services/restore_files.py",
         old="        if crc64 != source.crc64[index]:\n",

@@ -5,7 +5,7 @@ import pytest
 from flexvault.domain.container_url import account_name
 from flexvault.domain.errors import InvalidInputError, NotAuthorizedError, VaultError
 from flexvault.domain.manifest import ManifestFile
-from flexvault.services.restore_files import restored_names
+from flexvault.domain.restored_files import restored_names
 from flexvault.services.restore_target import require_target
 from tests.builders import SUBSCRIPTION, World, protect, world
 

@@ -1,12 +1,19 @@
 """Commands on recovery points."""
 
 import argparse
-from urllib.parse import quote
+import io
+import json
+import zipfile
+from pathlib import Path
+from urllib.parse import quote, urlencode
 
-from flexvault_cli import views
+from flexvault_cli import contents_views, views
 from flexvault_cli.api import VaultApi
-from flexvault_cli.commands.lookup import find_instance, instance_path
-from flexvault_cli.output import show_one, show_rows
+from flexvault_cli.commands.lookup import find_instance, instance_path, own_path
+from flexvault_cli.errors import MISUSED, CliError
+from flexvault_cli.output import show_json, show_lines, show_one, show_rows
+
+KIT_FILES = ("rebuild.pyz", "README.md")
 
 
 def list_points(api: VaultApi, options: argparse.Namespace) -> None:
@@ -19,3 +26,46 @@ def show_point(api: VaultApi, options: argparse.Namespace) -> None:
     """Show one recovery point."""
     path = f"{instance_path(find_instance(api, options.instance))}/recoveryPoints/{quote(options.point, safe='')}"
     show_one(api.get(path), views.POINT, as_json=options.as_json)
+
+
+def show_contents(api: VaultApi, options: argparse.Namespace) -> None:
+    """List what is in a recovery point: databases and their objects, with rows where they were counted."""
+    chosen = {name: getattr(options, name) for name in ("database", "schema", "kind")}
+    query = urlencode({"$top": "1000", **{name: value for name, value in chosen.items() if value}}, safe="$")
+    rows = api.list_all(f"{_own_point(api, options)}/contents?{query}")
+    show_rows(rows, contents_views.CONTENTS, as_json=options.as_json, dropped_first=contents_views.CONTENTS_DROPPED)
+    if not options.as_json:
+        show_lines(contents_views.describe_source(rows))
+
+
+def fetch_kit(api: VaultApi, options: argparse.Namespace) -> None:
+    """Download the rebuild kit of a recovery point, for restored files of a prefix."""
+    chosen = {"databases": json.dumps(options.database)} if options.database else {}
+    query = urlencode({"filePrefix": options.prefix, **chosen})
+    packed = api.download(f"{_own_point(api, options)}/rebuildKit?{query}")
+    # The vault accepted the prefix, so it is letters, digits, dashes, dots and underscores.
+    written = _unpack(packed, Path(options.folder) / f"{options.prefix}_rebuild")
+    if options.as_json:
+        show_json({"files": [str(path) for path in written]})
+    else:
+        show_lines([*map(str, written), f"next: python3 {written[0]} check"])
+
+
+def _own_point(api: VaultApi, options: argparse.Namespace) -> str:
+    return f"{own_path(find_instance(api, options.instance))}/recoveryPoints/{quote(options.point, safe='')}"
+
+
+def _unpack(packed: bytes, folder: Path) -> list[Path]:
+    """Write the kit's two files, and nothing else that an archive may name."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            files = {name: archive.read(name) for name in KIT_FILES}
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise CliError(f"what the vault sent is no rebuild kit: {error}") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise CliError(f"cannot write into {folder}: {error.strerror}", exit_code=MISUSED) from error
+    return [folder / name for name in files]

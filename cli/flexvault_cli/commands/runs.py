@@ -2,13 +2,13 @@
 
 import argparse
 
-from flexvault_cli import views
+from flexvault_cli import contents_views, views
 from flexvault_cli.api import VaultApi
 from flexvault_cli.commands.jobs import follow_job
 from flexvault_cli.commands.lookup import find_instance, instance_path, policy_path
 from flexvault_cli.errors import CliError
-from flexvault_cli.output import show_warnings
-from flexvault_cli.wire import Json, dig
+from flexvault_cli.output import show_error_lines, show_json, show_lines, show_rows, show_warnings
+from flexvault_cli.wire import Json, dig, dig_list
 
 
 def back_up(api: VaultApi, options: argparse.Namespace) -> None:
@@ -21,7 +21,7 @@ def back_up(api: VaultApi, options: argparse.Namespace) -> None:
 
 
 def restore(api: VaultApi, options: argparse.Namespace) -> None:
-    """Validate a restore as files into a container, then start it."""
+    """Check a restore as files into a container, then start it."""
     instance = find_instance(api, options.instance)
     details = {
         "filePrefix": options.prefix,
@@ -38,11 +38,27 @@ def restore(api: VaultApi, options: argparse.Namespace) -> None:
             "recoveryOption": "FailIfExists",
             "restoreLocation": api.get("")["location"],
             "targetDetails": details,
+            **({"databases": options.database} if options.database else {}),
         },
     }
     path = instance_path(instance)
-    show_warnings(api.post(f"{path}/validateRestore", {"restoreRequestObject": request}))
+    checked = api.post(f"{path}/validateRestore", {"restoreRequestObject": request})
+    show_warnings(checked)
+    outline: Json = checked.get("restoreOutline") or {}
+    if options.check:
+        _show_outline(outline, options)
+        return
+    show_error_lines(contents_views.describe_choice(outline))
     follow_job(api, api.post(f"{path}/restore", request), options)
+
+
+def _show_outline(outline: Json, options: argparse.Namespace) -> None:
+    if options.as_json:
+        show_json(outline)
+        return
+    rows, dropped = dig_list(outline, "databases"), contents_views.OUTLINE_DROPPED
+    show_rows(rows, contents_views.OUTLINE, as_json=False, dropped_first=dropped, empty="no database is rebuilt")
+    show_lines(contents_views.describe_outline(outline))
 
 
 def _only_backup_rule(api: VaultApi, instance: Json) -> str:

@@ -21,6 +21,7 @@ from flexvault.domain.app_role import AppRole
 from flexvault.domain.findings import FindingCheck, FindingSeverity
 from flexvault.domain.job import Operation, Step
 from flexvault.domain.missed_slots import WhyMissed
+from flexvault.domain.point_contents import OBJECT_KINDS, ContentsSource
 from flexvault.domain.retention import Decision, Reason
 from flexvault.domain.verification import Severity, Verdict
 from flexvault.services.emergency import OwnAccount
@@ -65,6 +66,22 @@ _ENTRY = answered(
     problem=or_null(TEXT),
 )
 JOURNAL = a_page(_ENTRY)
+_OBJECT = answered(
+    database=TEXT,
+    kind=words(OBJECT_KINDS),
+    schema=or_null(TEXT),
+    name=or_null(TEXT),
+    owner=or_null(TEXT),
+    count=or_null(COUNT),
+    rows=or_null(COUNT),
+    sizeInBytes=or_null(COUNT),
+    digest=or_null(TEXT),
+    fileSizeInBytes=or_null(COUNT),
+    notCounted=or_null(TEXT),
+    source=words(ContentsSource),
+    verifiedAt=or_null(TIME),
+)
+CONTENTS = a_page(_OBJECT)
 GUARD = answered(state=words(["On", "Off"]))
 REEVALUATED = answered(changed=COUNT, earlier=COUNT, later=COUNT)
 OPENAPI: Schema = {

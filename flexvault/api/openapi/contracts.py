@@ -9,21 +9,27 @@ from flexvault.api.openapi.schemas import Schema
 from flexvault.api.pages import LARGEST_PAGE
 from flexvault.domain.approval import ApprovalState
 from flexvault.domain.events import EVENT_TYPES
+from flexvault.domain.point_contents import OBJECT_KINDS
+from flexvault.services.restore_target import FILE_PREFIX
 
 _STATES: Schema = {"type": "string", "enum": ["", *(state.value for state in ApprovalState)]}
 _TYPES: Schema = {"type": "string", "enum": ["", *sorted(EVENT_TYPES)]}
 _TEXT: Schema = {"type": "string"}
 _FLAG: Schema = {"type": "string", "enum": ["", "true", "false"]}
+JSON = "application/json"
+_PREFIX: Schema = {"type": "string", "pattern": f"^{FILE_PREFIX.pattern}$"}
+_KINDS: Schema = {"type": "string", "enum": ["", *OBJECT_KINDS]}
 _TOKEN: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_=-]*$"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryParameter:
-    """A member of the query, which may be left out."""
+    """A member of the query."""
 
     name: str
     schema: Schema
     description: str
+    is_required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +38,8 @@ class Contract:
 
     answer: Schema | None
     """Of 200; None: it has no body."""
+    media_type: str = JSON
+    """Of the answer; any other than JSON's is a file, of which a schema says nothing."""
     request: Schema | None = None
     """None: no body is read."""
     is_body_optional: bool = False
@@ -66,6 +74,22 @@ _ASK_JOURNAL = (
 _DECIDE = Contract(answer=answers.APPROVAL, request=requests.DECISION, is_body_optional=True)
 _SIMULATE = {"policy": requests.DAILY, "from": "2026-01-01T00:00:00Z", "years": 1, "serverSizeBytes": 1024**3}
 _INSTANCE = "/vault/backupInstances/{instance}"
+_POINT = f"{_INSTANCE}/recoveryPoints/{{point}}"
+_ASK_CONTENTS = (
+    QueryParameter(name="database", schema=_TEXT, description="Only this database: its exact name; all if empty."),
+    QueryParameter(name="schema", schema=_TEXT, description="Only what lies in this schema, and itself; all if empty."),
+    QueryParameter(name="kind", schema=_KINDS, description="Only objects of this kind, in any case; all if empty."),
+)
+_ASK_KIT = (
+    QueryParameter(
+        name="filePrefix", schema=_PREFIX, description="What the restored files' names begin with.", is_required=True
+    ),
+    QueryParameter(
+        name="databases",
+        schema=_TEXT,
+        description="A JSON list of the exact names of the databases that were restored; all if empty.",
+    ),
+)
 
 CONTRACTS: Mapping[tuple[str, str], Contract] = {
     ("GET", "/vault/alive"): Contract(answer=answers.ALIVE),
@@ -99,6 +123,8 @@ CONTRACTS: Mapping[tuple[str, str], Contract] = {
         example={"account": "landing", "reason": "a SAS leaked"},
     ),
     ("GET", "/vault/isolation"): Contract(answer=answers.ISOLATION),
+    ("GET", f"{_POINT}/contents"): Contract(answer=answers.CONTENTS, query=(*_ASK_CONTENTS, *_PAGED)),
+    ("GET", f"{_POINT}/rebuildKit"): Contract(answer={}, media_type="application/zip", query=_ASK_KIT),
     ("GET", f"{_INSTANCE}/holds"): Contract(answer=answers.HOLDS, query=_PAGED),
     ("GET", f"{_INSTANCE}/holds/{{hold}}"): Contract(answer=answers.HOLD),
     ("PUT", f"{_INSTANCE}/holds/{{hold}}"): Contract(

@@ -7,14 +7,13 @@ from typing import Any
 
 from flexvault.api.call import Answer, ApiOperation, Call
 from flexvault.api.openapi.components import SCHEMAS
-from flexvault.api.openapi.contracts import Contract, contract_of
+from flexvault.api.openapi.contracts import JSON, Contract, contract_of
 from flexvault.api.openapi.refusals import ANYBODYS, CALLERS, COMMON_HEADERS, list_refusals, refuse_with
 from flexvault.api.openapi.schemas import TEXT, Schema
 from flexvault.api.routing import MAX_SEGMENT
 from flexvault.services.holds import LONGEST_NAME
 
 SCHEME = "entra"
-JSON = "application/json"
 _PARAM = re.compile(r"\{(\w+)\}")
 _SEGMENT: Schema = {
     "type": "string",
@@ -26,6 +25,7 @@ _SEGMENT: Schema = {
 _PATH_PARAMETERS: Mapping[str, str] = {
     "instance": "Name of a backup instance.",
     "approval": "Id of an approval.",
+    "point": "Id of a recovery point of the instance, with or without dashes.",
     "hold": f"Name of a legal hold; a new one has at most {LONGEST_NAME} printable characters, none of <>*%&:?#+.",
 }
 _HEADERS = ("x-ms-client-request-id", "x-ms-correlation-request-id", "x-ms-return-client-request-id")
@@ -106,7 +106,13 @@ def _write(operation: ApiOperation) -> dict[str, Any]:
     }
     if contract.query:
         written["parameters"] = [
-            {"name": one.name, "in": "query", "description": one.description, "schema": one.schema}
+            {
+                "name": one.name,
+                "in": "query",
+                "required": one.is_required,
+                "description": one.description,
+                "schema": one.schema,
+            }
             for one in contract.query
         ]
     if contract.request is not None:
@@ -124,6 +130,10 @@ def _success(status: HTTPStatus, contract: Contract) -> dict[str, Any]:
         return {"description": "There was nothing to do.", **headers}
     if contract.answer is None:
         return {"description": "Done.", **headers}
+    if contract.media_type != JSON:
+        attachment = {"Content-Disposition": {"description": "The file's name.", "schema": TEXT, "required": True}}
+        content = {contract.media_type: contract.answer}
+        return {"description": "A file.", "headers": {**headers["headers"], **attachment}, "content": content}
     return {"description": "Done.", **headers, "content": {JSON: {"schema": contract.answer}}}
 
 

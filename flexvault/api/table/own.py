@@ -3,6 +3,7 @@
 from flexvault.api.approvals import approve, get_approval, list_approvals, reject
 from flexvault.api.breaker import get_breaker, release
 from flexvault.api.call import Answer, ApiOperation, Call
+from flexvault.api.contents import get_rebuild_kit, list_contents
 from flexvault.api.doctor import ask_doctor, ask_doctor_of_instance
 from flexvault.api.emergencies import revoke_keys
 from flexvault.api.holds import delete_hold, get_hold, list_holds, put_hold
@@ -21,6 +22,7 @@ from flexvault.api.verification import verify
 APPROVALS = "/vault/approvals"
 OWN_ONE = "/vault/backupInstances/{instance}"
 HOLDS = OWN_ONE + "/holds"
+POINT = OWN_ONE + "/recoveryPoints/{point}"
 GUARD = "/vault/poisoningGuard"
 
 
@@ -47,6 +49,8 @@ OWN: tuple[ApiOperation, ...] = (
     row("GET", "/vault/isolation", "vault/isolation/read", READER, get_isolation, 200),
     row("GET", "/vault/doctor", "vault/doctor/read", READER, ask_doctor, 200),
     row("GET", OWN_ONE + "/doctor", f"{BI}/doctor/read", READER, ask_doctor_of_instance, 200),
+    row("GET", POINT + "/contents", f"{BI}/recoveryPoints/contents/read", READER, list_contents, 200),
+    row("GET", POINT + "/rebuildKit", f"{BI}/recoveryPoints/rebuildKit/read", READER, get_rebuild_kit, 200),
     row("GET", HOLDS, f"{BI}/holds/read", READER, list_holds, 200),
     row("GET", HOLDS + "/{hold}", f"{BI}/holds/read", READER, get_hold, 200),
     row("PUT", HOLDS + "/{hold}", f"{BI}/holds/write", CONTRIBUTOR, put_hold, 200),

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any
 
 from flexvault.domain.json_values import as_object
-from flexvault.domain.verification import Verdict
 
 
 class ProtectionState(StrEnum):
@@ -203,11 +202,8 @@ class RecoveryPoint:
     verified_version: str = ""
     """Version id of the result."""
     verified_findings: int = 0
-
-    @property
-    def is_broken(self) -> bool:
-        """Say whether its newest deep verification failed: it is no good point then."""
-        return self.verified_verdict == Verdict.BROKEN
+    is_broken: bool = False
+    """A deep verification failed, and none since proved it intact: it is no good point."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RecoveryPoint":
@@ -240,6 +236,7 @@ class RecoveryPoint:
             verified_hash=values.get("verified_hash", ""),
             verified_version=values.get("verified_version", ""),
             verified_findings=values.get("verified_findings", 0),
+            is_broken=values.get("is_broken", False),
         )
 
 

@@ -4,7 +4,7 @@ A finding is an error when something that was recorded is not there any more as 
 should look at what no record explains.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,9 +62,28 @@ ACTIONS: Mapping[str, str] = {
     "FileDiffers": f"do not restore from it: {_BRING_BACK}",
     "BlockListDiffers": f"the file was written again: {_BRING_BACK}",
     "BlockDiffers": f"do not restore from it: {_BRING_BACK}",
+    "DataDamaged": "restore another recovery point where this table or file is needed, and take a new backup; if its "
+    "checksums are those that were sealed, the backup arrived like this: look at the server and its dump",
+    "DataNotCounted": "its checksums were compared, its rows were not counted: compare a rebuilt server with a living "
+    "source instead",
+    "FileNotRead": "give the vault's control identity the right to read it back, then verify the recovery point again",
+    "VerificationMissing": f"somebody deleted it: {_BRING_BACK}; or verify the recovery point again",
+    "VerificationDiffers": f"do not believe it: {_BRING_BACK}; or verify the recovery point again",
+    "MoreFindings": "treat the recovery point as damaged as a whole: restore another one",
 }
 """What to do about each kind of finding."""
-_WARNINGS = frozenset({"BlobUnknown", "FileWrittenOver", "ManifestNotJournalled", "ManifestOfDeletedPoint"})
+_WARNINGS = frozenset(
+    {
+        "BlobUnknown",
+        "DataNotCounted",
+        "FileNotRead",
+        "FileWrittenOver",
+        "ManifestNotJournalled",
+        "ManifestOfDeletedPoint",
+    }
+)
+_NOT_PROVING = frozenset({"FileNotRead"})
+"""Findings under which nothing is proven of what they name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +105,14 @@ class Finding:
     def action(self) -> str:
         """Answer what to do."""
         return ACTIONS[self.code]
+
+
+def judge_findings(findings: Iterable[Finding]) -> Verdict:
+    """Answer what findings come to: an error breaks, what could not be read is not proven."""
+    codes = {finding.code: finding.severity for finding in findings}
+    if Severity.ERROR in codes.values():
+        return Verdict.BROKEN
+    return Verdict.NOT_PROVEN if _NOT_PROVING & codes.keys() else Verdict.INTACT
 
 
 def journal_subject(stream: str, seq: int) -> str:

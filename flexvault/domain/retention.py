@@ -145,7 +145,9 @@ def newest_good_points(oldest_first: Iterable[PointFacts]) -> Collection[str]:
     """
     # One that comes later takes the place of the one before.
     points = list(oldest_first)
-    newest = {(point.instance, point.chain): point.point_id for point in points if point.is_broken and not point.problem}
+    newest = {
+        (point.instance, point.chain): point.point_id for point in points if point.is_broken and not point.problem
+    }
     newest |= {(point.instance, point.chain): point.point_id for point in points if point.is_good}
     return set(newest.values())
 

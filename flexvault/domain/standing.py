@@ -199,8 +199,7 @@ _PROTECTION_CHANGES: Mapping[str, Callable[[Protection | None, Entry], Protectio
 
 
 class InstanceStanding:
-    """What an instance's stream says: legal holds, running restores, the newest re-evaluation, suspected points, and
-    points whose newest deep verification failed."""
+    """What an instance's stream says of its points: holds, restores, re-evaluation, what is suspected or broken."""
 
     def __init__(
         self,

@@ -138,6 +138,7 @@ class Chain:
         sealed: The manifest's hash of each point that was sealed.
         tombstoned: Points that are being deleted, or are gone.
         deleted: Points that are gone.
+        verified: By point, the hash of the result of each of its deep verifications, by its number.
         first_break: Subject of the first entry that does not follow from the one before, or nothing.
     """
 
@@ -148,6 +149,7 @@ class Chain:
         self.sealed: dict[str, str] = {}
         self.tombstoned: set[str] = set()
         self.deleted: set[str] = set()
+        self.verified: dict[str, dict[int, str]] = {}
         self.first_break = ""
         self._events: dict[str, int] = {}
 
@@ -204,6 +206,10 @@ class Chain:
         point_id = str(entry.body.get("point_id"))
         if entry.type == "Sealed":
             self.sealed.setdefault(point_id, str(entry.body.get("manifest_hash")))
+        elif entry.type == "PointVerified":
+            number, result_hash = entry.body.get("number"), str(entry.body.get("result_hash"))
+            if isinstance(number, int):
+                self.verified.setdefault(point_id, {}).setdefault(number, result_hash)
         elif entry.type in {"Tombstoned", "PointDeleted"}:
             self.tombstoned.add(point_id)
             if entry.type == "PointDeleted":

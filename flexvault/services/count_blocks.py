@@ -12,6 +12,7 @@ by the next one; and one that does not end even then is only hashed, in as many 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from flexvault.domain.dump_contents import Contents, Entry, entries_by_id, read_contents
 from flexvault.domain.dump_counting import BlockFacts, count_block, hash_block
@@ -149,7 +150,7 @@ class _Counting:
                 if self._budget.is_spent:
                     return False
                 self._is_fresh = False
-                counted = list(pool.map(lambda logged: (logged, self._count(archive, logged)), batch))
+                counted = list(zip(batch, pool.map(partial(self._count, archive), batch), strict=True))
                 done = [(logged, facts) for logged, facts in counted if facts is not None]
                 self._write(archive, done)
                 for logged, facts in counted:

@@ -63,9 +63,7 @@ class _FileIndexing:
             return self._end(progress, refused(self._file, error))
 
     def _find_wrong_size(self) -> Finding | None:
-        found = self._run.ports.vault_reader.find(
-            blob_names.POINTS, self._file.path, version_id=self._file.version_id
-        )
+        found = self._run.ports.vault_reader.find(blob_names.POINTS, self._file.path, version_id=self._file.version_id)
         if found is None:
             text = f"version {self._file.version_id} of it is not there" if self._file.version_id else "it is not there"
             return Finding(code="FileMissing", subject=file_subject(self._file), message=text)

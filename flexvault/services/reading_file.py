@@ -51,7 +51,7 @@ class PassingRead:
 
     @property
     def sha256(self) -> str:
-        """Answer the hash of all that has passed; nothing when an earlier run began it: no hash can be kept half done."""
+        """Answer the hash of all that has passed; nothing when an earlier run began: no hash can be kept half done."""
         return self._hash.hexdigest() if self._hash else ""
 
     def read(self, offset: int, length: int) -> bytes:

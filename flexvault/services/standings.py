@@ -189,8 +189,8 @@ def require_unchanged(standings: Standings, instance: str, point_id: str, before
     """Refuse to delete a point when the journal, read to its end, says otherwise than when the point was judged.
 
     Raises:
-        ConflictError: code JournalUnreadable, PointIsHeld, PointIsRead, PoisoningSuspected, PointReevaluated, PointsVerified,
-            PointIsRetained or ProtectionChanged.
+        ConflictError: code JournalUnreadable, PointIsHeld, PointIsRead, PoisoningSuspected, PointReevaluated,
+            PointsVerified, PointIsRetained or ProtectionChanged.
     """
     standings.catch_up(blob_names.VAULT_STREAM)
     standings.catch_up(instance)

@@ -40,7 +40,7 @@ def record_verification(run: StepRun) -> Result:
     mode = read_believed_settings(run.ports).immutability
     for version in versions:
         protect(run.ports, version, point.expiry_time, mode)
-    append(run.ports, _draft(run, result, versions[-1].version_id))
+    append(run.ports, _draft(run, loaded, result, versions[-1].version_id))
     hold_versions(run.ports, run.open.instance, loaded.point.point_id, versions)
     _tell(run.ports, result)
     warned = [warning(found.code, found.message, found.subject, found.action) for found in result.findings]
@@ -80,7 +80,7 @@ def _numbers(ports: Ports, loaded: LoadedPoint) -> Iterator[int]:
             yield found.number
 
 
-def _draft(run: StepRun, result: DeepVerification, version_id: str) -> Draft:
+def _draft(run: StepRun, loaded: LoadedPoint, result: DeepVerification, version_id: str) -> Draft:
     def check(rows: Rows) -> None:
         job, point = rows.values()
         if job is None or job.values.get("closed_event_id"):
@@ -100,6 +100,8 @@ def _draft(run: StepRun, result: DeepVerification, version_id: str) -> Draft:
         "manifest_hash": result.manifest_hash,
         "result_hash": names.sha256_hex(result.to_bytes()),
         "result_version": version_id,
+        "before": {"number": loaded.point.verified_number, "verdict": loaded.point.verified_verdict or None},
+        "after": {"number": result.number, "verdict": result.verdict.value},
     }
     return Draft(
         stream=result.instance,

@@ -1,16 +1,16 @@
 """Ask for a deep verification of a recovery point: one of each backup instance runs at a time."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from flexvault.domain import names, row_keys
 from flexvault.domain.errors import AlreadyExistsError, ConflictError
-from flexvault.domain.instance import Instance, RecoveryPoint, StoredPolicy
+from flexvault.domain.instance import Instance
 from flexvault.domain.job import Operation
 from flexvault.services import catalog
-from flexvault.services.claims import NewJob, claim_once, instance_facts
+from flexvault.services.claims import claim_once
 from flexvault.services.requests import NOBODY, OVERLAP, Claimed
 from flexvault.services.vault import Vault
+from flexvault.services.verification_jobs import verification_job
 
 
 def verify_point(
@@ -47,25 +47,3 @@ def verify_point(
             target=instance.id,
             hint="wait for the running job, then verify this recovery point",
         ) from None
-
-
-def verification_job(
-    instance: Instance,
-    policy: StoredPolicy | None,
-    point: RecoveryPoint,
-    *,
-    job_id: str,
-    state: Mapping[str, Any] | None = None,
-) -> NewJob:
-    """Describe a job that verifies a point deeply; without a state it is one that the policy asks for."""
-    return NewJob(
-        job_id=job_id,
-        operation=Operation.VERIFY,
-        subject=instance.key,
-        instance=instance.key,
-        not_before=names.job_time(job_id),
-        is_user_triggered=state is not None,
-        facts=instance_facts(instance, policy),
-        state={"point_id": point.point_id, **(state or {})},
-        recovery={"point_id": point.point_id, "recovery_point_time": point.recovery_point_time.isoformat()},
-    )

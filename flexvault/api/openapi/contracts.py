@@ -66,6 +66,7 @@ _ASK_JOURNAL = (
 _DECIDE = Contract(answer=answers.APPROVAL, request=requests.DECISION, is_body_optional=True)
 _SIMULATE = {"policy": requests.DAILY, "from": "2026-01-01T00:00:00Z", "years": 1, "serverSizeBytes": 1024**3}
 _INSTANCE = "/vault/backupInstances/{instance}"
+_POINT = f"{_INSTANCE}/recoveryPoints/{{point}}"
 
 CONTRACTS: Mapping[tuple[str, str], Contract] = {
     ("GET", "/vault/alive"): Contract(answer=answers.ALIVE),
@@ -108,6 +109,8 @@ CONTRACTS: Mapping[tuple[str, str], Contract] = {
     ("GET", f"{_INSTANCE}/poisoning"): Contract(answer=answers.POISONING),
     ("POST", f"{_INSTANCE}/acknowledgePoisoning"): Contract(answer=answers.POISONING, request=requests.ACKNOWLEDGE),
     ("POST", f"{_INSTANCE}/reevaluate"): Contract(answer=answers.REEVALUATED, request=requests.REEVALUATE),
+    ("POST", f"{_POINT}/verify"): Contract(answer=None, request=requests.NOTHING, is_body_optional=True),
+    ("GET", f"{_POINT}/verification"): Contract(answer=answers.DEEP_VERIFICATION),
     ("GET", "/vault/poisoningGuard"): Contract(answer=answers.GUARD),
     ("PUT", "/vault/poisoningGuard"): Contract(answer=answers.GUARD, request=requests.POISONING_GUARD),
 }

@@ -25,6 +25,7 @@ _SEGMENT: Schema = {
 }
 _PATH_PARAMETERS: Mapping[str, str] = {
     "instance": "Name of a backup instance.",
+    "point": "Id of a recovery point: 32 hexadecimal digits, or the same as a GUID.",
     "approval": "Id of an approval.",
     "hold": f"Name of a legal hold; a new one has at most {LONGEST_NAME} printable characters, none of <>*%&:?#+.",
 }

@@ -11,6 +11,7 @@ from hashlib import sha256
 from flexvault.domain import blob_names
 from flexvault.domain.dump_archive import UnknownArchiveError
 from flexvault.domain.dump_contents import Contents, read_contents
+from flexvault.domain.dump_cursor import LARGEST_READ_BYTES
 from flexvault.domain.dump_walk import begin_walk, check_index, walk
 from flexvault.domain.errors import IntegrityError, PermanentError
 from flexvault.domain.job import Outcome, Result, Step
@@ -120,7 +121,7 @@ class _FileIndexing:
         head = sha256()
         while passing.position < contents.data_start:
             at = passing.position
-            head.update(passing.read(at, min(SLICE_BYTES // 64, contents.data_start - at)))
+            head.update(passing.read(at, min(LARGEST_READ_BYTES, contents.data_start - at)))
         facts = {"data_start": contents.data_start, "head_sha256": head.hexdigest(), "walk": begin_walk(contents)}
         progress = replace(progress, **facts)
         self._log.keep(self._ordinal, position=passing.position, crc=passing.crc, **facts)

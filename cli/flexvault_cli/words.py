@@ -183,6 +183,11 @@ def _fill_point(actions: Actions) -> None:
     _add_for_instance(actions, "list", points.list_points)
     shown = _add_for_instance(actions, "show", points.show_point)
     shown.add_argument("point", help="the recovery point's id")
+    verified = _add_for_instance(actions, "verify", points.verify_point)
+    verified.add_argument("point", help="the recovery point's id")
+    _add_wait(verified)
+    found = _add_for_instance(actions, "verification", points.show_verification)
+    found.add_argument("point", help="the recovery point's id")
 
 
 def _fill_hold(actions: Actions) -> None:

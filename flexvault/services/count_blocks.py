@@ -166,9 +166,7 @@ class _Counting:
             return None
         entry = archive.entries[logged.block.dump_id]
         try:
-            facts = count_block(
-                archive.contents, entry, logged.block, archive.read, go_on=lambda _: not self._budget.is_spent
-            )
+            facts = self._read_block(archive, logged, entry)
         except IntegrityError as error:
             text = f"the data of {archive.describe(entry.dump_id)} cannot be read: {error.message}"
             finding = Finding(code="DataDamaged", subject=file_subject(archive.file), message=text)
@@ -177,6 +175,16 @@ class _Counting:
         if facts is not None and facts.not_counted:
             self._tell_not_counted(archive, facts.not_counted)
         return facts
+
+    def _read_block(self, archive: _Archive, logged: LoggedBlock, entry: Entry) -> BlockFacts | None:
+        """Read a block, and once more what seems damaged: what was read wrongly is no damage."""
+        read = partial(
+            count_block, archive.contents, entry, logged.block, archive.read, go_on=lambda _: not self._budget.is_spent
+        )
+        try:
+            return read()
+        except IntegrityError:
+            return read()
 
     def _tell_not_counted(self, archive: _Archive, reason: str) -> None:
         """Warn once for a file: a dump is compressed or written as INSERTs as a whole."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from activities.backup_invocation import start_backup
+from activities.deep_verification import count_blocks, index_files, record_verification
 from activities.job_state import close_job
 from activities.polling import poll_backup
 from activities.promotion import promote_files
@@ -19,7 +20,7 @@ type Activity = Callable[..., dict[str, Any]]
 
 _OF_THE_FRONT = (
     prepare_landing, start_backup, poll_backup, promote_files, seal_point, probe_target, copy_files, finish_restore,
-    grant_roles, verify_roles, record_protection,
+    grant_roles, verify_roles, record_protection, index_files, count_blocks, record_verification,
 )  # fmt: skip
 _OF_THE_JANITOR = (plan_retention, execute_retention)
 

@@ -1,13 +1,14 @@
-"""`make bench`: figures beside their aims, in one run; `python -m bench planning` or `dumps` needs no cloud."""
+"""`make bench`: figures beside their aims, in one run; `python -m bench planning`, `dumps` or `deep` needs no cloud."""
 
 import argparse
 import sys
 
+from bench.deep_verification import measure_deep_verification
 from bench.dumps import measure_dumps
 from bench.planning import measure_planning
 from local_cloud.state_folder import ChildrenAliveError, FolderInUseError
 
-PURE = {"planning": measure_planning, "dumps": measure_dumps}
+PURE = {"planning": measure_planning, "dumps": measure_dumps, "deep": measure_deep_verification}
 PARTS = ("all", *PURE, "backups", "verify", "jobs")
 
 

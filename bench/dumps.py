@@ -5,6 +5,7 @@ each row), and lie in the project's folder, mostly in the machine's cache: the p
 """
 
 import hashlib
+import os
 import random
 import resource
 import time
@@ -50,9 +51,8 @@ class File:
         self._file = path.open("rb", buffering=0)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Read a range."""
-        self._file.seek(offset)
-        data = self._file.read(length)
+        """Read a range; several threads may."""
+        data = os.pread(self._file.fileno(), length, offset)
         self.requests += 1
         self.read_bytes += len(data)
         return data
@@ -67,7 +67,7 @@ def measure_dumps() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     paths = {name: FOLDER / name for name in ("gzip", "none", "contents")}
     try:
-        plain_bytes = _in_own_process(_write_archives, paths)
+        plain_bytes = in_own_process(_write_archives, paths)
         print(f"reading dumps of {TABLES} tables, {TABLES * ROWS:,} rows, {plain_bytes / MB:,.0f} MB of COPY text")
         for name in ("gzip", "none"):
             _print_passes(name, paths[name])
@@ -110,10 +110,10 @@ def _print_slice(path: Path) -> None:
 
 
 def _alone(what: str, path: Path) -> Cost:
-    return _in_own_process(_pass, what, path)
+    return in_own_process(_pass, what, path)
 
 
-def _in_own_process[**P, T](work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def in_own_process[**P, T](work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run in a fresh process. This one stays small, because its own peak would count for those that it starts."""
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *args, **kwargs).result()
@@ -140,22 +140,24 @@ def _pass(what: str, path: Path) -> Cost:
 
 
 def _write_archives(paths: dict[str, Path]) -> int:
-    rows = list(_rows())
-    text = b"".join(rows) + COPY_END
+    lines = list(rows())
+    text = b"".join(lines) + COPY_END
     packed = zlib.compress(text)
     chunks = tuple(packed[at : at + CHUNK_BYTES] for at in range(0, len(packed), CHUNK_BYTES))
-    for name, block in (("gzip", Block(chunks=chunks)), ("none", Block(chunks=(*rows, COPY_END)))):
-        tables = tuple(_table_data(f"t{number}", block) for number in range(TABLES))
-        paths[name].write_bytes(_recipe(tables, compression=name).build())
-    paths["contents"].write_bytes(_recipe(tuple(_many_entries())).build())
+    for name, block in (("gzip", Block(chunks=chunks)), ("none", Block(chunks=(*lines, COPY_END)))):
+        tables = tuple(table_data(f"t{number}", block) for number in range(TABLES))
+        paths[name].write_bytes(recipe(tables, compression=name).build())
+    paths["contents"].write_bytes(recipe(tuple(_many_entries())).build())
     return TABLES * (len(text) - len(COPY_END))
 
 
-def _recipe(items: tuple[Item, ...], compression: str = "gzip") -> Recipe:
+def recipe(items: tuple[Item, ...], compression: str = "gzip") -> Recipe:
+    """Answer an archive of PostgreSQL 15."""
     return Recipe(version=(1, 14, 0), with_offsets=False, compression=compression, items=items)
 
 
-def _rows() -> Iterator[bytes]:
+def rows() -> Iterator[bytes]:
+    """Answer rows of a table, as COPY writes them."""
     chance = random.Random(7)
     for number in range(ROWS):
         digest = hashlib.md5(b"%d" % number, usedforsecurity=False).hexdigest().encode()
@@ -164,7 +166,8 @@ def _rows() -> Iterator[bytes]:
         yield b"%d\t%d\t%s\t%s\tnote of customer %d\t\\N\t%.2f\n" % (number, other, day, digest, number % 9973, amount)
 
 
-def _table_data(name: str, block: Block) -> Item:
+def table_data(name: str, block: Block) -> Item:
+    """Answer the entry of a table's rows."""
     return Item(desc="TABLE DATA", tag=name, namespace="sales", owner="app", section=3, block=block)
 
 
@@ -174,4 +177,4 @@ def _many_entries() -> Iterator[Item]:
         columns = "".join(f"    column_{column} integer NOT NULL,\n" for column in range(8))
         definition = f"CREATE TABLE sales.t{number} (\n{columns}    note text\n);\n"
         yield Item(desc="TABLE", tag=f"t{number}", namespace="sales", owner="app", definition=definition)
-        yield _table_data(f"t{number}", block)
+        yield table_data(f"t{number}", block)

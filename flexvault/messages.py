@@ -10,6 +10,7 @@ BACK_UP_SERVER = "back_up_server"
 RESTORE_RECOVERY_POINT = "restore_recovery_point"
 CONFIGURE_PROTECTION = "configure_protection"
 APPLY_RETENTION = "apply_retention"
+VERIFY_RECOVERY_POINT = "verify_recovery_point"
 RECONCILE = "reconcile"
 
 ORCHESTRATORS: Mapping[Operation, str] = {
@@ -17,6 +18,7 @@ ORCHESTRATORS: Mapping[Operation, str] = {
     Operation.RESTORE: RESTORE_RECOVERY_POINT,
     Operation.CONFIGURE: CONFIGURE_PROTECTION,
     Operation.RETENTION: APPLY_RETENTION,
+    Operation.VERIFY: VERIFY_RECOVERY_POINT,
 }
 
 PREPARE_LANDING = "prepare_landing"
@@ -32,6 +34,9 @@ VERIFY_ROLES = "verify_roles"
 RECORD_PROTECTION = "record_protection"
 PLAN_RETENTION = "plan_retention"
 EXECUTE_RETENTION = "execute_retention"
+INDEX_FILES = "index_files"
+COUNT_BLOCKS = "count_blocks"
+RECORD_VERIFICATION = "record_verification"
 CLOSE_JOB = "close_job"
 RECONCILE_JOBS = "reconcile_jobs"
 
@@ -49,6 +54,9 @@ ACTIVITIES: Mapping[Step, str] = {
     Step.RECORDING: RECORD_PROTECTION,
     Step.PLANNING: PLAN_RETENTION,
     Step.EXECUTING: EXECUTE_RETENTION,
+    Step.INDEXING: INDEX_FILES,
+    Step.COUNTING: COUNT_BLOCKS,
+    Step.CONCLUDING: RECORD_VERIFICATION,
     Step.CLOSING: CLOSE_JOB,
 }
 

@@ -2,7 +2,7 @@
 
 from flexvault_cli.output import Columns
 from flexvault_cli.planning_views import write_bytes
-from flexvault_cli.views import member
+from flexvault_cli.views import member, moment
 from flexvault_cli.wire import Json, dig, dig_list
 
 _COUNTED = (
@@ -90,3 +90,22 @@ FINDINGS: Columns = {
     "message": member("message"),
 }
 FINDINGS_DROPPED = ("message",)
+DEEP: Columns = {
+    "recovery point": member("recoveryPoint"),
+    "verification": member("number"),
+    "verdict": member("verdict"),
+    "completed": moment("completedAt"),
+    "job": member("jobId"),
+    "manifest": member("manifestSha256"),
+}
+DEEP_FILES: Columns = {
+    "file": member("suffix"),
+    "database": member("database"),
+    "size": member("sizeInBytes"),
+    "tables": member("tables"),
+    "rows": member("rows"),
+    "not counted": member("tablesNotCounted"),
+    "large objects": member("largeObjects"),
+    "sha256": member("sha256"),
+}
+DEEP_FILES_DROPPED = ("sha256", "large objects", "size")

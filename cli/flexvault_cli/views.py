@@ -242,6 +242,9 @@ POINT: Columns = {
     "immutability": _fact("immutability"),
     "holds": _fact("holds"),
     "suspected": _fact("poisoningSuspected"),
+    "verified": _fact("verified"),
+    "verified at": _fact("verifiedAt"),
+    "good": _fact("isGood"),
 }
 JOBS: Columns = {
     "id": _name,

@@ -199,6 +199,11 @@ def _fill_point(actions: Actions) -> None:
     fetched.add_argument("--prefix", required=True, help="what the restored files' names begin with")
     _add_databases(fetched, "that was restored, if not all were")
     fetched.add_argument("--folder", default=".", metavar="FOLDER", help="where the restored files are, or will be (.)")
+    verified = _add_for_instance(actions, "verify", points.verify_point)
+    verified.add_argument("point", help=POINT_HELP)
+    _add_wait(verified)
+    found = _add_for_instance(actions, "verification", points.show_verification)
+    found.add_argument("point", help=POINT_HELP)
 
 
 def _fill_hold(actions: Actions) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flexvault.api import problems
-from flexvault.api.call import Answer, Call, LongRunning
+from flexvault.api.call import API_VERSION, Answer, Call, LongRunning
 from flexvault.api.wire import Response
 from flexvault.domain.errors import VaultError
 
@@ -86,9 +86,11 @@ def _operation_headers(call: Call, answer: Answer) -> dict[str, str]:
     result = f"{scope}/operationResults/{operation_id}"
     if call.operation.long_running is LongRunning.PUT:
         result = f"{call.path}/operationResults/{operation_id}"
+    # An operation of the vault's own has no api-version, and what says how it ends is Azure Backup's.
+    version = {} if call.links.api_version else {"api-version": API_VERSION}
     return {
-        "Azure-AsyncOperation": call.links.to(f"{scope}/operationStatus/{operation_id}"),
-        "Location": call.links.to(result),
+        "Azure-AsyncOperation": call.links.to(f"{scope}/operationStatus/{operation_id}", version),
+        "Location": call.links.to(result, version),
     }
 
 

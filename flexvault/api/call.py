@@ -17,6 +17,9 @@ from flexvault.domain import names
 from flexvault.domain.errors import InvalidInputError, PreconditionFailedError
 from flexvault.services.vault import Vault
 
+API_VERSION = "2026-06-01"
+"""Azure Backup's, after which the API is made."""
+
 
 class LongRunning(StrEnum):
     """How a client learns the end of an operation, as Azure's SDKs demand it."""

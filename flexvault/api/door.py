@@ -6,7 +6,7 @@ from datetime import datetime
 from http import HTTPStatus
 
 from flexvault.api.addresses import network_of, read_address
-from flexvault.api.call import ApiOperation
+from flexvault.api.call import API_VERSION, ApiOperation
 from flexvault.api.problems import RefusedError
 from flexvault.api.rates import Kind, Throttle
 from flexvault.api.resource_ids import ResourceIds
@@ -161,7 +161,7 @@ def _require_api_version(target: Target) -> None:
             status=HTTPStatus.BAD_REQUEST,
             code="MissingApiVersionParameter",
             target="api-version",
-            hint="send ?api-version=2026-06-01",
+            hint=f"send ?api-version={API_VERSION}",
         )
 
 

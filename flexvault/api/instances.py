@@ -1,7 +1,7 @@
 """Operations on backup instances: configure protection, and check whether it could be."""
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
@@ -17,10 +17,11 @@ from flexvault.api.views import show_instance
 from flexvault.domain import names, row_keys
 from flexvault.domain.azure_codes import ALREADY_PROTECTED
 from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientError
-from flexvault.domain.instance import PAUSED, Instance, ProtectionState
+from flexvault.domain.instance import PAUSED, Instance, ProtectionState, RecoveryPoint
 from flexvault.domain.job import Failure, Operation
 from flexvault.domain.poisoning import Poisoning
 from flexvault.domain.policy import DATASOURCE_TYPE
+from flexvault.domain.protection_findings import describe_broken
 from flexvault.domain.protection_moves import require_configurable
 from flexvault.domain.suspicion import POISONING_SUSPECTED
 from flexvault.services import catalog, protection
@@ -62,7 +63,10 @@ def _find_remark(call: Call, instance: Instance) -> dict[str, Any] | None:
     if instance.state is ProtectionState.SOFT_DELETED:
         return _soft_deleted(call, instance)
     poisoning = read_poisoning(ports, instance.key)
-    return _paused(instance, poisoning) if poisoning.is_suspected else None
+    if poisoning.is_suspected:
+        return _paused(instance, poisoning)
+    broken = [point for point in catalog.list_sealed_points(ports, instance.key) if point.is_broken]
+    return _broken(instance, broken) if broken else None
 
 
 def _soft_deleted(call: Call, instance: Instance) -> dict[str, Any]:
@@ -100,6 +104,13 @@ def _paused(instance: Instance, poisoning: Poisoning) -> dict[str, Any]:
         recommended_action=f"look at it with GET {own}/poisoning, then POST {own}/acknowledgePoisoning with a reason, "
         "and have a second person approve it",
         is_user_error=False,
+    ).to_json()
+
+
+def _broken(instance: Instance, broken: Sequence[RecoveryPoint]) -> dict[str, Any]:
+    found = describe_broken(instance, broken)
+    return Failure(
+        code=found.code, message=found.message, recommended_action=found.remedy, is_user_error=False
     ).to_json()
 
 

@@ -18,13 +18,16 @@ _CATEGORIES: Mapping[Operation, str] = {
     Operation.RESTORE: "Restore",
     Operation.CONFIGURE: "Management",
     Operation.RETENTION: "Management",
+    Operation.VERIFY: "Management",
 }
 _NAMES: Mapping[Operation, str] = {
     Operation.BACKUP: "Backup",
     Operation.RESTORE: "Restore",
     Operation.CONFIGURE: "ConfigureProtection",
     Operation.RETENTION: "ApplyRetention",
+    Operation.VERIFY: "DeepVerification",
 }
+_READ_A_POINT = frozenset({Operation.RESTORE, Operation.VERIFY})
 ON_DEMAND_BACKUP = "OnDemandBackup"
 
 
@@ -51,7 +54,7 @@ def show_job(ids: ResourceIds, job: JobRecord) -> dict[str, Any]:
         "subscriptionId": ids.subscription_id,
         "vaultName": ids.vault_name,
         "etag": job.etag,
-        "sourceDataStoreName": "VaultStore" if job.operation is Operation.RESTORE else None,
+        "sourceDataStoreName": "VaultStore" if job.operation in _READ_A_POINT else None,
         "destinationDataStoreName": "VaultStore" if job.operation is Operation.BACKUP else None,
         "errorDetails": [job.error] if job.error else None,
         "extendedInfo": None,
@@ -70,14 +73,14 @@ def show_job_fully(ids: ResourceIds, job: JobRecord, at: Step) -> dict[str, Any]
     shown = show_job(ids, job)
     tasks = _tasks(job, at)
     recovery = _recovery_point(job.recovery)
-    is_restore = job.operation is Operation.RESTORE
+    is_source = job.operation in _READ_A_POINT
     shown["properties"]["extendedInfo"] = {
         "additionalDetails": _details(job),
         "backupInstanceState": None,
         "dataTransferredInBytes": job.transferred_bytes,
         "recoveryDestination": job.target.get("url"),
-        "sourceRecoverPoint": recovery if is_restore else None,
-        "targetRecoverPoint": None if is_restore else recovery,
+        "sourceRecoverPoint": recovery if is_source else None,
+        "targetRecoverPoint": None if is_source else recovery,
         "subTasks": [_show_task(task) for task in tasks],
         "warningDetails": [show_warning(entry) for entry in job.warnings],
     }

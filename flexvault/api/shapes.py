@@ -37,7 +37,14 @@ _RULE: Shape = {
     "trigger": _TRIGGER,
     "lifecycles": [_LIFECYCLE],
 }
-POLICY: Shape = {"properties": {"objectType": None, "datasourceTypes": None, "policyRules": [_RULE]}}
+POLICY: Shape = {
+    "properties": {
+        "objectType": None,
+        "datasourceTypes": None,
+        "policyRules": [_RULE],
+        "deepVerification": Strict(newestEvery=None),
+    }
+}
 
 _SOURCE: Shape = {
     "objectType": None,
@@ -112,6 +119,7 @@ DECISION: Shape = Strict(reason=None)
 
 HOLD: Shape = Strict(reason=None, recoveryPointId=None)
 VERIFY: Shape = Strict(deep=None, instance=None, continueFrom=None)
+NOTHING: Shape = Strict()
 REEVALUATE: Shape = Strict(previewHash=None)
 
 VAULT: Shape = {

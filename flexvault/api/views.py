@@ -110,6 +110,7 @@ def show_point(
     facts: dict[str, Any] = {"sizeInBytes": point.size_bytes, "manifestSha256": point.manifest_hash}
     facts |= {"holds": sorted(point.holds)} if point.holds else {}
     facts |= {"poisoningSuspected": True} if point.is_suspected else {}
+    facts |= _show_verified(point)
     facts |= {"immutableUntil": wire_time(policy.until), "immutability": policy.mode} if policy else {}
     details: dict[str, Any] = {
         "id": str(UUID(hex=point.point_id)),
@@ -138,6 +139,13 @@ def show_point(
     }
     own_id = f"{ids.instance(instance.name)}/recoveryPoints/{point.point_id}"
     return {"id": own_id, "name": point.point_id, "type": POINT_TYPE, "properties": properties}
+
+
+def _show_verified(point: RecoveryPoint) -> dict[str, Any]:
+    if point.verified_at is None:
+        return {}
+    verified = {"verified": point.verified_verdict, "verifiedAt": wire_time(point.verified_at)}
+    return verified | ({"isGood": False} if point.is_broken else {})
 
 
 _PROTECTION_STATUS: Mapping[ProtectionState, str] = {

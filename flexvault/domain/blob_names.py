@@ -1,6 +1,7 @@
 """The one module that names every container and blob of the vault account."""
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 POINTS, MANIFESTS, PLANS, JOURNAL = "points", "manifests", "plans", "journal"
@@ -12,6 +13,9 @@ _INSTANCE_KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _ENTRY_PATH = re.compile(r"[^/]+/(\d{12})\.json", re.ASCII)
 _ROOT_PATH = re.compile(r"roots/(\d{4}-\d\d-\d\d)\.jsonl", re.ASCII)
 _MANIFEST_PATH = re.compile(r"[0-9a-f]{32}/([0-9a-f]{32})(\.[^/]+)?\.json", re.ASCII)
+_VERIFICATION_PATH = re.compile(
+    r"([0-9a-f]{32})/([0-9a-f]{32})\.verification-([1-9]\d{0,8})(?:\.index-(\d{1,9}))?\.json", re.ASCII
+)
 _FILE_PATH = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}/a\d+/c\d+/.")
 
 
@@ -51,6 +55,31 @@ def verification_path(instance: str, point: str, number: int) -> str:
 def verification_index_path(instance: str, point: str, number: int, ordinal: int) -> str:
     """Place the index of one archive, as a deep verification walked it; the ordinal is the file's in the manifest."""
     return f"{instance}/{point}.verification-{number}.index-{ordinal}.json"
+
+
+def verifications_prefix(instance: str, point: str) -> str:
+    """Answer what the paths of all deep verifications of a point begin with."""
+    return f"{instance}/{point}.verification-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationName:
+    """What the path of a deep verification's blob says."""
+
+    instance: str
+    point: str
+    number: int
+    ordinal: int | None
+    """Of an index: its file's in the manifest; nothing of the result itself."""
+
+
+def verification_of(path: str) -> VerificationName | None:
+    """Read the path of a deep verification's result or index; nothing when it is none of these."""
+    found = _VERIFICATION_PATH.fullmatch(path)
+    if found is None:
+        return None
+    ordinal = None if found[4] is None else int(found[4])
+    return VerificationName(instance=found[1], point=found[2], number=int(found[3]), ordinal=ordinal)
 
 
 def plan_path(as_of: datetime, plan_hash: str) -> str:

@@ -15,6 +15,8 @@ from functools import cache
 
 _REFLECTED = 0x9A6C9329AC4BC9B5
 _ONES = 0xFFFFFFFFFFFFFFFF
+BEGIN = _ONES
+"""The state before the first byte."""
 _WORD = 8
 """Bytes."""
 _BYTE = 8
@@ -28,15 +30,24 @@ _PIECE_BYTES = _WORD << _PIECE_BITS
 
 def checksum(data: bytes) -> str:
     """Answer a block's CRC64 as Azure Storage writes it."""
-    return base64.b64encode(compute(data).to_bytes(_WORD, "little")).decode()
+    return end(go_on(BEGIN, data))
 
 
 def compute(data: bytes) -> int:
     """Answer the CRC of bytes."""
-    state = _ONES
+    return go_on(BEGIN, data) ^ _ONES
+
+
+def go_on(state: int, data: bytes) -> int:
+    """Take up the next bytes of a block that comes in parts: from `BEGIN` to `end`; a state may be kept anywhere."""
     for begin in range(0, len(data), _PIECE_BYTES):
         state = _take_up(state, data[begin : begin + _PIECE_BYTES])
-    return state ^ _ONES
+    return state
+
+
+def end(state: int) -> str:
+    """Answer a block's CRC64 as Azure Storage writes it, from the state after its last byte."""
+    return base64.b64encode((state ^ _ONES).to_bytes(_WORD, "little")).decode()
 
 
 def _take_up(state: int, piece: bytes) -> int:

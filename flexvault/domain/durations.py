@@ -10,6 +10,7 @@ import isodate
 from flexvault.domain.decisions import EXPIRY_ZONE
 
 SHORTEST_RETENTION, LONGEST_RETENTION_DAYS = timedelta(days=7), 3660
+SHORTEST_PERIOD, LONGEST_PERIOD = timedelta(days=1), timedelta(days=365)
 _DURATION = re.compile(r"P(?=\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?", re.ASCII)
 _STARTS = tuple(
     datetime(year, month, day, tzinfo=UTC) for year in range(2023, 2027) for month in range(1, 13) for day in (1, 28)
@@ -37,14 +38,28 @@ def find_duration_problem(duration: Any) -> str:
     """Say what is wrong with a retention duration, or nothing: P7D to P10Y, whole days, weeks, months or years."""
     if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
         return f"'{duration}' is no ISO 8601 duration of days, weeks, months or years, such as P3M"
-    start = datetime(2023, 1, 1)  # noqa: DTZ001 - only the length counts
-    try:
-        length = add_duration(start, duration) - start
-    except (OverflowError, ValueError):  # past the end of the calendar
-        length = timedelta.max
+    length = _length_from(duration)
     if length < SHORTEST_RETENTION or length.days > LONGEST_RETENTION_DAYS:
         return f"'{duration}' is outside of P7D to P10Y"
     return ""
+
+
+def find_period_problem(period: Any) -> str:
+    """Say what is wrong with the period of something that comes again, or nothing: P1D to P1Y."""
+    if not isinstance(period, str) or not _DURATION.fullmatch(period):
+        return f"'{period}' is no ISO 8601 duration of days, weeks, months or years, such as P7D"
+    length = _length_from(period)
+    if length < SHORTEST_PERIOD or length > LONGEST_PERIOD:
+        return f"'{period}' is outside of P1D to P1Y"
+    return ""
+
+
+def _length_from(duration: str) -> timedelta:
+    start = datetime(2023, 1, 1)  # noqa: DTZ001 - only the length counts
+    try:
+        return add_duration(start, duration) - start
+    except (OverflowError, ValueError):  # past the end of the calendar
+        return timedelta.max
 
 
 @cache

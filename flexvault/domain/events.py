@@ -30,6 +30,7 @@ from flexvault.domain.missed_slots import WhyMissed, dump_missed
 from flexvault.domain.poisoning_events import drop_suspect, mark_suspected, poisoning_target
 from flexvault.domain.protection_events import PROTECTION_EVENTS
 from flexvault.domain.rows import Change, Delete, Insert, Merge
+from flexvault.domain.verification_events import VERIFICATION_EVENTS
 
 # Policies ------------------------------------------------------------------------------------------------------------
 
@@ -321,6 +322,7 @@ _TYPES = (
     *KEEPING_EVENTS,
     *EMERGENCY_EVENTS,
     *ACCESS_EVENTS,
+    *VERIFICATION_EVENTS,
 )
 EVENT_TYPES: Mapping[str, EventType] = {event.name: event for event in _TYPES}
 

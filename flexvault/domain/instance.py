@@ -192,6 +192,18 @@ class RecoveryPoint:
     """Names of the legal holds that stand on this point alone; where points are shown, also of its instance's."""
     manifest_version: str = ""
     """Version id of its manifest; empty for a point of an older version."""
+    verified_at: datetime | None = None
+    """When its newest deep verification ended; nothing while there was none. The members below are that one's, too."""
+    verified_number: int = 0
+    verified_verdict: str = ""
+    """A value of `flexvault.domain.verification.Verdict`."""
+    verified_hash: str = ""
+    """SHA-256 of the result's bytes."""
+    verified_version: str = ""
+    """Version id of the result."""
+    verified_findings: int = 0
+    is_broken: bool = False
+    """A deep verification failed, and none since proved it intact: it is no good point."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RecoveryPoint":
@@ -218,6 +230,13 @@ class RecoveryPoint:
             is_suspected=values.get("is_suspected", False),
             holds=tuple(json.loads(values.get("holds", "[]"))),
             manifest_version=values.get("manifest_version", ""),
+            verified_at=datetime.fromisoformat(values["verified_at"]) if values.get("verified_at") else None,
+            verified_number=values.get("verified_number", 0),
+            verified_verdict=values.get("verified_verdict", ""),
+            verified_hash=values.get("verified_hash", ""),
+            verified_version=values.get("verified_version", ""),
+            verified_findings=values.get("verified_findings", 0),
+            is_broken=values.get("is_broken", False),
         )
 
 

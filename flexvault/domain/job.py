@@ -17,6 +17,7 @@ class Operation(StrEnum):
     RESTORE = "restore"
     CONFIGURE = "configure"
     RETENTION = "retention"
+    VERIFY = "verify"
 
 
 class JobStatus(StrEnum):
@@ -50,6 +51,9 @@ class Step(StrEnum):
     RECORDING = "Recording"
     PLANNING = "Planning"
     EXECUTING = "Executing"
+    INDEXING = "Indexing"
+    COUNTING = "Counting"
+    CONCLUDING = "Concluding"
     CLOSING = "Closing"
 
 
@@ -70,11 +74,13 @@ _BACKUP = (Step.PREPARING, Step.STARTING, Step.POLLING, Step.PROMOTING, Step.SEA
 _RESTORE = (Step.PROBING, Step.COPYING, Step.FINISHING, Step.CLOSING)
 _CONFIGURE = (Step.GRANTING, Step.VERIFYING, Step.RECORDING, Step.CLOSING)
 _RETENTION = (Step.PLANNING, Step.EXECUTING, Step.CLOSING)
+_VERIFY = (Step.INDEXING, Step.COUNTING, Step.CONCLUDING, Step.CLOSING)
 STEPS: Mapping[Operation, Sequence[Step]] = {
     Operation.BACKUP: _BACKUP,
     Operation.RESTORE: _RESTORE,
     Operation.CONFIGURE: _CONFIGURE,
     Operation.RETENTION: _RETENTION,
+    Operation.VERIFY: _VERIFY,
 }
 _NEW_ATTEMPT_AFTER = frozenset({Step.STARTING, Step.POLLING, Step.PROMOTING})
 

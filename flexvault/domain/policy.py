@@ -12,7 +12,7 @@ from typing import Any
 
 from flexvault.domain.criteria import read_tags
 from flexvault.domain.decisions import DEFAULT_ZONE
-from flexvault.domain.durations import expiry_of, find_duration_problem
+from flexvault.domain.durations import expiry_of, find_duration_problem, find_period_problem
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.json_values import as_list, as_object
 from flexvault.domain.mistakes import Mistakes
@@ -40,6 +40,8 @@ class Policy:
     """In the order in which they are tried: by priority, the default one behind others of the same."""
     retention: Mapping[str, str]
     """Tag -> ISO 8601 duration; a rule that no criterion names can be asked for on demand."""
+    verify_newest_every: str = ""
+    """ISO 8601 duration: how often the newest good recovery point is verified deeply; empty for never."""
 
     def expiry(self, tag: str, recovery_point_time: datetime) -> datetime:
         """Answer when a point of a tag expires: calendar arithmetic on the UTC calendar, clipped to the month's end."""
@@ -82,7 +84,27 @@ class _Reader:
         if rules is None:
             self._wrong("properties.policyRules", "is missing or not a list")
             return None
-        return self._build(*self._sort(rules))
+        every = self._verify_newest_every(body)
+        policy = self._build(*self._sort(rules))
+        return replace(policy, verify_newest_every=every) if policy is not None else None
+
+    def _verify_newest_every(self, body: Mapping[str, Any]) -> str:
+        """Read the vault's own member `deepVerification`."""
+        wanted, path = body.get("deepVerification"), "properties.deepVerification"
+        if wanted is None:
+            return ""
+        verification = as_object(wanted)
+        if verification is None:
+            self._wrong(path, 'must be an object, such as {"newestEvery": "P7D"}')
+            return ""
+        every = verification.get("newestEvery")
+        unknown = sorted(name for name, value in verification.items() if name != "newestEvery" and value is not None)
+        if unknown:
+            self._wrong(f"{path}.{unknown[0]}", "is no member of it: it has newestEvery alone")
+        problem = find_period_problem(every)
+        if problem:
+            self._wrong(f"{path}.newestEvery", problem)
+        return str(every)
 
     def _sort(self, rules: Sequence[Any]) -> tuple[list[_PathAndRule], list[_PathAndRule]]:
         backups: list[_PathAndRule] = []

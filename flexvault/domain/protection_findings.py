@@ -1,14 +1,16 @@
 """What an instance's own state means for its backups: none run while it is paused, going or not configured."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from flexvault.domain.findings import Finding, FindingCheck, FindingSeverity
-from flexvault.domain.instance import BEING_CONFIGURED, PAUSED, Instance, ProtectionState
+from flexvault.domain.instance import BEING_CONFIGURED, PAUSED, Instance, ProtectionState, RecoveryPoint
 
 PAUSED_CODE = "ProtectionPaused"
 SOFT_DELETED_CODE = "SoftDeleted"
 DELETING_CODE = "SoftDeleting"
 NOT_CONFIGURED_CODE = "ProtectionNotConfigured"
+BROKEN_CODE = "RecoveryPointsBroken"
 NOT_EXAMINED_CODE = "NotExaminedYet"
 STATE_CODES = frozenset({PAUSED_CODE, SOFT_DELETED_CODE, DELETING_CODE, NOT_CONFIGURED_CODE})
 """Codes that follow from the instance's row: whoever shows what a night found says anew what is so now."""
@@ -48,6 +50,23 @@ def examine_state(
             _about(instance, NOT_CONFIGURED_CODE, FindingSeverity.WARNING, text, "wait, then ask again", passes=True)
         ]
     return []
+
+
+def describe_broken(instance: Instance, broken: Sequence[RecoveryPoint]) -> Finding:
+    """Say that recovery points, newest first, failed their deep verification.
+
+    They can be restored, and what is damaged of them cannot: that is no failure of the next backup, so a warning.
+    """
+    newest = broken[0]
+    text = (
+        f"{len(broken)} recovery point(s) of backup instance '{instance.name}' failed their deep verification, the "
+        f"newest of them is {newest.point_id} of {newest.recovery_point_time:%Y-%m-%d %H:%M} UTC"
+    )
+    remedy = (
+        f"what is damaged says: flexvault point verification {instance.name} {newest.point_id}; take a new backup: "
+        f"flexvault backup {instance.name}"
+    )
+    return _about(instance, BROKEN_CODE, FindingSeverity.WARNING, text, remedy)
 
 
 def not_examined(instance: Instance) -> Finding:

@@ -68,6 +68,8 @@ class PointFacts:
     purge_at: datetime | None = None
     """Of an instance whose data are deleted: none goes before; nothing where soft delete was off."""
     is_good: bool = True
+    is_broken: bool = False
+    """A deep verification failed: it is no good point, and the last resort of a chain that has none."""
     holds: tuple[str, ...] = ()
     """Names of the legal holds that stand on it or on its instance."""
     immutable_until: datetime | None = None
@@ -136,9 +138,17 @@ PURGE_WAITS = timedelta(minutes=10)
 
 
 def newest_good_points(oldest_first: Iterable[PointFacts]) -> Collection[str]:
-    """Answer the id of the newest good point of each chain: these are never deleted by a policy."""
+    """Answer the id of the newest good point of each chain: these are never deleted by a policy.
+
+    Of a chain whose points all failed their deep verification it is the newest of them: what is whole of it is all
+    that there is.
+    """
     # One that comes later takes the place of the one before.
-    newest = {(point.instance, point.chain): point.point_id for point in oldest_first if point.is_good}
+    points = list(oldest_first)
+    newest = {
+        (point.instance, point.chain): point.point_id for point in points if point.is_broken and not point.problem
+    }
+    newest |= {(point.instance, point.chain): point.point_id for point in points if point.is_good}
     return set(newest.values())
 
 

@@ -4,6 +4,7 @@ Digest of a set = sum of BLAKE2b-128 of its members, modulo 2**128, so that part
 which a row that is there twice would vanish. It finds accidents; against somebody who may choose rows SHA-256 helps.
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
 
@@ -17,6 +18,11 @@ _EMPTY: Final = blake2b(digest_size=DIGEST_BYTES)
 def digest_text(total: int) -> str:
     """Write the sum of digests as 32 hexadecimal digits."""
     return f"{total % MODULUS:032x}"
+
+
+def add_digests(digests: Iterable[str]) -> str:
+    """Add digests that `digest_text` wrote: that of all their rows together."""
+    return digest_text(sum(int(digest, 16) for digest in digests))
 
 
 class RowDigest:

@@ -113,6 +113,31 @@ def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:
     return f"a{attempt}-c{ordinal}-{_label(file)}-{chunk:05d}"
 
 
+def verified_file_row(ordinal: int) -> str:
+    """Key how far a deep verification has come with one file."""
+    return f"v{ordinal:05d}"
+
+
+def verified_block_row(ordinal: int, number: int) -> str:
+    """Key one block of a file that a deep verification has walked, by its number in the file's order."""
+    return f"{verified_blocks_prefix(ordinal)}{number:09d}"
+
+
+def verified_blocks_prefix(ordinal: int) -> str:
+    """Answer what the rows of all blocks of a file begin with."""
+    return f"{verified_file_row(ordinal)}-b"
+
+
+def verified_finding_row(ordinal: int, code: str, place: int) -> str:
+    """Key what a deep verification found in a file, by its place there: found twice it is one."""
+    return f"{verified_findings_prefix(ordinal)}{code}-{place:015d}"
+
+
+def verified_findings_prefix(ordinal: int) -> str:
+    """Answer what the rows of all findings in a file begin with."""
+    return f"{verified_file_row(ordinal)}-f"
+
+
 def hold_row(name: str) -> str:
     """Key a legal hold; names compare without regard to case."""
     return HOLD + _label(name.lower())

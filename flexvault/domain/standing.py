@@ -15,6 +15,8 @@ from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.retention import Regime
 from flexvault.domain.soft_delete import read_purge_always, read_purge_at
 from flexvault.domain.vault_settings import SoftDelete
+from flexvault.domain.verification import Verdict
+from flexvault.domain.verification_events import POINT_VERIFIED
 
 
 class Standing(Protocol):
@@ -197,7 +199,7 @@ _PROTECTION_CHANGES: Mapping[str, Callable[[Protection | None, Entry], Protectio
 
 
 class InstanceStanding:
-    """Legal holds, running restores, the newest re-evaluation and suspected points, from an instance's stream."""
+    """What an instance's stream says of its points: holds, restores, re-evaluation, what is suspected or broken."""
 
     def __init__(
         self,
@@ -206,19 +208,32 @@ class InstanceStanding:
         readers: Mapping[str, str] | None = None,
         reevaluated_seq: int = 0,
         suspects: Iterable[str] = (),
+        broken: Iterable[str] = (),
     ) -> None:
         self._holds = dict(holds or {})  # (name in lower case, point id or "" for the whole instance) -> name as placed
         self._readers = dict(readers or {})  # job id -> point id
         self.reevaluated_seq = reevaluated_seq
         self._suspects = list(suspects)
+        self._broken = set(broken)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Read it from a plan."""
+        """Read it from a plan.
+
+        Raises:
+            KeyError: A plan of a version that knew no deep verification says too little: who took a broken point for a
+                good one would let the last good one go.
+        """
         holds = {(str(found["name"]).lower(), str(found["pointId"])): str(found["name"]) for found in stored["holds"]}
         readers = {str(found["jobId"]): str(found["pointId"]) for found in stored["readers"]}
         suspects = [str(point_id) for point_id in stored.get("suspects", [])]
-        return cls(holds=holds, readers=readers, reevaluated_seq=int(stored["reevaluatedSeq"]), suspects=suspects)
+        return cls(
+            holds=holds,
+            readers=readers,
+            reevaluated_seq=int(stored["reevaluatedSeq"]),
+            suspects=suspects,
+            broken=[str(point_id) for point_id in stored["broken"]],
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Write it for the plan."""
@@ -229,6 +244,7 @@ class InstanceStanding:
             "readers": readers,
             "reevaluatedSeq": self.reevaluated_seq,
             "suspects": list(self._suspects),
+            "broken": sorted(self._broken),
         }
 
     @property
@@ -254,9 +270,16 @@ class InstanceStanding:
         """Answer the points that may be poisoned and that nobody acknowledged, in the order of their seals."""
         return tuple(self._suspects)
 
+    @property
+    def broken(self) -> frozenset[str]:
+        """Answer the points whose newest deep verification failed: they are no good points."""
+        return frozenset(self._broken)
+
     def apply(self, entry: Entry) -> None:
         """Take up the next entry."""
         try:
+            if entry.type in {POINT_VERIFIED, "PointDeleted"}:
+                self._take_verdict(entry)
             match entry.type:
                 case "Sealed" | "PointDeleted" | "PoisoningAcknowledged":
                     self._suspects = _suspects_after(self._suspects, entry)
@@ -276,6 +299,15 @@ class InstanceStanding:
                     pass
         except MALFORMED:
             raise _unreadable(entry) from None
+
+    def _take_verdict(self, entry: Entry) -> None:
+        """Take up a verification; one that proves nothing changes nothing of what an earlier one said."""
+        point_id = str(entry.body["point_id"])
+        verdict = Verdict.INTACT if entry.type == "PointDeleted" else Verdict(entry.body["verdict"])
+        if verdict is Verdict.BROKEN:
+            self._broken.add(point_id)
+        elif verdict is Verdict.INTACT:
+            self._broken.discard(point_id)
 
     def _holds_on(self, point_id: str) -> tuple[str, ...]:
         return tuple(sorted(name for (_, held), name in self._holds.items() if held == point_id))

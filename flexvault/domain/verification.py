@@ -4,7 +4,7 @@ A finding is an error when something that was recorded is not there any more as 
 should look at what no record explains.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,9 +62,28 @@ ACTIONS: Mapping[str, str] = {
     "FileDiffers": f"do not restore from it: {_BRING_BACK}",
     "BlockListDiffers": f"the file was written again: {_BRING_BACK}",
     "BlockDiffers": f"do not restore from it: {_BRING_BACK}",
+    "DataDamaged": "restore another recovery point where this table or file is needed, and take a new backup; if its "
+    "checksums are those that were sealed, the backup arrived like this: look at the server and its dump",
+    "DataNotCounted": "its checksums were compared, its rows were not counted: compare a rebuilt server with a living "
+    "source instead",
+    "FileNotRead": "give the vault's control identity the right to read it back, then verify the recovery point again",
+    "VerificationMissing": f"somebody deleted it: {_BRING_BACK}; or verify the recovery point again",
+    "VerificationDiffers": f"do not believe it: {_BRING_BACK}; or verify the recovery point again",
+    "MoreFindings": "treat the recovery point as damaged as a whole: restore another one",
 }
 """What to do about each kind of finding."""
-_WARNINGS = frozenset({"BlobUnknown", "FileWrittenOver", "ManifestNotJournalled", "ManifestOfDeletedPoint"})
+_WARNINGS = frozenset(
+    {
+        "BlobUnknown",
+        "DataNotCounted",
+        "FileNotRead",
+        "FileWrittenOver",
+        "ManifestNotJournalled",
+        "ManifestOfDeletedPoint",
+    }
+)
+_NOT_PROVING = frozenset({"FileNotRead"})
+"""Findings under which nothing is proven of what they name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +105,14 @@ class Finding:
     def action(self) -> str:
         """Answer what to do."""
         return ACTIONS[self.code]
+
+
+def judge_findings(findings: Iterable[Finding]) -> Verdict:
+    """Answer what findings come to: an error breaks, what could not be read is not proven."""
+    codes = {finding.code: finding.severity for finding in findings}
+    if Severity.ERROR in codes.values():
+        return Verdict.BROKEN
+    return Verdict.NOT_PROVEN if _NOT_PROVING & codes.keys() else Verdict.INTACT
 
 
 def journal_subject(stream: str, seq: int) -> str:
@@ -111,6 +138,7 @@ class Chain:
         sealed: The manifest's hash of each point that was sealed.
         tombstoned: Points that are being deleted, or are gone.
         deleted: Points that are gone.
+        verified: By point, the hash of the result of each of its deep verifications, by its number.
         first_break: Subject of the first entry that does not follow from the one before, or nothing.
     """
 
@@ -121,6 +149,7 @@ class Chain:
         self.sealed: dict[str, str] = {}
         self.tombstoned: set[str] = set()
         self.deleted: set[str] = set()
+        self.verified: dict[str, dict[int, str]] = {}
         self.first_break = ""
         self._events: dict[str, int] = {}
 
@@ -177,6 +206,10 @@ class Chain:
         point_id = str(entry.body.get("point_id"))
         if entry.type == "Sealed":
             self.sealed.setdefault(point_id, str(entry.body.get("manifest_hash")))
+        elif entry.type == "PointVerified":
+            number, result_hash = entry.body.get("number"), str(entry.body.get("result_hash"))
+            if isinstance(number, int):
+                self.verified.setdefault(point_id, {}).setdefault(number, result_hash)
         elif entry.type in {"Tombstoned", "PointDeleted"}:
             self.tombstoned.add(point_id)
             if entry.type == "PointDeleted":

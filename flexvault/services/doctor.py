@@ -20,7 +20,7 @@ from flexvault.domain.event_rows import config_target
 from flexvault.domain.findings import Finding, FindingSeverity, worst_first
 from flexvault.domain.instance import GOING, PAUSED, RUNS_BACKUPS, Instance, ProtectionState
 from flexvault.domain.json_values import MALFORMED
-from flexvault.domain.protection_findings import STATE_CODES, examine_state, not_examined
+from flexvault.domain.protection_findings import STATE_CODES, describe_broken, examine_state, not_examined
 from flexvault.domain.source_roles import NEEDED_ACTIONS
 from flexvault.ports import Server
 from flexvault.services import catalog
@@ -76,7 +76,8 @@ def examine(
         server_id = server.id
     if instance is not None and instance.state in PAUSED:
         findings = [_less_urgent(finding) for finding in findings]
-    found = worst_first([*_examine_state(vault, instance, now), *findings])
+    broken = _examine_points(vault, instance) if instance is not None else []
+    found = worst_first([*_examine_state(vault, instance, now), *broken, *findings])
     return Examination(server_id=server_id, instance=instance, checked_at=now, findings=found)
 
 
@@ -129,6 +130,14 @@ def _examine_state(vault: Vault, instance: Instance | None, now: datetime) -> li
         return examine_state(instance, now)
     purge_at = tell_soft_deletion(vault.ports, instance).purge_at
     return examine_state(instance, now, purge_at=purge_at, gone_at=find_gone_at(vault.ports, instance, purge_at))
+
+
+def _examine_points(vault: Vault, instance: Instance) -> list[Finding]:
+    try:
+        broken = [point for point in catalog.list_sealed_points(vault.ports, instance.key) if point.is_broken]
+    except MALFORMED:
+        return []  # whoever examines the server says that
+    return [describe_broken(instance, broken)] if broken else []
 
 
 def _less_urgent(finding: Finding) -> Finding:

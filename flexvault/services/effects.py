@@ -6,9 +6,12 @@ from flexvault.domain.job import Step
 from flexvault.messages import StepAnswer, StepRequest
 from flexvault.services.apply_retention import execute_retention, plan_retention
 from flexvault.services.close_job import close_job
+from flexvault.services.count_blocks import count_blocks
+from flexvault.services.index_files import index_files
 from flexvault.services.invoke_backup import poll_backup, prepare_landing, start_backup
 from flexvault.services.promote import promote_files
 from flexvault.services.protection import grant_roles, record_protection, verify_roles
+from flexvault.services.record_verification import record_verification
 from flexvault.services.restore_files import copy_files, finish_restore, probe_target
 from flexvault.services.seal import seal_point
 from flexvault.services.steps import Effect, run_step
@@ -28,6 +31,9 @@ EFFECTS: Mapping[Step, Effect] = {
     Step.RECORDING: record_protection,
     Step.PLANNING: plan_retention,
     Step.EXECUTING: execute_retention,
+    Step.INDEXING: index_files,
+    Step.COUNTING: count_blocks,
+    Step.CONCLUDING: record_verification,
     Step.CLOSING: close_job,
 }
 

@@ -60,14 +60,21 @@ def _is_refused_still(values: Mapping[str, Any], now: datetime) -> bool:
 
 
 def _delete_versions(ports: Ports, instance: str, point_id: str, now: datetime) -> Refusal | None:
-    """Delete all files of a point by their versions, then its manifest, and journal that it is gone.
+    """Delete all files of a point by their versions, then its manifest and what lies beside it, and journal that.
 
     A seal that came late may have made the manifest again: no version of it may stay, or the point would seem to
     exist. Answers what is refused and until when; storage is asked for it before anything is deleted.
     """
     prefix, path = blob_names.point_prefix(instance, point_id), blob_names.manifest_path(instance, point_id)
     files = list(ports.vault_reader.list_versions(blob_names.POINTS, prefix))
-    manifests = [blob for blob in ports.vault_reader.list_versions(blob_names.MANIFESTS, path) if blob.name == path]
+    beside = blob_names.verifications_prefix(instance, point_id)
+    manifests = [
+        blob
+        for blob in ports.vault_reader.list_versions(blob_names.MANIFESTS, f"{instance}/{point_id}")
+        if blob.name == path or blob.name.startswith(beside)
+    ]
+    # The manifest last: while it is there, whoever comes after a death knows of the point.
+    manifests.sort(key=lambda blob: blob.name == path)
     refusal = _find_refusal([*files, *manifests], now)
     if refusal is not None:
         return refusal

@@ -130,9 +130,11 @@ def is_row_different(ports: Ports, standings: Standings, instance: str) -> bool:
 
 
 def is_point_row_different(standings: Standings, row: RecoveryPoint) -> bool:
-    """Say whether a point's row says something else of its holds and readers than the journal does."""
+    """Say whether a point's row says something else of its holds, readers and verdict than the journal does."""
     found = standings.instance(row.instance)
     held = _lower(found.point_holds(row.point_id))
+    if row.is_broken is not (row.point_id in found.broken):
+        return True
     return _lower(row.holds) != held or row.readers != found.readers(row.point_id)
 
 

@@ -29,6 +29,16 @@ def find_manifests(ports: Ports, prefix: str) -> Iterator[FoundManifest]:
             yield FoundManifest(instance=instance, point_id=point_id, version_id=blob.version_id)
 
 
+def find_verified(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
+    """Answer instance and id of every recovery point below a prefix that has blobs of a deep verification."""
+    before: tuple[str, str] | None = None
+    for blob in ports.vault_reader.list_versions(blob_names.MANIFESTS, prefix):
+        name = blob_names.verification_of(blob.name)
+        if name is not None and before != (name.instance, name.point):
+            before = (name.instance, name.point)
+            yield before
+
+
 def list_manifests(ports: Ports, prefix: str) -> Iterator[tuple[str, str]]:
     """Answer instance and point id of every manifest below a prefix."""
     for found in find_manifests(ports, prefix):

@@ -75,7 +75,7 @@ def _each_good(ports: Ports, manifest: Manifest) -> Iterator[Manifest]:
     for place in sorted(earlier, key=lambda found: found.point_id, reverse=True):
         point_id = place.point_id
         row = rows.get(point_id)
-        if row is not None and (row.chain != manifest.chain or row.state != "sealed"):
+        if row is not None and (row.chain != manifest.chain or row.state != "sealed" or row.is_broken):
             continue
         try:
             data = read_stored(ports, place)

@@ -25,6 +25,11 @@ _NAMES: Mapping[Operation, Sequence[tuple[Step, str]]] = {
         (Step.RECORDING, "Record protection"),
     ),
     Operation.RETENTION: ((Step.PLANNING, "Plan"), (Step.EXECUTING, "Execute plan")),
+    Operation.VERIFY: (
+        (Step.INDEXING, "Read every file"),
+        (Step.COUNTING, "Count rows"),
+        (Step.CONCLUDING, "Record result"),
+    ),
 }
 
 

@@ -22,7 +22,14 @@ from flexvault.services.breaker import breaker_of, find_earlier_plans, find_trip
 from flexvault.services.immutability import STORAGE_HOLD, Guarded, read_guards
 from flexvault.services.journal import append, project, read_stream
 from flexvault.services.keeping import Keeping, fold_keeping, is_point_row_different, is_row_different
-from flexvault.services.manifests import FoundManifest, find_manifest, find_manifests, read_own_manifest, read_stored
+from flexvault.services.manifests import (
+    FoundManifest,
+    find_manifest,
+    find_manifests,
+    find_verified,
+    read_own_manifest,
+    read_stored,
+)
 from flexvault.services.poisoning_guard import tell_suspicion
 from flexvault.services.seal import sealed_draft
 from flexvault.services.standings import JOURNAL_DIFFERS, Standings
@@ -162,6 +169,8 @@ def read_points(
         if count % RENEW_EVERY == 0:
             renew()
         reading.read(found)
+    for instance, point_id in find_verified(ports, within):
+        reading.read_left_behind(instance, point_id)
     return reading.end()
 
 
@@ -201,6 +210,13 @@ class _Reading:
         self._points.append(self._facts(manifest, names.sha256_hex(data), row))
         if manifest.suspicion is not None and row is None:
             self._unjournalled.setdefault(instance, []).append(point_id)
+
+    def read_left_behind(self, instance: str, point_id: str) -> None:
+        """Notice a point that is gone, and beside whose manifest a deep verification wrote its result too late."""
+        row = self._ports.rows.find(row_keys.POINTS, instance, point_id)
+        is_known = blob_names.point_prefix(instance, point_id) in self._files
+        if not is_known and row is not None and row.values.get("state") in TOMBSTONED:
+            self._tombstoned.append(_unfinished(instance, row))
 
     def end(self) -> Inventory:
         """Answer what was found."""
@@ -249,7 +265,8 @@ class _Reading:
             purge_at=keeping.purge_at,
             holds=tuple(sorted(holds or ({STORAGE_HOLD} if guarded.is_held else ()))),
             immutable_until=guarded.until,
-            is_good=not problem,
+            is_good=not problem and manifest.point_id not in standing.broken,
+            is_broken=manifest.point_id in standing.broken,
             readers=standing.readers(manifest.point_id),
             suspects=keeping.suspects,
             problem=problem,

@@ -15,6 +15,7 @@ from flexvault.domain.schedule import due_slots, gaps_between_slots, next_slot, 
 from flexvault.ports import Orchestrations
 from flexvault.services import catalog
 from flexvault.services.claims import NewJob, claim_job, instance_facts
+from flexvault.services.due_verifications import claim_due_verifications
 from flexvault.services.starting import start_due
 from flexvault.services.vault import Vault
 
@@ -30,7 +31,8 @@ def tick(vault: Vault, orchestrations: Orchestrations) -> Sequence[str]:
     open_jobs = {opened.key: opened for opened in catalog.list_open_jobs(vault.ports)}
     pace = Pace(open_jobs.values())
     claimed: list[str] = []
-    for instance, stored, policy in _protected(vault):
+    protected = list(_protected(vault))
+    for instance, stored, policy in protected:
         if row_keys.open_row(Operation.BACKUP, instance.key) in open_jobs:
             continue
         try:
@@ -41,6 +43,7 @@ def tick(vault: Vault, orchestrations: Orchestrations) -> Sequence[str]:
             continue
         if opened is not None:
             claimed.append(opened.job_id)
+    claimed += claim_due_verifications(vault, protected, open_jobs.values(), now)
     start_due(vault, orchestrations, now)
     return claimed
 

@@ -170,6 +170,8 @@ class JudgedBy:
     reevaluated_seq: int
     deletion_seq: int = 0
     """Of an approved deletion: after an undeletion another one may be soft again."""
+    broken: frozenset[str] = frozenset()
+    """Points that are no good ones, so another one is the newest good point."""
 
 
 def judged_by(standings: Standings, instance: str) -> JudgedBy:
@@ -178,6 +180,7 @@ def judged_by(standings: Standings, instance: str) -> JudgedBy:
     return JudgedBy(
         regime=protection.regime if protection else None,
         reevaluated_seq=standings.instance(instance).reevaluated_seq,
+        broken=standings.instance(instance).broken,
         deletion_seq=protection.deletion_seq if protection else 0,
     )
 
@@ -187,7 +190,7 @@ def require_unchanged(standings: Standings, instance: str, point_id: str, before
 
     Raises:
         ConflictError: code JournalUnreadable, PointIsHeld, PointIsRead, PoisoningSuspected, PointReevaluated,
-            PointIsRetained or ProtectionChanged.
+            PointsVerified, PointIsRetained or ProtectionChanged.
     """
     standings.catch_up(blob_names.VAULT_STREAM)
     standings.catch_up(instance)
@@ -208,6 +211,9 @@ def require_unchanged(standings: Standings, instance: str, point_id: str, before
     if now.reevaluated_seq != before.reevaluated_seq:
         text = f"the retention of recovery point {point_id} was re-evaluated meanwhile: the next plan decides"
         raise ConflictError(text, code="PointReevaluated", target=point_id)
+    if now.broken != before.broken:
+        text = f"a deep verification said meanwhile which points beside {point_id} are good: the next plan decides"
+        raise ConflictError(text, code="PointsVerified", target=point_id)
     if now.regime is Regime.FOREVER:
         text = f"protection was stopped meanwhile and recovery point {point_id} is retained"
         raise ConflictError(text, code="PointIsRetained", target=point_id)

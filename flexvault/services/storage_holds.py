@@ -35,12 +35,20 @@ def hold_sealed(ports: Ports, manifest: Manifest, manifest_version: str) -> None
     Raises:
         IntegrityError: code VersionMissing, or LegalHoldNotSet.
     """
-    if not _is_bound(ports, manifest.instance, manifest.point_id):
+    hold_versions(ports, manifest.instance, manifest.point_id, list(versions_of(manifest, manifest_version)))
+
+
+def hold_versions(ports: Ports, instance: str, point_id: str, covered: Sequence[Version]) -> None:
+    """Set storage's hold on versions that a point just got, where one stands on it.
+
+    Raises:
+        IntegrityError: code VersionMissing, or LegalHoldNotSet.
+    """
+    if not _is_bound(ports, instance, point_id):
         return
-    covered = list(versions_of(manifest, manifest_version))
     for version in covered:
         hold(ports, version, is_held=True)
-    _let_go_of_unbound(ports, manifest.instance, covered)
+    _let_go_of_unbound(ports, instance, covered)
 
 
 def let_go_in_storage(ports: Ports, instance: str, released: Hold) -> None:

@@ -112,10 +112,24 @@ def _find_weak(
     if known and not any(is_weaker(blob, point.expiry_time, mode) for blob in known.values()):
         return
     manifest = catalog.read_manifest(ports, point)
-    for version in versions_of(manifest, find_manifest_version(ports, point) or ""):
+    own = versions_of(manifest, find_manifest_version(ports, point) or "")
+    for version in [*own, *_list_results(point, known)]:
         blob = known.get(version)
         if blob is None or is_weaker(blob, point.expiry_time, mode):
             yield version, point.expiry_time
+
+
+def _list_results(point: RecoveryPoint, known: Mapping[Version, BlobFacts]) -> Iterator[Version]:
+    """Answer the results and indexes of a point's deep verifications: of each name the first version."""
+    first: dict[str, Version] = {}
+    for version in known:
+        name = blob_names.verification_of(version.path)
+        if version.container != blob_names.MANIFESTS or name is None or name.number > point.verified_number:
+            continue
+        older = first.get(version.path)
+        if older is None or version.version_id < older.version_id:
+            first[version.path] = version
+    yield from first.values()
 
 
 def check_guards(vault: Vault, now: datetime) -> None:

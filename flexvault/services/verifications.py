@@ -1,34 +1,31 @@
-"""Results of deep verifications: blobs beside the manifest, each held by the hash that was journalled."""
+"""The results of deep verifications: blobs beside the manifest, each of which a journal entry names by its hash."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from flexvault.domain import blob_names, names, row_keys
+from flexvault.domain import blob_names
 from flexvault.domain.deep_verification import DeepVerification
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.names import sha256_hex
 from flexvault.ports import Ports
-from flexvault.services.first_versions import read_first
+from flexvault.services.stored_names import read_if_there
+
+_DISTRUST = "treat the vault account as tampered with; verify the recovery point again"
 
 
 def read_newest(ports: Ports, point: RecoveryPoint) -> DeepVerification | None:
-    """Read the newest deep verification of a point; nothing when there was none.
+    """Read the newest deep verification of a recovery point; nothing when it was never verified.
 
     Raises:
-        IntegrityError: code VerificationDiffers: it is not the one that was journalled.
+        IntegrityError: code VerificationMissing or VerificationDiffers: what lies there is not what was journalled.
+        TransientError, NotAuthorizedError: It cannot be read now: a refusal is never an answer.
     """
-    row = ports.rows.find(row_keys.POINTS, point.instance, point.point_id)
-    values: Mapping[str, Any] = {} if row is None else row.values
-    number = int(values.get("verified_number") or 0)
-    if not number:
+    if not point.verified_number:
         return None
-    path = blob_names.verification_path(point.instance, point.point_id, number)
-    data = read_first(ports.vault_reader, blob_names.MANIFESTS, path)
-    if names.sha256_hex(data) != values["verified_hash"]:
-        raise IntegrityError(
-            f"deep verification {number} of recovery point {point.point_id} is not the one that was journalled",
-            code="VerificationDiffers",
-            target=path,
-            hint="verify the recovery point again, and treat the vault account as tampered with",
-        )
+    path = blob_names.verification_path(point.instance, point.point_id, point.verified_number)
+    data = read_if_there(ports.vault_reader, blob_names.MANIFESTS, path, point.verified_version)
+    if data is None:
+        text = f"the deep verification {point.verified_number} of recovery point {point.point_id} is not there"
+        raise IntegrityError(text, code="VerificationMissing", target=path, hint=_DISTRUST)
+    if sha256_hex(data) != point.verified_hash:
+        text = f"the deep verification {point.verified_number} of recovery point {point.point_id} is not the one that "
+        raise IntegrityError(f"{text}was journalled", code="VerificationDiffers", target=path, hint=_DISTRUST)
     return DeepVerification.from_bytes(data)

@@ -23,6 +23,7 @@ from flexvault.services.manifests import read_own_manifest
 from flexvault.services.promote import OWNER
 from flexvault.services.stored_names import StoredName, list_names, read_if_there
 from flexvault.services.verify_page import Page, Position, is_of_one_blob
+from flexvault.services.verify_results import find_wrong_results
 from flexvault.services.verify_streams import StreamReader, unknown
 
 POINTS_A_BATCH = 16
@@ -53,6 +54,7 @@ class PointReader:
         self._stream = stream
         self._manifests: dict[str, StoredName] = {}
         self._files: dict[str, StoredName] = {}
+        self._beside: dict[str, StoredName] = {}
         self._unknown: list[Finding] = []
 
     @property
@@ -65,6 +67,8 @@ class PointReader:
             point_id = blob_names.manifest_point(found.first.name)
             if point_id:
                 self._manifests[point_id] = found
+            elif blob_names.verification_of(found.first.name):
+                self._beside[found.first.name] = found
             elif point_id is None:
                 self._unknown.append(unknown(f"{blob_names.MANIFESTS}/{found.first.name}"))
 
@@ -146,6 +150,7 @@ class PointReader:
             yield Finding(code="ManifestUnreadable", subject=f"{blob_names.MANIFESTS}/{path}", message=error.message)
             return
         yield from self._find_wrong_files(manifest, checked)
+        yield from find_wrong_results(self._reader, self._chain, point_id, self._beside)
 
     def _find_wrong_files(self, manifest: Manifest, checked: _Checked) -> Iterator[Finding]:
         for file in manifest.files:

@@ -71,6 +71,11 @@ def restores(door: Door) -> Sent:
     return door.send("POST", f"{INSTANCE}/restore", restore_body(point), headers=SENT)
 
 
+def verifies(door: Door) -> Sent:
+    point = door.send("GET", f"{INSTANCE}/recoveryPoints").json["value"][0]["name"]
+    return door.send("POST", f"{OWN}/recoveryPoints/{point}/verify", headers=SENT, query="")
+
+
 def decides(verb: str) -> Callable[[Door], Sent]:
     def run(door: Door) -> Sent:
         asked = door.send("DELETE", INSTANCE).error["target"]
@@ -157,6 +162,7 @@ CHANGES: dict[tuple[str, str], tuple[tuple[str, ...], Callable[[Door], Sent]]] =
     ),
     ("POST", "backup/action"): (("Sealed", "JobClosed"), sends("POST", f"{INSTANCE}/backup", backup_body())),
     ("POST", "restore/action"): (("RestoreStarted", "RestoreEnded", "JobClosed"), restores),
+    ("POST", "recoveryPoints/deepVerify/action"): (("PointVerified", "JobClosed"), verifies),
     ("POST", "approve/action"): (("ApprovalDecided",), decides("approve")),
     ("POST", "reject/action"): (("ApprovalDecided",), decides("reject")),
     ("POST", "release/action"): (("ApprovalRequested", "BreakerReleased"), trips_and_releases),

@@ -12,7 +12,7 @@ from flexvault.adapters.memory.ltr import LtrScript
 from flexvault.domain.blob_names import MANIFESTS
 from tests.api.doors import INSTANCE, Door, Sent, restore_body
 from tests.builders import backup_files, tiny_archive
-from tests.services.verifying import put_verification
+from tests.services.stored_verification import put_verification
 
 OWN = "/vault/backupInstances/pg-orders/recoveryPoints"
 ODD = 'a "b", c/%'

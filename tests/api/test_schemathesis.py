@@ -27,7 +27,7 @@ GENERATION = {
     # The test shows the tokens.
     "with-security-parameters": False,
 }
-PEOPLE = {Role.READER: "reader", Role.CONTRIBUTOR: "contributor", Role.APPROVER: "approver"}
+PEOPLE = {Role.READER: "reader", Role.OPERATOR: "operator", Role.CONTRIBUTOR: "contributor", Role.APPROVER: "approver"}
 MORE_THAN_A_SCHEMA_SAYS = {
     "POST /vault/simulatePolicy",
     "POST /vault/retentionPreview",

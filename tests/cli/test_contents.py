@@ -16,7 +16,7 @@ from tests.api.doors import CONTAINER_URL, Door
 from tests.builders import backup_files, tiny_archive
 from tests.cli.real_vault import Flexvault, RealVault
 from tests.domain.pointing import counted, verified
-from tests.services.verifying import put_verification
+from tests.services.stored_verification import put_verification
 
 type Captured = pytest.CaptureFixture[str]
 

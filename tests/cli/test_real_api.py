@@ -14,6 +14,7 @@ from tests.api.doors import INSTANCE, Door, policy_body
 from tests.api.test_poisoning import back_up
 from tests.builders import set_soft_delete
 from tests.cli.real_vault import Flexvault, RealVault
+from tests.services.verifying import flip
 
 type Captured = pytest.CaptureFixture[str]
 
@@ -420,3 +421,36 @@ def test_soft_delete_is_set_and_always_on_needs_a_yes(flexvault: Flexvault, caps
     assert "AlwaysOn, 30 days" in capsys.readouterr().out
     assert flexvault("vault", "set", "--soft-delete", "Off") == 1
     assert "UserErrorUnsupportedVaultSoftDeleteStateChange" in capsys.readouterr().err
+
+
+def newest_point(door: Door) -> str:
+    return str(door.send("GET", f"{INSTANCE}/recoveryPoints").json["value"][0]["name"])
+
+
+def test_a_point_is_verified_deeply_and_shown_with_its_rows(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
+    point = newest_point(door)
+    assert flexvault("point", "verify", "pg-orders", point, "--wait") == 0
+    told = capsys.readouterr().out
+    assert "DeepVerification" in told
+    assert "nothing is wrong" in told
+    assert flexvault("point", "verification", "pg-orders", point, "--output", "json", person="reader") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["verdict"], [file["rows"] for file in found["files"] if file["database"]]) == ("Intact", [2])
+    assert flexvault("point", "show", "pg-orders", point) == 0
+    assert "Intact" in capsys.readouterr().out
+
+
+def test_a_point_that_is_broken_ends_the_command_with_1_and_says_what_to_do(
+    flexvault: Flexvault, door: Door, capsys: Captured
+) -> None:
+    flip(door.world, 700)
+    assert flexvault("point", "verify", "pg-orders", newest_point(door), "--wait") == 1
+    streams = capsys.readouterr()
+    assert "BlockDiffers" in streams.out
+    assert "PointBroken" in streams.err
+    assert "recommended: BlockDiffers: do not restore from it" in streams.err
+
+
+def test_a_point_that_was_never_verified_says_so(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
+    assert flexvault("point", "verification", "pg-orders", newest_point(door), person="reader") == 1
+    assert "UserErrorVerificationNotFound" in capsys.readouterr().err

@@ -263,4 +263,34 @@ def test_suspected_points_by_the_journal(told: list[tuple[str, dict[str, Any]]],
 
 
 def test_a_fold_of_a_version_without_suspicions_is_read():
-    assert InstanceStanding.from_json({"holds": [], "readers": [], "reevaluatedSeq": 3}).suspects == ()
+    told = {"holds": [], "readers": [], "reevaluatedSeq": 3, "broken": []}
+    assert InstanceStanding.from_json(told).suspects == ()
+
+
+def test_a_fold_of_a_version_without_deep_verifications_is_refused_and_the_stream_is_read_anew():
+    with pytest.raises(KeyError):
+        InstanceStanding.from_json({"holds": [], "readers": [], "reevaluatedSeq": 3, "suspects": []})
+
+
+@pytest.mark.parametrize(
+    ("told", "broken"),
+    [
+        pytest.param([(A, "Broken")], {A}, id="failed"),
+        pytest.param([(A, "Intact")], set(), id="intact"),
+        pytest.param([(A, "NotProven")], set(), id="not proven"),
+        pytest.param([(A, "Broken"), (A, "Intact")], set(), id="a later one is intact"),
+        pytest.param([(A, "Broken"), (A, "NotProven")], {A}, id="a later one proves nothing"),
+        pytest.param([(A, "Intact"), (A, "Broken"), (B, "Intact")], {A}, id="another point's says nothing"),
+        pytest.param([(A, "Broken"), (A, "")], set(), id="deleted"),
+    ],
+)
+def test_the_newest_deep_verification_says_whether_a_point_is_broken(told: list[tuple[str, str]], broken: set[str]):
+    facts = [
+        ("PointVerified", {"point_id": point_id, "verdict": verdict})
+        if verdict
+        else ("PointDeleted", {"point_id": point_id})
+        for point_id, verdict in told
+    ]
+    standing = fold(InstanceStanding(), facts)
+    assert standing.broken == broken
+    assert InstanceStanding.from_json(standing.to_json()).broken == broken

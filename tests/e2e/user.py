@@ -109,6 +109,14 @@ class User:
         """Restore a point; answers the job's id."""
         return self._job_of(self.send("POST", f"{instance}/restore", self.restore_order(point, prefix)))
 
+    def verify_deeply(self, instance: str, point: Mapping[str, Any]) -> str:
+        """Verify a point deeply; answers the job's id."""
+        return self._job_of(self.send("POST", f"{self.own_point(instance, point)}/verify"))
+
+    def own_point(self, instance: str, point: Mapping[str, Any]) -> str:
+        """Answer a point's path in the part of the API that Azure Backup does not have."""
+        return f"/vault{instance}/recoveryPoints/{point['name']}"
+
     def job(self, job_id: str) -> dict[str, Any]:
         """Look at a job."""
         found: dict[str, Any] = self.get(f"/backupJobs/{job_id}")["properties"]

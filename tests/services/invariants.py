@@ -67,6 +67,8 @@ def require_whole_points(world: World) -> None:
     """Each manifest has a sealed row and all of its files; no restore counts as reading any more."""
     storage = world.memory.storage
     for blob in storage.list_blobs(VAULT, blob_names.MANIFESTS):
+        if blob_names.verification_of(blob.name):
+            continue
         manifest = Manifest.from_bytes(storage.read(VAULT, blob_names.MANIFESTS, blob.name))
         row = catalog.find_point(world.vault.ports, manifest.instance, manifest.point_id)
         assert (row.state, row.readers) == ("sealed", 0)

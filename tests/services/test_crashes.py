@@ -19,9 +19,11 @@ from flexvault.services.effects import run
 from flexvault.services.policies import put_policy
 from flexvault.services.protection import ProtectionRequest, request_protection
 from flexvault.services.reconcile import reconcile
+from flexvault.services.request_verification import verify_point
 from flexvault.services.requests import back_up_now, restore_point
 from flexvault.services.scheduling import tick
 from flexvault.services.vault import Vault
+from flexvault.services.verifications import read_newest
 from tests.builders import (
     ACTOR,
     INSTANCE_ID,
@@ -163,6 +165,11 @@ def begin_restore(world: World, vault: Vault) -> None:
     restore_point(vault, restore_order(point.point_id), "request-2")
 
 
+def begin_verification(world: World, vault: Vault) -> None:
+    point = catalog.list_points(world.vault.ports, world.instance().key)[0]
+    verify_point(vault, world.instance(), point.point_id, "request-4")
+
+
 def begin_configuration(world: World, vault: Vault) -> None:
     request = ProtectionRequest(
         instance_id=INSTANCE_ID, name="pg-orders", server_id=SERVER_ID, policy_name="daily", properties={}
@@ -209,6 +216,24 @@ def test_a_restore_that_dies_anywhere_writes_every_file_once(recover: Recover):
         assert (kinds.count("RestoreStarted"), kinds.count("RestoreEnded")) == (1, 1)
 
     crash_everywhere(backed_up, begin_restore, recover, check)
+
+
+@RECOVERIES
+def test_a_deep_verification_that_dies_anywhere_has_one_result_all_the_same(recover: Recover):
+    crash_everywhere(backed_up, begin_verification, recover, require_one_verification)
+
+
+def require_one_verification(world: World) -> None:
+    job = next(job for job in world.jobs() if job.operation == "verify")
+    (point,) = catalog.list_points(world.vault.ports, world.instance().key)
+    found = read_newest(world.vault.ports, point)
+    assert job.status is JobStatus.COMPLETED
+    assert found is not None
+    assert (found.number, found.verdict, found.job_id) == (1, "Intact", job.job_id)
+    assert [rows.rows for file in found.files for rows in file.rows] == [2]
+    beside = [blob.name.partition(".")[2] for blob in world.memory.storage.list_blobs("vault", "manifests")]
+    assert sorted(beside) == ["json", "verification-1.index-0.json", "verification-1.json"]
+    assert [entry.type for entry in entries(world, world.instance().key)].count("PointVerified") == 1
 
 
 @RECOVERIES

@@ -16,7 +16,7 @@ from flexvault.services.kit_facts import kit_facts
 from flexvault.services.rebuild_kit import build_kit
 from tests.builders import SERVER_ID, World, backup_files, run_jobs, tiny_archive
 from tests.services.running import claimed
-from tests.services.verifying import put_verification, the_point
+from tests.services.stored_verification import put_verification, the_point
 
 FILES = backup_files(orders=tiny_archive(), billing=tiny_archive("billing"))
 

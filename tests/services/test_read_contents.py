@@ -13,7 +13,7 @@ from flexvault.services import landing_check, read_contents
 from flexvault.services.read_contents import ContentsFilter, PlacedObject, list_point_contents
 from tests.builders import World, backup_files, run_jobs, tiny_archive
 from tests.services.running import claimed
-from tests.services.verifying import put_verification, the_point
+from tests.services.stored_verification import put_verification, the_point
 
 FILES = backup_files(orders=tiny_archive(tables=["b", "a"]), Billing=tiny_archive("Billing"))
 EVERYTHING = ContentsFilter()

@@ -19,8 +19,8 @@ from tests.builders import ACTOR, World, backup_files, run_jobs, run_one, tiny_a
 from tests.services.approving import approve, state
 from tests.services.invariants import entries, require_rest
 from tests.services.running import claimed, newest_job, only_open, restore_order, run_until
+from tests.services.stored_verification import the_point
 from tests.services.test_outside_restore import ELSEWHERE, forge_job
-from tests.services.verifying import the_point
 
 ODD = 'a "b", c'
 FILES = backup_files(orders=tiny_archive(), billing=tiny_archive("billing"), odd=tiny_archive(ODD))

@@ -24,8 +24,10 @@ from tests.services.test_crashes import (
     begin_cleanup,
     begin_configuration,
     begin_restore,
+    begin_verification,
     drive,
     protected,
+    require_one_verification,
     take_over,
     two_points,
     with_policy,
@@ -107,6 +109,10 @@ def test_a_restore_that_wakes_after_its_successor_has_ended_writes_nothing():
         assert next(job for job in world.jobs() if job.operation == "restore").status is JobStatus.COMPLETED
 
     wake_everywhere(backed_up, begin_restore, check)
+
+
+def test_a_deep_verification_that_wakes_after_its_successor_has_ended_writes_nothing():
+    wake_everywhere(backed_up, begin_verification, lambda world, _next_call: require_one_verification(world))
 
 
 def test_a_configuration_that_wakes_late_leaves_the_instance_as_it_is():

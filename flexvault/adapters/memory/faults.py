@@ -11,8 +11,8 @@ from flexvault.domain.errors import VaultError
 
 @dataclass(slots=True)
 class _Orders:
-    before: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
-    after: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    before: list[Callable[[], object]] = field(default_factory=list[Callable[[], object]])
+    after: list[Callable[[], object]] = field(default_factory=list[Callable[[], object]])
 
 
 class Faults:
@@ -34,7 +34,7 @@ class Faults:
         for _ in range(times):
             self.run_next(operation, fail, after=after)
 
-    def run_next(self, operation: str, action: Callable[[], None], *, after: bool = False) -> None:
+    def run_next(self, operation: str, action: Callable[[], object], *, after: bool = False) -> None:
         """Run something just before or just after the next call, as another party would."""
         with self._lock:
             orders = self._orders[operation]
@@ -52,7 +52,7 @@ class Faults:
         yield
         self._run(self._orders[operation].after)
 
-    def _run(self, actions: list[Callable[[], None]]) -> None:
+    def _run(self, actions: list[Callable[[], object]]) -> None:
         with self._lock:
             action = actions.pop(0) if actions else None
         # Outside the lock: the action may call a double, which comes back here.

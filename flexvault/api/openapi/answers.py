@@ -25,6 +25,7 @@ from flexvault.domain.point_contents import OBJECT_KINDS, ContentsSource
 from flexvault.domain.retention import Decision, Reason
 from flexvault.domain.verification import Severity, Verdict
 from flexvault.services.emergency import OwnAccount
+from flexvault.services.verification_result import MOST_FINDINGS
 
 _BY_MONTH: Schema = {
     "type": "object",
@@ -147,11 +148,40 @@ PREVIEW = answered(
     ),
 )
 
+_WRONG = answered(code=TEXT, severity=words(Severity), subject=TEXT, message=TEXT, recommendedAction=TEXT)
+DEEP_VERIFICATION = answered(
+    recoveryPoint=POINT_ID,
+    number=COUNT,
+    verdict=words(Verdict),
+    jobId=TEXT,
+    startedAt=TIME,
+    completedAt=TIME,
+    manifestSha256=SHA256,
+    resultSha256=SHA256,
+    findings=a_list(_WRONG, at_most=MOST_FINDINGS),
+    files=a_list(
+        answered(
+            path=TEXT,
+            suffix=TEXT,
+            sizeInBytes=COUNT,
+            sha256=or_null(SHA256),
+            database=or_null(TEXT),
+            tables=COUNT,
+            tablesNotCounted=COUNT,
+            rows=COUNT,
+            rowBytes=COUNT,
+            largeObjects=or_null(COUNT),
+            largeObjectBytes=or_null(COUNT),
+            indexPath=or_null(TEXT),
+            indexSha256=or_null(SHA256),
+        )
+    ),
+)
 VERIFICATION = answered(
     verdict=words(Verdict),
     asOf=TIME,
     deep=FLAG,
-    findings=a_list(answered(code=TEXT, severity=words(Severity), subject=TEXT, message=TEXT, recommendedAction=TEXT)),
+    findings=a_list(_WRONG),
     notChecked=a_list(answered(subject=TEXT, reason=TEXT)),
     checked=answered(
         streams=COUNT,

@@ -134,6 +134,8 @@ CONTRACTS: Mapping[tuple[str, str], Contract] = {
     ("GET", f"{_INSTANCE}/poisoning"): Contract(answer=answers.POISONING),
     ("POST", f"{_INSTANCE}/acknowledgePoisoning"): Contract(answer=answers.POISONING, request=requests.ACKNOWLEDGE),
     ("POST", f"{_INSTANCE}/reevaluate"): Contract(answer=answers.REEVALUATED, request=requests.REEVALUATE),
+    ("POST", f"{_POINT}/verify"): Contract(answer=None, request=requests.NOTHING, is_body_optional=True),
+    ("GET", f"{_POINT}/verification"): Contract(answer=answers.DEEP_VERIFICATION),
     ("GET", "/vault/poisoningGuard"): Contract(answer=answers.GUARD),
     ("PUT", "/vault/poisoningGuard"): Contract(answer=answers.GUARD, request=requests.POISONING_GUARD),
 }

@@ -24,8 +24,8 @@ _SEGMENT: Schema = {
 }
 _PATH_PARAMETERS: Mapping[str, str] = {
     "instance": "Name of a backup instance.",
+    "point": "Id of a recovery point: 32 hexadecimal digits, or the same as a GUID.",
     "approval": "Id of an approval.",
-    "point": "Id of a recovery point of the instance, with or without dashes.",
     "hold": f"Name of a legal hold; a new one has at most {LONGEST_NAME} printable characters, none of <>*%&:?#+.",
 }
 _HEADERS = ("x-ms-client-request-id", "x-ms-correlation-request-id", "x-ms-return-client-request-id")

@@ -46,6 +46,7 @@ SIMULATE_POLICY = sent(
 """Of `until` and `years` one is given; `growthPerYear` needs `serverSizeBytes`."""
 RETENTION_PREVIEW = sent(shapes.RETENTION_PREVIEW, "backupInstance", backupInstance=_NAME, policy=_POLICY, until=TIME)
 VERIFY = sent(shapes.VERIFY, deep=FLAG, instance=TEXT, continueFrom=TEXT)
+NOTHING = sent(shapes.NOTHING)
 KEY_REVOCATION = sent(shapes.KEY_REVOCATION, "account", "reason", account=words(OwnAccount), reason=REASON)
 HOLD = sent(
     shapes.HOLD,

@@ -4,6 +4,7 @@ from flexvault.api.approvals import approve, get_approval, list_approvals, rejec
 from flexvault.api.breaker import get_breaker, release
 from flexvault.api.call import Answer, ApiOperation, Call
 from flexvault.api.contents import get_rebuild_kit, list_contents
+from flexvault.api.deep_verifications import get_verification, verify_deeply
 from flexvault.api.doctor import ask_doctor, ask_doctor_of_instance
 from flexvault.api.emergencies import revoke_keys
 from flexvault.api.holds import delete_hold, get_hold, list_holds, put_hold
@@ -15,14 +16,14 @@ from flexvault.api.reevaluations import reevaluate
 from flexvault.api.retention_previews import preview_retention
 from flexvault.api.schedules import get_schedule
 from flexvault.api.simulations import simulate_policy
-from flexvault.api.table.rows import APPROVER, BI, CONTRIBUTOR, READER, row
+from flexvault.api.table.rows import APPROVER, BI, CONTRIBUTOR, JOB, OPERATOR, READER, row
 from flexvault.api.vaults import get_alive, get_poisoning_guard, put_poisoning_guard
 from flexvault.api.verification import verify
 
 APPROVALS = "/vault/approvals"
 OWN_ONE = "/vault/backupInstances/{instance}"
-HOLDS = OWN_ONE + "/holds"
 POINT = OWN_ONE + "/recoveryPoints/{point}"
+HOLDS = OWN_ONE + "/holds"
 GUARD = "/vault/poisoningGuard"
 
 
@@ -65,6 +66,16 @@ OWN: tuple[ApiOperation, ...] = (
         200,
     ),
     row("POST", OWN_ONE + "/reevaluate", f"{BI}/reevaluate/action", CONTRIBUTOR, reevaluate, 200),
+    row(
+        "POST",
+        POINT + "/verify",
+        f"{BI}/recoveryPoints/deepVerify/action",
+        OPERATOR,
+        verify_deeply,
+        202,
+        lro=JOB,
+    ),
+    row("GET", POINT + "/verification", f"{BI}/recoveryPoints/verification/read", READER, get_verification, 200),
     row("GET", GUARD, "vault/poisoningGuard/read", READER, get_poisoning_guard, 200),
     row("PUT", GUARD, "vault/poisoningGuard/write", CONTRIBUTOR, put_poisoning_guard, 200),
 )

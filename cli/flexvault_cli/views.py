@@ -201,7 +201,12 @@ ISOLATION: Columns = {
     "not isolated by": _findings(is_ok=False),
 }
 POLICIES: Columns = {"name": _name, "schedule": _schedules, "retention": _retentions}
-POLICY: Columns = {**POLICIES, "time zone": _zones, "tags": _tags}
+POLICY: Columns = {
+    **POLICIES,
+    "time zone": _zones,
+    "tags": _tags,
+    "deep verification": _property("deepVerification.newestEvery"),
+}
 INSTANCES: Columns = {
     "name": _name,
     "server": _property("friendlyName"),

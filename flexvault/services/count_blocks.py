@@ -85,13 +85,18 @@ class _Counting:
 
     def count_file(self, ordinal: int, file: ManifestFile) -> bool:
         """Count what is left of a file; answers no when the budget ended before."""
-        if not self._log.file(ordinal).is_walked:
-            return True
-        pending = self._list_pending(ordinal)
-        if not pending:
+        progress = self._log.file(ordinal)
+        if not progress.is_walked or progress.is_counted:
             return True
         if self._budget.is_spent:
             return False
+        pending = self._list_pending(ordinal)
+        is_done = not pending or self._count_pending(ordinal, file, pending)
+        if is_done:
+            self._log.keep(ordinal, is_counted=True)
+        return is_done
+
+    def _count_pending(self, ordinal: int, file: ManifestFile, pending: Sequence[LoggedBlock]) -> bool:
         try:
             archive = self._open(ordinal, file)
             return self._count_alone(archive, pending) and self._count_others(archive, pending)

@@ -25,6 +25,7 @@ from flexvault.services.outside_restore import (
     refuse_outside,
     require_approved,
 )
+from flexvault.services.progress import warning
 from flexvault.services.restore_target import require_empty, require_prefix, require_target
 from flexvault.services.scheduling import backup_job
 from flexvault.services.target_account import target_warnings
@@ -135,16 +136,26 @@ def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Mapping[str, An
     Raises:
         NotFoundError, InvalidInputError, NotAuthorizedError, IntegrityError: With what is wrong and what to do.
     """
-    _check_point(vault, order)
+    _, point = _check_point(vault, order)
+    broken = _warn_of_broken(point)
     target = _target_of(order)
     try:
         found = require_target(vault, target["url"], target["resource_id"], refuse_outside)
     except OutsideError as outside:
         found = vault.ports.restore_target.find_account(target["url"], target["resource_id"])
         needs = approval_warning(target["url"], str(outside))
-        return (needs, *target_warnings(vault, target["url"], found, is_reached=False))
+        return (*broken, needs, *target_warnings(vault, target["url"], found, is_reached=False))
     require_empty(vault.ports.restore_target, target["url"], order.file_prefix)
-    return tuple(target_warnings(vault, target["url"], found, is_reached=True))
+    return (*broken, *target_warnings(vault, target["url"], found, is_reached=True))
+
+
+def _warn_of_broken(point: RecoveryPoint) -> tuple[Mapping[str, Any], ...]:
+    """Say what a person would rather know before they restore a point that failed its deep verification."""
+    if not point.is_broken:
+        return ()
+    text = f"recovery point {point.point_id} failed its deep verification: something of it is damaged"
+    remedy = "look at what is damaged: GET /api/vault/backupInstances/.../recoveryPoints/.../verification; or restore "
+    return (warning("RecoveryPointBroken", text, point.point_id, f"{remedy}another recovery point"),)
 
 
 def restore_point(vault: Vault, order: RestoreOrder, request_key: str, *, actor: Mapping[str, str] = NOBODY) -> Claimed:

@@ -40,6 +40,7 @@ class FileProgress:
         is_stopped: Its walk came to damage: nothing of it is counted.
         is_read: Its last byte was reached, or it cannot be read.
         is_walked: All of its blocks are in the log.
+        is_counted: Each of them has its facts.
     """
 
     position: int = 0
@@ -52,6 +53,7 @@ class FileProgress:
     is_stopped: bool = False
     is_read: bool = False
     is_walked: bool = False
+    is_counted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ class VerificationLog:
             is_stopped=values.get("is_stopped", False),
             is_read=values.get("is_read", False),
             is_walked=values.get("is_walked", False),
+            is_counted=values.get("is_counted", False),
         )
 
     def keep(self, ordinal: int, **members: Any) -> None:

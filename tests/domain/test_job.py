@@ -26,6 +26,7 @@ FOLLOWERS = {
     Operation.RESTORE: "Probing Copying Finishing Closing",
     Operation.CONFIGURE: "Granting Verifying Recording Closing",
     Operation.RETENTION: "Planning Executing Closing",
+    Operation.VERIFY: "Indexing Counting Concluding Closing",
 }
 NEW_ATTEMPT_FROM = {"Starting", "Polling", "Promoting"}
 

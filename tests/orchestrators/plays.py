@@ -10,6 +10,7 @@ from orchestrators.back_up_server import back_up_server
 from orchestrators.configure_protection import configure_protection
 from orchestrators.reconcile import reconcile
 from orchestrators.restore_recovery_point import restore_recovery_point
+from orchestrators.verify_recovery_point import verify_recovery_point
 from tests.orchestrators.replaying import BEGIN, INSTANCE, Outcome, Play
 
 
@@ -110,6 +111,13 @@ STORIES: dict[str, Story] = {
         apply_retention,
         payload(Step.PLANNING),
         lambda: answers(go(Step.EXECUTING), go(Step.EXECUTING), go(None)),
+    ),
+    "verify": (
+        verify_recovery_point,
+        payload(Step.INDEXING),
+        lambda: answers(
+            go(Step.INDEXING), go(Step.COUNTING), go(Step.COUNTING), go(Step.COUNTING), go(Step.CONCLUDING), go(None)
+        ),
     ),
     "reconcile": (
         reconcile,

@@ -15,12 +15,13 @@ from flexvault.services.apply_retention import begin_retention
 from flexvault.services.doctor import examine
 from flexvault.services.preview_retention import preview_instance
 from flexvault.services.request_verification import verify_point
+from flexvault.services.requests import validate_restore
 from flexvault.services.scheduling import tick
 from flexvault.services.verify_page import Order
 from flexvault.services.verify_vault import verify_vault
 from tests.builders import MONDAY, World, let_pass, run_jobs, run_one
 from tests.services.invariants import require_rest
-from tests.services.running import FIRST_SLOT, newest_job, only_open, run_until
+from tests.services.running import FIRST_SLOT, newest_job, only_open, restore_order, run_until
 from tests.services.test_retention import clean_up, states
 from tests.services.verifying import archive_of, flip, newest, verified, with_point
 
@@ -210,3 +211,14 @@ def test_a_job_that_told_findings_ended_and_the_point_is_still_there():
     break_newest(world)
     assert newest_job(world).status == "CompletedWithWarnings"
     assert len(catalog.list_points(world.vault.ports, world.instance().key)) == 2
+
+
+def test_whoever_is_about_to_restore_a_broken_point_is_warned():
+    world = with_two_points()
+    break_newest(world)
+    older, broken = (
+        [entry["code"] for entry in validate_restore(world.vault, restore_order(point.point_id))]
+        for point in points(world)
+    )
+    assert "RecoveryPointBroken" in broken
+    assert "RecoveryPointBroken" not in older

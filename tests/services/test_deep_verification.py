@@ -30,7 +30,7 @@ from flexvault.services.strengthen import strengthen
 from flexvault.services.verifications import read_newest
 from tests.builders import ACTOR, World, backup_files, request_of, run_jobs, run_one, tiny_archive
 from tests.services.invariants import entries, require_rest
-from tests.services.running import claimed, newest_job, only_open, run_until
+from tests.services.running import claimed, newest_job, only_open, quietly, run_until
 from tests.services.verifying import OBJECTS, TABLES, archive_of, flip, newest, rows_of, shop, verified, with_point
 from tests.unit.whole_archive import Whole
 
@@ -273,6 +273,37 @@ def test_a_verification_of_many_short_runs_has_the_result_of_one_long_run(monkey
         )
 
 
+def test_a_block_that_one_run_could_not_count_is_counted_alone_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = with_point()
+    count, tried = count_blocks.count_block, list[int]()
+
+    def not_at_once(contents: Any, entry: Any, *args: Any, **more: Any) -> BlockFacts | None:
+        tried.append(entry.dump_id)
+        return None if tried.count(entry.dump_id) == 1 and entry.dump_id == 2 else count(contents, entry, *args, **more)
+
+    monkeypatch.setattr(count_blocks, "count_block", not_at_once)
+    found = verified(world)
+
+    assert (found.verdict, found.findings) == (Verdict.INTACT, ())
+    assert sorted(tried) == [1, 2, 2, 3, 4]
+    (file,) = [file for file in found.files if file.index_path]
+    assert [rows.rows for rows in file.rows] == [60] * len(TABLES)
+
+
+def test_what_was_read_wrongly_once_is_read_again_before_it_counts_as_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = with_point()
+    count, tried = count_blocks.count_block, list[int]()
+
+    def wrong_once(contents: Any, entry: Any, *args: Any, **more: Any) -> BlockFacts | None:
+        tried.append(entry.dump_id)
+        if tried.count(entry.dump_id) == 1:
+            raise IntegrityError("it cannot be inflated", code="DamagedData")
+        return count(contents, entry, *args, **more)
+
+    monkeypatch.setattr(count_blocks, "count_block", wrong_once)
+    assert verified(world).verdict is Verdict.INTACT
+
+
 def test_a_block_that_no_run_can_count_is_hashed_and_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     world = with_point()
     monkeypatch.setattr(count_blocks, "count_block", lambda *_args, **_more: None)
@@ -314,7 +345,7 @@ def test_a_name_that_another_job_takes_at_the_last_moment_is_left_to_it() -> Non
     taken = blob_names.verification_path(point.instance, point.point_id, 1)
     world.memory.faults.run_next(
         "vault_writer.create",
-        lambda: world.memory.storage.put(VAULT, blob_names.MANIFESTS, taken, b'{"jobId": "another"}'),
+        quietly(lambda: world.memory.storage.put(VAULT, blob_names.MANIFESTS, taken, b'{"jobId": "another"}')),
     )
     run_jobs(world)
 

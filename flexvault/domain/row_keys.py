@@ -113,9 +113,13 @@ def blocks_row(attempt: int, ordinal: int, file: str, chunk: int) -> str:
     return f"a{attempt}-c{ordinal}-{_label(file)}-{chunk:05d}"
 
 
+VERIFIED = "v"
+"""Begin of the keys of a deep verification, among the blocks of its job."""
+
+
 def verified_file_row(ordinal: int) -> str:
     """Key how far a deep verification has come with one file."""
-    return f"v{ordinal:05d}"
+    return f"{VERIFIED}{ordinal:05d}"
 
 
 def verified_block_row(ordinal: int, number: int) -> str:

@@ -13,6 +13,7 @@ from flexvault.services.protection import record_failure
 from flexvault.services.restore_files import end_reading, require_reading_ended
 from flexvault.services.seal import journal_found_manifest
 from flexvault.services.steps import StepRun
+from flexvault.services.verification_log import VerificationLog
 
 
 def close_job(run: StepRun) -> Result:
@@ -42,6 +43,8 @@ def close_job(run: StepRun) -> Result:
         draft = replace(draft, check=require_reading_ended)
     if run.open.operation is Operation.CONFIGURE and state.get("closing_status") == JobStatus.FAILED:
         record_failure(run)
+    if run.open.operation is Operation.VERIFY:
+        VerificationLog(run.ports, run.open.job_id).forget()
     if append(run.ports, draft, by_retention=by_retention):
         _report(run, body)
     return Result(outcome=Outcome.DONE)

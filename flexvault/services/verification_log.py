@@ -6,6 +6,7 @@ only says where to begin again: so a second run of a step, or one that was held,
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 from flexvault.domain import row_keys
 from flexvault.domain.dump_counting import BlockFacts, HashState
 from flexvault.domain.dump_walk import Block, WalkState
-from flexvault.domain.errors import AlreadyExistsError
-from flexvault.domain.rows import Change, Insert, Merge, Row
+from flexvault.domain.errors import AlreadyExistsError, RowChangedError
+from flexvault.domain.rows import Change, Delete, Insert, Merge, Row
 from flexvault.domain.texts import shorten
 from flexvault.domain.verification import Finding
 from flexvault.ports import Ports
@@ -170,6 +171,14 @@ class VerificationLog:
         for row in self._query(row_keys.verified_findings_prefix(ordinal)):
             values: Mapping[str, Any] = row.values
             yield Finding(code=values["code"], subject=values["subject"], message=values["message"])
+
+    def forget(self) -> None:
+        """Remove the rows: the result says it all. A run that was held may leave some, which nobody reads."""
+        start, end = row_keys.VERIFIED, row_keys.prefix_end(row_keys.VERIFIED)
+        while rows := list(self._rows.query(row_keys.BLOCKS, self._job_id, start=start, end=end, limit=ROWS_A_CHANGE)):
+            with suppress(RowChangedError):  # such a run writes them now
+                self._apply([Delete(key=row.key, etag=row.etag) for row in rows])
+            start = f"{rows[-1].key} "
 
     def _insert(self, inserts: Sequence[Change]) -> None:
         for changes in batched(inserts, ROWS_A_CHANGE, strict=False):

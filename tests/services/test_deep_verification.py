@@ -153,6 +153,12 @@ def test_a_broken_point_is_told_by_job_event_row_and_journal_and_stays() -> None
     require_rest(world)
 
 
+def test_what_a_verification_kept_on_its_way_is_gone_when_it_has_ended() -> None:
+    world = with_point()
+    found = verified(world)
+    assert list(world.memory.rows.query("blocks", found.job_id, start="", end="~")) == []
+
+
 def test_a_point_that_is_verified_again_gets_the_next_number_and_is_good_again() -> None:
     world = with_point()
     place = len(ARCHIVES["gzip"]) // 2

@@ -14,6 +14,7 @@ from flexvault.kit.progress import ROLES, Progress, Row
 from flexvault.kit.target import Target
 
 _FIRST_WITH_SET_OPTION: Final = 16
+_GRANTOR: Final = " GRANTED BY "
 _STATES: Final[dict[str, State]] = {
     "partial": "lost",
     "lost": "lost",
@@ -53,15 +54,22 @@ class Roles:
         before = ["SET createrole_self_grant = 'set, inherit'"] if self._grants_itself else []
         sql = [*before, *(item.sql or "" for item in run)]
         progress.write(ROLES, "intent", choice=row.choice if row else "[]")  # from here on they are this kit's
-        try:
-            self._client.run_all(sql)
-        except StatementError as error:
-            item = run[error.number - len(before)] if error.number >= len(before) else None
-            about = f"role {one_line(item.role)}" if item else "the session"
-            hint = "nothing was made; see `rebuild.pyz roles --plan`, mend the target and run it again"
-            raise ClientError(f"{about}: {error.message}", hint=hint) from None
+        regranted: list[Outcome] = []
+        while True:
+            try:
+                self._client.run_all(sql)
+                break
+            except StatementError as error:
+                item = run[error.number - len(before)] if error.number >= len(before) else None
+                grant, grantor, name = sql[error.number].rpartition(_GRANTOR)
+                if item is None or not grantor:
+                    raise _failed(item, error) from None
+                # None of them was run, so they run again with another grantor for this one.
+                sql[error.number] = grant
+                reason = f"{grant}: granted by {name} before, now by who runs the rebuild"
+                regranted.append(Outcome(database="", kind="role", name=item.role, state="restored", reason=reason))
         refused = self._run_settings([item for item in self.plan if item.is_run and _is_setting(item)])
-        return [*self.outcomes(), *refused]
+        return [*self.outcomes(), *regranted, *refused]
 
     def outcomes(self) -> list[Outcome]:
         """Say what becomes of the roles, without running anything."""
@@ -140,6 +148,12 @@ class Roles:
                     Outcome(database="", kind="setting", name=name, state="refused", reason=f"{reason} ({error})")
                 )
         return found
+
+
+def _failed(item: RoleStatement | None, error: StatementError) -> ClientError:
+    about = f"role {one_line(item.role)}" if item else "the session"
+    hint = "no role was made; mend the target, then run the same command again"
+    return ClientError(f"{about}: {error.message}", hint=hint)
 
 
 def is_create(item: RoleStatement) -> bool:

@@ -158,10 +158,9 @@ CODE_SOURCE = Source(
         ),
         _asked("an access method", "SELECT amname FROM pg_am WHERE amname = 'own_heap'", "own_heap", lost="own_heap"),
         _asked(
-            "a cast between types of others",
+            "a cast without a function",
             "SELECT castmethod FROM pg_cast WHERE casttarget = 'code.mail'::regtype",
             "i",
-            lost="mail",
         ),
         _asked("rows of a table with an own access method", "SELECT count(*) FROM of_own_heap", "6"),
     ),

@@ -3,11 +3,12 @@
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 from local_cloud.arm_emulator.dump import BackupFile, FileKind, PostgresSource
-from tests.rebuild.conftest import Server
+from tests.rebuild.conftest import BIN, Server
 from tests.rebuild.corpus.model import ABSENT, ADMINISTRATOR, Check, Database, Source, quoted
 
 SERVICE = "azuresu"
@@ -87,29 +88,30 @@ class _IntoAFile(PostgresSource):
 def ask(server: Server, check: Check) -> str:
     """Answer a check's query as text; what cannot be asked is an answer, too, and never the expected one."""
     try:
-        with psycopg.connect(
-            server.url(), dbname=check.database, autocommit=True, client_encoding="UTF8", options=_options(server)
-        ) as connection:
+        with connect(server, check.database) as connection:
             cursor = connection.execute(check.sql.encode())
             while cursor.nextset():
                 pass
             return _text(cursor)
-    except psycopg.OperationalError as error:
-        return f"{ABSENT}: {error}".strip()
+    except psycopg.OperationalError:
+        return ABSENT
     except psycopg.Error as error:
-        return f"(error: {error})".replace("\n", " ")
+        return f"({str(error).partition('\n')[0]})"
 
 
-def _text(cursor: psycopg.Cursor[tuple[object, ...]]) -> str:
+def connect(server: Server, database: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """Open a session that no setting of the database or its event triggers can hinder."""
+    options = "-c default_transaction_read_only=off -c statement_timeout=0 -c row_security=off -c search_path=public"
+    if server.bin == BIN:
+        options += " -c event_triggers=off"
+    return psycopg.connect(server.url(), dbname=database, autocommit=True, client_encoding="UTF8", options=options)
+
+
+def _text(cursor: psycopg.Cursor[tuple[Any, ...]]) -> str:
     result = cursor.pgresult
     assert result is not None
     rows = [[result.get_value(row, column) for column in range(result.nfields)] for row in range(result.ntuples)]
     return "\n".join("|".join("NULL" if v is None else v.decode(errors="replace") for v in row) for row in rows)
-
-
-def _options(server: Server) -> str:
-    options = "-c default_transaction_read_only=off -c statement_timeout=0 -c row_security=off -c search_path=public"
-    return options + (" -c event_triggers=off" if "pginstall18" in str(server.bin) else "")
 
 
 def _make_database(server: Server, database: Database, major: int) -> None:

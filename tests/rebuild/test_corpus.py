@@ -1,0 +1,90 @@
+"""The whole corpus is rebuilt by the kit: each check holds, or the kit's own list names what is not there."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.rebuild.conftest import Server, ServerMaker
+from tests.rebuild.corpus.model import Check, Source
+from tests.rebuild.corpus.replication import SECRET
+from tests.rebuild.corpus.routes import Route, Workshop
+from tests.rebuild.corpus.run import ask
+from tests.rebuild.corpus.ways import Outcome
+
+ROUTES = (
+    Route(source=18, target=18, is_administrator=False, seekable=False),
+    Route(source=16, target=16, is_administrator=False, seekable=True),
+    Route(source=16, target=18, is_administrator=True, seekable=True),
+    Route(source=18, target=18, is_administrator=True, seekable=False),
+)
+RARER_ROUTES = (
+    Route(source=16, target=18, is_administrator=False, seekable=False),
+    Route(source=16, target=16, is_administrator=True, seekable=False),
+    Route(source=18, target=18, is_administrator=False, seekable=True),
+)
+
+
+def _parameters(routes: tuple[Route, ...], *marks: pytest.MarkDecorator) -> list[object]:
+    return [pytest.param(route, marks=marks, id=str(route)) for route in routes]
+
+
+def _checks(routes: tuple[Route, ...], *marks: pytest.MarkDecorator) -> list[object]:
+    return [
+        pytest.param(route, source, check, marks=marks, id=f"{route}-{source.name}-{check.what}".replace("\n", " "))
+        for route in routes
+        for source, check in route.checks()
+    ]
+
+
+LONG = pytest.mark.long
+EACH_ROUTE = [*_parameters(ROUTES), *_parameters(RARER_ROUTES, LONG)]
+EACH_CHECK = [*_checks(ROUTES), *_checks(RARER_ROUTES, LONG)]
+
+
+@pytest.fixture(scope="module")
+def workshop(
+    run_server: ServerMaker, open_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workshop]:
+    with ExitStack() as stack:
+        yield Workshop(
+            run_server=run_server, scratch=tmp_path_factory.mktemp("corpus"), open_folder=open_folder, stack=stack
+        )
+
+
+@pytest.fixture(scope="module")
+def rebuilt(workshop: Workshop) -> dict[Route, tuple[Server, Outcome]]:
+    """Servers that are rebuilt, each when it is first asked for."""
+    return {}
+
+
+def _rebuilt(workshop: Workshop, rebuilt: dict[Route, tuple[Server, Outcome]], route: Route) -> tuple[Server, Outcome]:
+    if route not in rebuilt:
+        rebuilt[route] = workshop.rebuild(route)
+    return rebuilt[route]
+
+
+@pytest.mark.parametrize("route", EACH_ROUTE)
+def test_the_kit_comes_to_its_end(
+    workshop: Workshop, rebuilt: dict[Route, tuple[Server, Outcome]], route: Route
+) -> None:
+    _, outcome = _rebuilt(workshop, rebuilt, route)
+    assert outcome.stopped == "", "\n".join(outcome.lines[-30:])
+    assert not [path for place in (Path.cwd(), workshop.scratch) for path in place.rglob("pwned*")]
+    assert not [line for line in outcome.lines if SECRET in line or "not-a-real-secret" in line]
+
+
+@pytest.mark.parametrize(("route", "source", "check"), EACH_CHECK)
+def test_it_is_true_of_the_rebuilt_server(
+    workshop: Workshop, rebuilt: dict[Route, tuple[Server, Outcome]], route: Route, source: Source, check: Check
+) -> None:
+    server, outcome = _rebuilt(workshop, rebuilt, route)
+    # The author's answer is the source's own.
+    assert ask(workshop.source(route), check) == check.expected
+    loss = route.loss(check)
+    if loss:
+        assert ask(server, check) != check.expected, f"{check.what}: is kept; it is no loss any more"
+        assert outcome.names(loss), f"{check.what}: is lost, and no line of the kit names {loss}"
+    else:
+        assert ask(server, check) == check.expected

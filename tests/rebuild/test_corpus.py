@@ -1,5 +1,6 @@
 """The whole corpus is rebuilt by the kit: each check holds, or the kit's own list names what is not there."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.rebuild.conftest import Server, ServerMaker
-from tests.rebuild.corpus.model import Check, Source
+from tests.rebuild.corpus.extensions import MISSING, MISSING_EXTENSION
+from tests.rebuild.corpus.model import ADMINISTRATOR, Check, Source
 from tests.rebuild.corpus.replication import SECRET
-from tests.rebuild.corpus.routes import Route, Workshop
-from tests.rebuild.corpus.run import ask
-from tests.rebuild.corpus.ways import Outcome
+from tests.rebuild.corpus.routes import PREFIX, Route, Workshop
+from tests.rebuild.corpus.run import ask, dump_as_the_emulator
+from tests.rebuild.corpus.table import BEGIN, COMPARED, END, compare_ways
+from tests.rebuild.corpus.ways import Outcome, by_the_kit
+
+RESTORE_PAGE = Path(__file__).parents[2] / "docs" / "restore.md"
 
 ROUTES = (
     Route(source=18, target=18, is_administrator=False, seekable=False),
@@ -88,3 +93,43 @@ def test_it_is_true_of_the_rebuilt_server(
         assert outcome.names(loss), f"{check.what}: is lost, and no line of the kit names {loss}"
     else:
         assert ask(server, check) == check.expected
+
+
+def test_an_extension_that_the_target_does_not_offer_is_named_before_anything_is_written(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    source = workshop.with_missing_extension(MISSING_EXTENSION)
+    dump_as_the_emulator(source, tmp_path, "lacking", seekable=False)
+    target = workshop.flexible_server({})
+    before = everything_of(target)
+    outcome = by_the_kit(tmp_path, "lacking", target, version="18.4", user=ADMINISTRATOR)
+    assert outcome.stopped
+    assert [line for line in outcome.lines if MISSING in line]
+    assert everything_of(target) == before
+
+
+def test_an_extension_that_is_not_allowed_yet_is_named_with_the_command_that_allows_it(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    shutil.copytree(workshop.backup(COMPARED).folder, tmp_path / "restore")
+    target = workshop.flexible_server({"azure.extensions": "pg_trgm,postgis"})
+    before = everything_of(target)
+    outcome = by_the_kit(tmp_path / "restore", PREFIX, target, version="18.4", user=ADMINISTRATOR)
+    assert outcome.stopped
+    told = "\n".join(outcome.lines)
+    assert "az postgres flexible-server parameter set" in told
+    assert "pg_trgm,postgis,vector" in told.lower().replace(", ", ",")
+    assert everything_of(target) == before
+
+
+def everything_of(server: Server) -> list[tuple[object, ...]]:
+    return server.execute("SELECT datname::text FROM pg_database UNION ALL SELECT rolname FROM pg_roles ORDER BY 1")
+
+
+def test_the_page_shows_what_the_documented_way_and_the_kit_lose(
+    workshop: Workshop, rebuilt: dict[Route, tuple[Server, Outcome]]
+) -> None:
+    table = compare_ways(workshop, _rebuilt(workshop, rebuilt, COMPARED))
+    shown = RESTORE_PAGE.read_text().partition(BEGIN)[2].partition(END)[0].strip()
+    # To write it anew: python -m bench rebuild_compared
+    assert shown == table.strip()

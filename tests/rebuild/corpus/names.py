@@ -90,7 +90,7 @@ def _each(query: str) -> str:
 
 
 def _own_row(number: int, name: str) -> Check:
-    shown = name if len(name) < 60 else name[:20] + "..."
+    shown = name if len(name) < 60 and "`" not in name else name[:20] + "..."
     return Check(
         what=f"database `{shown}` holds its own row",
         database=name,

@@ -89,9 +89,9 @@ PROPERTIES = Source(
         ),
         Check(
             what="CONNECT and TEMPORARY on database closed stay revoked from PUBLIC",
-            sql="""SELECT count(*) FROM pg_database AS d, aclexplode(coalesce(datacl, acldefault('d', datdba))) AS a
-                WHERE datname = 'closed' AND grantee = 0""",
-            expected="0",
+            sql="""SELECT datname, (SELECT count(*) FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
+                WHERE grantee = 0) FROM pg_database WHERE datname = 'closed'""",
+            expected="closed|0",
         ),
         Check(
             what="rights of a role on database closed",

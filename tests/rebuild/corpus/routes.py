@@ -123,9 +123,7 @@ class Workshop:
             return self.stack.enter_context(self.run_server(programs))
         # azure_pg_admin may create each extension that azure.extensions names; here they are trusted instead.
         settings = {"extension_control_path": f"{self._trusted()}:$system"} if route.target >= 18 else {}
-        server = self.stack.enter_context(self.run_server(programs, SERVICE, settings))
-        make_platform(server)
-        return server
+        return self.flexible_server(settings, programs)
 
     def with_missing_extension(self, source: Source) -> Server:
         """Run a source that has an extension which no other server offers."""
@@ -134,9 +132,14 @@ class Workshop:
         (folder / f"{MISSING}.control").write_text("default_version = '1'\nrelocatable = true\n")
         (folder / f"{MISSING}--1.sql").write_text("CREATE DOMAIN at_home AS text;\n")
         settings = {"extension_control_path": f"{folder.parent}:$system"}
-        server = self.stack.enter_context(self.run_server(BIN, SERVICE, settings))
-        make_platform(server)
+        server = self.flexible_server(settings)
         make_source(server, [source])
+        return server
+
+    def flexible_server(self, settings: Mapping[str, str], programs: Path = BIN) -> Server:
+        """Run a fresh server with these server parameters, as a flexible server is to its customer."""
+        server = self.stack.enter_context(self.run_server(programs, SERVICE, settings))
+        make_platform(server)
         return server
 
     def _trusted(self) -> Path:

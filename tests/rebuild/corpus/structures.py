@@ -131,9 +131,9 @@ STRUCTURES = Source(
         ),
         _asked(
             "identity columns and their next values",
-            """SELECT attrelid::regclass, attidentity, (SELECT last_value FROM pg_sequences WHERE schemaname = 'shape'
+            """SELECT attrelid::regclass::text, attidentity, (SELECT last_value FROM pg_sequences WHERE schemaname = 'shape'
                 AND sequencename = relname || '_id_seq') FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
-                WHERE attidentity <> '' AND relnamespace = 'shape'::regnamespace ORDER BY 1::text""",
+                WHERE attidentity <> '' AND relnamespace = 'shape'::regnamespace ORDER BY 1""",
             "shape.always|a|110\nshape.by_default|d|1",
         ),
         _asked(
@@ -181,8 +181,8 @@ STRUCTURES = Source(
         ),
         _asked(
             "CLUSTER and NULLS NOT DISTINCT of indexes",
-            "SELECT indexrelid::regclass, indisclustered, indnullsnotdistinct FROM pg_index "
-            "WHERE indisclustered OR indnullsnotdistinct ORDER BY 1::text",
+            "SELECT indexrelid::regclass::text, indisclustered, indnullsnotdistinct FROM pg_index "
+            "WHERE indisclustered OR indnullsnotdistinct ORDER BY 1",
             "shape.clustered_v|t|f\nshape.nulls_equal_v_key|f|t",
         ),
         _asked(

@@ -6,7 +6,7 @@ from tests.rebuild.corpus.extensions import EXTENSIONS
 from tests.rebuild.corpus.model import Source
 from tests.rebuild.corpus.names import NAMES
 from tests.rebuild.corpus.owners import OWNERS
-from tests.rebuild.corpus.properties import LOCALES, PROPERTIES
+from tests.rebuild.corpus.properties import ICU, LOCALES, PROPERTIES
 from tests.rebuild.corpus.replication import REPLICATION
 from tests.rebuild.corpus.roles import ROLES
 from tests.rebuild.corpus.search_paths import CHECKS_THAT_READ, SEARCH_PATHS
@@ -17,6 +17,7 @@ SOURCES: tuple[Source, ...] = (
     NAMES,
     PROPERTIES,
     LOCALES,
+    ICU,
     ROLES,
     OWNERS,
     SEARCH_PATHS,

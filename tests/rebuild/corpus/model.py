@@ -4,7 +4,7 @@ A check is a query with the answer that its author wrote down. It knows nothing 
 forget the same thing. Every check is asked of the source too, so that no answer is wrong from the start.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 ADMINISTRATOR = "flexadmin"
 """The local administrator of a flexible server: no superuser. Its name is the same in the source and in the target."""
@@ -69,6 +69,7 @@ class Source:
     Attributes:
         roles: SQL run first, by the superuser.
         after: SQL run last, in database postgres, by the superuser.
+        needs: A query that says whether the server can have it, and `lacking` why not.
     """
 
     name: str
@@ -76,7 +77,9 @@ class Source:
     databases: tuple[Database, ...] = ()
     after: str = ""
     checks: tuple[Check, ...] = ()
-    majors: frozenset[int] = field(default=BOTH)
+    majors: frozenset[int] = BOTH
+    needs: str = "SELECT true"
+    lacking: str = ""
 
 
 def quoted(name: str) -> str:

@@ -63,6 +63,10 @@ GRANT CREATE ON SCHEMA public TO own_b;
 GRANT SELECT ON pg_catalog.pg_authid TO own_reader;
 CREATE TABLE public.of_azuresu (v text);
 INSERT INTO public.of_azuresu VALUES ('made by the service');
+CREATE TABLE public.of_azure_pg_admin (v text);
+INSERT INTO public.of_azure_pg_admin VALUES ('made by an administrator');
+ALTER TABLE public.of_azure_pg_admin OWNER TO azure_pg_admin;
+GRANT SELECT ON public.of_azure_pg_admin TO own_reader;
 ALTER SCHEMA public OWNER TO own_b;
 """
 
@@ -122,6 +126,11 @@ OWNERS = Source(
             'own "quoted" \\! touch pwned',
         ),
         _asked("a table of the service's own role keeps its rows", "SELECT v FROM of_azuresu", "made by the service"),
+        _asked(
+            "a table of azure_pg_admin keeps its rows and rights",
+            "SELECT v, has_table_privilege('own_reader', 'of_azure_pg_admin', 'SELECT') FROM of_azure_pg_admin",
+            "made by an administrator|t",
+        ),
         _asked(
             "rights on columns",
             """SELECT attname, privilege_type FROM pg_attribute, aclexplode(attacl)

@@ -131,6 +131,35 @@ PROPERTIES = Source(
     ),
 )
 
+ICU = Source(
+    name="icu",
+    needs="SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')",
+    lacking="this PostgreSQL is built without ICU",
+    databases=(
+        Database(
+            name="icu_german",
+            options="LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk' LC_COLLATE 'C' LC_CTYPE 'C'",
+            sql="""CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+                CREATE TABLE t (v text COLLATE blind UNIQUE); INSERT INTO t VALUES ('Ä'), ('b'), ('z');""",
+        ),
+    ),
+    checks=(
+        _property("locale provider", "icu_german", "datlocprovider, to_jsonb(d)->>'datcollate'", "i|C"),
+        Check(
+            what="a locale of ICU",
+            sql="SELECT coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale') FROM pg_database AS d "
+            "WHERE datname = 'icu_german'",
+            expected="de-u-co-phonebk",
+        ),
+        Check(
+            what="rows of a column with a collation that is not deterministic",
+            database="icu_german",
+            sql="SELECT v FROM t WHERE v = 'ä'",
+            expected="Ä",
+        ),
+    ),
+)
+
 LOCALES = Source(
     name="locales",
     majors=ONLY_18,

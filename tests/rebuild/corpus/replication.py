@@ -90,7 +90,7 @@ REPLICATION = Source(
             "a subscription, whose secret nobody should restore unseen",
             "SELECT subname, subenabled FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
             "sub \\! touch|f",
-            lost="sub \\! touch",
+            lost_always="sub \\! touch",
         ),
         _asked(PUBLISHED, "rows of published tables", "SELECT count(*), count(hidden) FROM sent", "15|15"),
         _asked(

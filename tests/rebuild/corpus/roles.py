@@ -124,6 +124,13 @@ ROLES = Source(
         ),
         _membership("membership WITH ADMIN OPTION", "role_kept", "role_app", "t|t|t"),
         _membership("membership granted by another than the administrator", "role_kept", "role_lead", "f|t|f"),
+        Check(
+            what="who granted a membership",
+            sql="""SELECT grantor::regrole FROM pg_auth_members
+                WHERE roleid = 'role_kept'::regrole AND member = 'role_lead'::regrole""",
+            expected="role_app",
+            lost="role_app",
+        ),
         _membership("membership WITH INHERIT FALSE, SET FALSE", "role_lead", "role_auditor", "f|f|f"),
         _membership("membership granted by azuresu", "role_lead", "my replication robot", "f|t|t"),
         _membership("membership in a role named azuresu_reports", "azuresu_reports", "role_auditor", "f|t|t"),

@@ -34,12 +34,17 @@ def make_source(server: Server, sources: Iterable[Source]) -> None:
     """Make the sources on a server that is as a flexible server is; each statement string in one session."""
     major = major_of(server)
     for source in sources:
-        if major not in source.majors:
+        if not can_have(server, source):
             continue
         _run(server, "postgres", source.roles)
         for database in source.databases:
             _make_database(server, database, major)
         _run(server, "postgres", source.after)
+
+
+def can_have(server: Server, source: Source) -> bool:
+    """Say whether a server has what a source needs."""
+    return major_of(server) in source.majors and server.execute(source.needs) == [(True,)]
 
 
 def major_of(server: Server) -> int:

@@ -1,18 +1,20 @@
 """What each way from files to a server loses of the corpus, as the table of `docs/restore.md`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.rebuild.conftest import Server
-from tests.rebuild.corpus.model import Check
+from tests.rebuild.corpus.model import Check, Source
 from tests.rebuild.corpus.routes import Backup, Route, Workshop, roles_of, rows_of
-from tests.rebuild.corpus.run import ask
+from tests.rebuild.corpus.run import ask, can_have
 from tests.rebuild.corpus.ways import Outcome
 
 COMPARED = Route(source=18, target=18, is_administrator=True, seekable=False)
 """Onto a server as a flexible server is, by its administrator, from files as LTR writes them."""
 BEGIN, END = "<!-- the table begins -->", "<!-- the table ends -->"
 _LONGEST_ANSWER = 44
+
+type Asked = Sequence[tuple[Source, Check]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +33,12 @@ class Result:
     missing_rows: int
 
 
-def find_result(backup: Backup, server: Server, outcome: Outcome) -> Result:
+def find_result(asked: Asked, backup: Backup, server: Server, outcome: Outcome) -> Result:
     """Ask a rebuilt server all checks, and count what it lacks."""
     rows = rows_of(server)
     return Result(
         outcome=outcome,
-        answers={number: ask(server, check) for number, (_, check) in enumerate(COMPARED.checks())},
+        answers={number: ask(server, check) for number, (_, check) in enumerate(asked)},
         missing_roles=len(backup.roles - roles_of(server)),
         missing_rows=sum(max(0, count - rows.get(table, 0)) for table, count in backup.rows.items()),
     )
@@ -44,15 +46,16 @@ def find_result(backup: Backup, server: Server, outcome: Outcome) -> Result:
 
 def compare_ways(workshop: Workshop, kit: tuple[Server, Outcome] | None = None) -> str:
     """Rebuild as documented and, unless it was done already, by the kit; write the table."""
-    backup = workshop.backup(COMPARED)
-    documented = find_result(backup, *workshop.rebuild(COMPARED, documented=True))
-    by_kit = find_result(backup, *(kit or workshop.rebuild(COMPARED)))
-    return write_table(backup, documented, by_kit)
+    backup, source = workshop.backup(COMPARED), workshop.source(COMPARED)
+    asked = [(part, check) for part, check in COMPARED.checks() if can_have(source, part)]
+    documented = find_result(asked, backup, *workshop.rebuild(COMPARED, documented=True))
+    by_kit = find_result(asked, backup, *(kit or workshop.rebuild(COMPARED)))
+    return write_table(asked, backup, documented, by_kit)
 
 
-def write_table(backup: Backup, documented: Result, kit: Result) -> str:
+def write_table(asked: Asked, backup: Backup, documented: Result, kit: Result) -> str:
     """Write Markdown: first what is counted, then each check that one of the ways does not hold."""
-    checks = [check for _, check in COMPARED.checks()]
+    checks = [check for _, check in asked]
     lost = [_lost(checks, result) for result in (documented, kit)]
     named = sum(kit.outcome.names(COMPARED.loss(checks[number])) for number in lost[1] if COMPARED.loss(checks[number]))
     lines = [
@@ -67,7 +70,7 @@ def write_table(backup: Backup, documented: Result, kit: Result) -> str:
         "| must be true | documented way | the kit |",
         "|---|---|---|",
     ]
-    for number, (source, check) in enumerate(COMPARED.checks()):
+    for number, (source, check) in enumerate(asked):
         if number in lost[0] | lost[1]:
             cells = (_cell(check, documented.answers[number]), _kit_cell(check, kit, number))
             lines.append(f"| {source.name.replace('_', ' ')}: {_plain(check.what)} | {cells[0]} | {cells[1]} |")

@@ -43,7 +43,7 @@ class Outcome:
         return any(lost in line and _IS_LOST.search(line) for line in self.lines)
 
 
-_IS_LOST = re.compile(r"\b(lost|left out|asked|ask|skipped|failed|partial)\b", re.IGNORECASE)
+_IS_LOST = re.compile(r"\b(lost|left out|ask|refused)\b")
 
 
 def by_the_kit(folder: Path, prefix: str, server: Server, *, version: str, user: str | None = None) -> Outcome:

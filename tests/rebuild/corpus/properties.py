@@ -133,7 +133,7 @@ PROPERTIES = Source(
 
 ICU = Source(
     name="icu",
-    needs="SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i')",
+    needs="SELECT count(*) > 1 FROM pg_collation WHERE collprovider = 'i'",
     lacking="this PostgreSQL is built without ICU",
     databases=(
         Database(

@@ -154,19 +154,22 @@ class Workshop:
 
 
 def rows_of(server: Server) -> dict[tuple[str, str, str], int]:
-    """Count the rows of every table of every database that a backup holds."""
+    """Count the rows of every table of every database that a backup holds.
+
+    Partitions are counted with their table: where a row of a hash partition lies depends on the server.
+    """
     databases = server.execute("SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'")
     found: dict[tuple[str, str, str], int] = {}
     for (database,) in databases:
         with connect(server, str(database)) as connection:
             for schema, table in connection.execute(_TABLES).fetchall():
-                count = sql.SQL("SELECT count(*) FROM ONLY {}").format(sql.Identifier(schema, table))
+                count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
                 found[str(database), schema, table] = connection.execute(count).fetchall()[0][0]
     return found
 
 
 _TABLES = """SELECT nspname::text, relname::text FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace
-    WHERE relkind = 'r' AND nspname !~ '^pg_|^information_schema$'"""
+    WHERE relkind IN ('r', 'p') AND NOT relispartition AND nspname !~ '^pg_|^information_schema$'"""
 
 
 def roles_of(server: Server) -> frozenset[str]:

@@ -10,9 +10,10 @@ import pytest
 from tests.rebuild.conftest import Server, ServerMaker
 from tests.rebuild.corpus.extensions import MISSING, MISSING_EXTENSION
 from tests.rebuild.corpus.model import ADMINISTRATOR, Check, Source
+from tests.rebuild.corpus.names import NAMES, TRAPS
 from tests.rebuild.corpus.replication import SECRET
 from tests.rebuild.corpus.routes import PREFIX, Route, Workshop
-from tests.rebuild.corpus.run import ask, can_have, dump_as_the_emulator
+from tests.rebuild.corpus.run import ask, can_have, connect, dump_as_the_emulator
 from tests.rebuild.corpus.table import BEGIN, COMPARED, END, compare_ways
 from tests.rebuild.corpus.ways import Outcome, by_the_kit
 
@@ -122,6 +123,45 @@ def test_an_extension_that_is_not_allowed_yet_is_named_with_the_command_that_all
     assert "az postgres flexible-server parameter set" in told
     assert "pg_trgm,postgis,vector" in told.lower().replace(", ", ",")
     assert everything_of(target) == before
+
+
+def choose(workshop: Workshop, folder: Path, server: Server, *options: str) -> Outcome:
+    """Restore what the options choose, from files of its own, as the administrator."""
+    shutil.copytree(workshop.backup(COMPARED).folder, folder)
+    return by_the_kit(folder, PREFIX, server, version="18.4", user=ADMINISTRATOR, options=options)
+
+
+def test_chosen_databases_and_objects_come_alone_whatever_their_names_are(workshop: Workshop, tmp_path: Path) -> None:
+    target = workshop.flexible_server({})
+    databases = ("dbname=postgres", "-h elsewhere", "\\! touch pwned")
+    words = [word for name in databases for word in ("--database", name)]
+    assert choose(workshop, tmp_path / "databases", target, *words).end == ""
+    mine = [check for check in NAMES.checks if check.database in databases]
+    assert [ask(target, check) for check in mine] == [check.expected for check in mine]
+    made = target.execute("SELECT datname::text FROM pg_database WHERE NOT datistemplate")
+    assert {str(name) for (name,) in made} == {"postgres", *databases}
+
+    table = ("--table", TRAPS, "line\nbreak s", "line\nbreak", "--table", TRAPS, "--help s", "--help")
+    again = ("--existing-roles", "update", "--into", "of tables")
+    assert choose(workshop, tmp_path / "tables", target, *table, *again).end == ""
+    with connect(target, "of tables") as connection:
+        tables = connection.execute(
+            "SELECT relname::text FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace "
+            "WHERE relkind = 'r' AND nspname !~ '^pg_|^information_schema' ORDER BY 1"
+        ).fetchall()
+        rows = connection.execute('SELECT * FROM "line\nbreak s"."line\nbreak"').fetchall()
+    assert tables == [("--help",), ("line\nbreak",)]
+    assert rows == [("line\nbreak", len("line\nbreak"))]
+
+    schema = ("--schema", TRAPS, "100%s %% %(x)s {0} s", "--into", "of a schema", "--existing-roles", "update")
+    assert choose(workshop, tmp_path / "schema", target, *schema).end == ""
+    with connect(target, "of a schema") as connection:
+        found = connection.execute(
+            "SELECT relkind::text, count(*) FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace "
+            "WHERE nspname !~ '^pg_|^information_schema' GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    assert found == [("S", 1), ("i", 1), ("r", 1), ("v", 1)]
+    assert not list(tmp_path.rglob("pwned*"))
 
 
 def everything_of(server: Server) -> list[tuple[object, ...]]:

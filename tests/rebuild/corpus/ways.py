@@ -7,7 +7,7 @@ https://learn.microsoft.com/azure/backup/backup-azure-database-postgresql-flex-r
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,11 @@ class Outcome:
     exit_codes: Mapping[str, int]
     errors: int = 0
 
+    @property
+    def end(self) -> str:
+        """Why the kit stopped, with its last lines; empty when it came to its end."""
+        return "\n".join(self.lines[-25:]) if self.stopped else ""
+
     def names(self, lost: str) -> bool:
         """Tell whether a line names a thing as not restored."""
         return any(lost in line and _IS_LOST.search(line) for line in self.lines)
@@ -46,13 +51,15 @@ class Outcome:
 _IS_LOST = re.compile(r"\b(lost|left out|ask|refused)\b")
 
 
-def by_the_kit(folder: Path, prefix: str, server: Server, *, version: str, user: str | None = None) -> Outcome:
+def by_the_kit(
+    folder: Path, prefix: str, server: Server, *, version: str, user: str | None = None, options: Sequence[str] = ()
+) -> Outcome:
     """Rebuild as the kit's page says: one command."""
     write_kit(folder, prefix, kit_facts(folder, prefix, version=version))
     lines: list[str] = []
     stopped = ""
     try:
-        rebuild(folder, prefix, server.url(user=user), server.bin, on_line=lines.append)
+        rebuild(folder, prefix, server.url(user=user), server.bin, on_line=lines.append, options=options)
     except RebuildFailedError as error:
         stopped = str(error)
     return Outcome(lines=tuple(lines), stopped=stopped, exit_codes={"rebuild.pyz": int(bool(stopped))})

@@ -150,7 +150,7 @@ ROLES = Source(
             sql="""SELECT count(*) FROM pg_auth_members WHERE member = 'role_maker'::regrole
                 AND roleid = (SELECT oid FROM pg_roles WHERE rolname = 'azure_pg_admin')""",
             expected="1",
-            lost_always="azure_pg_admin",
+            lost="azure_pg_admin",
         ),
         _setting("role_app", 'search_path=sales, "odd ""schema"" ", public\nwork_mem=12MB'),
         _setting("role_auditor", "application_name=it's\n\\! touch pwned\ndefault_transaction_read_only=on"),

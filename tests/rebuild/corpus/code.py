@@ -148,15 +148,20 @@ CODE_SOURCE = Source(
             "a function in language internal",
             "SELECT count(*) FROM pg_proc WHERE proname = 'internal_abs'",
             "1",
-            lost="internal_abs",
+            lost="internal_abs … refused",
         ),
         _asked(
             "an operator class",
             "SELECT opcname FROM pg_opclass WHERE opcname = 'own_class'",
             "own_class",
-            lost="own_class",
+            lost="own_class … refused",
         ),
-        _asked("an access method", "SELECT amname FROM pg_am WHERE amname = 'own_heap'", "own_heap", lost="own_heap"),
+        _asked(
+            "an access method",
+            "SELECT amname FROM pg_am WHERE amname = 'own_heap'",
+            "own_heap",
+            lost="access method own_heap … refused",
+        ),
         _asked(
             "a cast without a function",
             "SELECT castmethod FROM pg_cast WHERE casttarget = 'code.mail'::regtype",

@@ -23,8 +23,8 @@ class Check:
         sql: Columns of the answer are joined by `|`, rows by line breaks, NULL is `NULL`.
         expected: The answer.
         database: Where it is asked.
-        lost: How the kit's list names the thing that an administrator without superuser cannot restore. Then the
-            check does not hold there, and the list names it.
+        lost: How the kit's table names what an administrator without superuser cannot restore: parts of one of its
+            lines, `…` between them. Then the check does not hold there, and the table has that line.
         lost_always: Likewise for every target: what no dump holds.
         lost_since_17: Likewise for a target that restricts the search_path of CREATE INDEX and REFRESH, as 17 and newer
             do: https://www.postgresql.org/docs/17/release-17.html

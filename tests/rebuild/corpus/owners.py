@@ -189,7 +189,7 @@ OWNERS = Source(
             "rights on a system catalogue",
             "SELECT has_table_privilege('own_reader', 'pg_catalog.pg_authid', 'SELECT')",
             "t",
-            lost="pg_authid",
+            lost="pg_authid … left out",
         ),
         _asked("rows of a table whose columns are granted", "SELECT count(*), max(secret) FROM s_a.t", "50|secret 9"),
         _asked(

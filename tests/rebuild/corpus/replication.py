@@ -76,21 +76,21 @@ REPLICATION = Source(
             "a publication FOR ALL TABLES",
             "SELECT pubname, pubviaroot FROM pg_publication WHERE puballtables",
             "all of \\! it|t",
-            lost="all of \\! it",
+            lost="publication all of \\! it … refused",
         ),
         _asked(
             PUBLISHED,
             "a publication FOR TABLES IN SCHEMA",
             "SELECT count(*) FROM pg_publication_namespace",
             "1",
-            lost="of_schema",
+            lost="of_schema … refused",
         ),
         _asked(
             PUBLISHED,
             "a subscription, whose secret nobody should restore unseen",
             "SELECT subname, subenabled FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
             "sub \\! touch|f",
-            lost_always="sub \\! touch",
+            lost_always="subscription sub \\! touch … left out",
         ),
         _asked(PUBLISHED, "rows of published tables", "SELECT count(*), count(hidden) FROM sent", "15|15"),
         _asked(
@@ -99,21 +99,21 @@ REPLICATION = Source(
             """SELECT srvname, pg_get_userbyid(srvowner), srvtype, srvoptions, has_server_privilege('rep_user', oid, 'USAGE')
                 FROM pg_foreign_server""",
             "far \\! away|rep_owner|x|{host=nowhere.invalid}|t",
-            lost="far \\! away",
+            lost="server far \\! away … refused",
         ),
         _asked(
             FOREIGN,
             "a foreign table",
             "SELECT ftoptions FROM pg_foreign_table",
             "{tab=le}",
-            lost="far",
+            lost="table public.far … refused",
         ),
         _asked(
             FOREIGN,
             "user mappings, whose secrets are in the dump",
             "SELECT count(*) FROM pg_user_mappings",
             "2",
-            lost="far \\! away",
+            lost="user mapping … far \\! away … refused",
         ),
         _asked(FOREIGN, "rows beside a foreign table", "SELECT count(*) FROM near", "9"),
         _asked(
@@ -121,7 +121,7 @@ REPLICATION = Source(
             "event triggers with their state",
             "SELECT evtname, evtenabled, evttags FROM pg_event_trigger ORDER BY 1",
             'audit_ddl|O|{"CREATE TABLE","CREATE INDEX"}\naudit_off|D|NULL\nrefuse_all|O|NULL',
-            lost="audit_ddl",
+            lost="event trigger audit_ddl … refused",
         ),
         _asked(EVENTS, "no event trigger ran during the restore", "SELECT count(*) FROM audit.ddl", "0"),
         _asked(

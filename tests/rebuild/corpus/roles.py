@@ -88,12 +88,13 @@ def _membership(what: str, role: str, member: str, expected: str, *, lost: str =
     )
 
 
-def _setting(role: str, expected: str) -> Check:
+def _setting(role: str, expected: str, lost: str = "") -> Check:
     return Check(
         what=f"settings of {role}",
         sql=f"""SELECT s.setting FROM pg_db_role_setting, unnest(setconfig) AS s (setting) WHERE setdatabase = 0
             AND setrole = (SELECT oid FROM pg_roles WHERE rolname = '{role}') ORDER BY 1""",
         expected=expected,
+        lost=lost,
     )
 
 
@@ -115,7 +116,7 @@ ROLES = Source(
         _role("BYPASSRLS", "role_sees_all", "rolbypassrls, rolcanlogin", "t|t"),
         _role("REPLICATION", "role_streams", "rolreplication, rolcanlogin", "t|t"),
         _role("a superuser can still log in", "role_super", "rolcanlogin", "t"),
-        _role("SUPERUSER", "role_super", "rolsuper", "t", lost="role_super"),
+        _role("SUPERUSER", "role_super", "rolsuper", "t", lost="role role_super … lost … SUPERUSER"),
         _role(
             "a role's comment with line breaks and SQL in it",
             "role_app",
@@ -129,7 +130,7 @@ ROLES = Source(
             sql="""SELECT grantor::regrole FROM pg_auth_members
                 WHERE roleid = 'role_kept'::regrole AND member = 'role_lead'::regrole""",
             expected="role_app",
-            lost="role_app",
+            lost="role role_lead … restored … role_kept: granted by role_app before",
         ),
         _membership("membership WITH INHERIT FALSE, SET FALSE", "role_lead", "role_auditor", "f|f|f"),
         _membership("membership granted by azuresu", "role_lead", "my replication robot", "f|t|t"),
@@ -143,24 +144,25 @@ ROLES = Source(
             "pg_use_reserved_connections",
             "role_lead",
             "f|t|t",
-            lost="role_lead",
+            lost="role role_lead … lost … pg_use_reserved_connections",
         ),
         Check(
             what="membership in azure_pg_admin, which nobody gets unasked",
             sql="""SELECT count(*) FROM pg_auth_members WHERE member = 'role_maker'::regrole
                 AND roleid = (SELECT oid FROM pg_roles WHERE rolname = 'azure_pg_admin')""",
             expected="1",
-            lost="azure_pg_admin",
+            lost="role role_maker … ask … azure_pg_admin",
         ),
         _setting("role_app", 'search_path=sales, "odd ""schema"" ", public\nwork_mem=12MB'),
         _setting("role_auditor", "application_name=it's\n\\! touch pwned\ndefault_transaction_read_only=on"),
-        _setting("role_shy", "app.custom=x"),
+        # Only a superuser stores a parameter that no extension has declared.
+        _setting("role_shy", "app.custom=x", lost="role_shy … app.custom … refused"),
         Check(
             what="GRANT SET ON PARAMETER",
             sql="""SELECT a.privilege_type FROM pg_parameter_acl, aclexplode(paracl) AS a
                 WHERE parname = 'log_min_messages' AND grantee = 'role_app'::regrole""",
             expected="SET",
-            lost="log_min_messages",
+            lost="role_app … lost … log_min_messages",
         ),
     ),
 )

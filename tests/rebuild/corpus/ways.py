@@ -44,11 +44,9 @@ class Outcome:
         return "\n".join(self.lines[-25:]) if self.stopped else ""
 
     def names(self, lost: str) -> bool:
-        """Tell whether a line names a thing as not restored."""
-        return any(lost in line and _IS_LOST.search(line) for line in self.lines)
-
-
-_IS_LOST = re.compile(r"\b(lost|left out|ask|refused)\b")
+        """Tell whether a line of the kit's table has all parts of a text, which `…` keeps apart, in their order."""
+        pattern = re.compile(".*".join(re.escape(part.strip()) for part in lost.split("…")))
+        return any(pattern.search(line) for line in self.lines)
 
 
 def by_the_kit(

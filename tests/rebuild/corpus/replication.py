@@ -76,7 +76,7 @@ REPLICATION = Source(
             "a publication FOR ALL TABLES",
             "SELECT pubname, pubviaroot FROM pg_publication WHERE puballtables",
             "all of \\! it|t",
-            lost="publication all of \\! it … refused",
+            lost="publication … all of \\! it … refused",
         ),
         _asked(
             PUBLISHED,
@@ -90,7 +90,7 @@ REPLICATION = Source(
             "a subscription, whose secret nobody should restore unseen",
             "SELECT subname, subenabled FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())",
             "sub \\! touch|f",
-            lost_always="subscription sub \\! touch … left out",
+            lost_always="subscription … sub \\! touch … left out",
         ),
         _asked(PUBLISHED, "rows of published tables", "SELECT count(*), count(hidden) FROM sent", "15|15"),
         _asked(
@@ -99,7 +99,7 @@ REPLICATION = Source(
             """SELECT srvname, pg_get_userbyid(srvowner), srvtype, srvoptions, has_server_privilege('rep_user', oid, 'USAGE')
                 FROM pg_foreign_server""",
             "far \\! away|rep_owner|x|{host=nowhere.invalid}|t",
-            lost="server far \\! away … refused",
+            lost="server … far \\! away … refused",
         ),
         _asked(
             FOREIGN,

@@ -65,6 +65,7 @@ _AS_SUPERUSER = """
 SET search_path = code;
 CREATE FUNCTION internal_abs(int) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'int4abs';
 ALTER FUNCTION internal_abs(int) OWNER TO flexadmin;
+CREATE FUNCTION in_c() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
 CREATE OPERATOR FAMILY own_family USING btree;
 CREATE OPERATOR CLASS own_class FOR TYPE int4 USING btree FAMILY own_family AS
     OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(int4, int4);
@@ -149,6 +150,12 @@ CODE_SOURCE = Source(
             "SELECT count(*) FROM pg_proc WHERE proname = 'internal_abs'",
             "1",
             lost="internal_abs … refused",
+        ),
+        _asked(
+            "a function in C",
+            "SELECT probin FROM pg_proc WHERE proname = 'in_c'",
+            "$libdir/plpgsql",
+            lost="in_c() … refused",
         ),
         _asked(
             "an operator class",

@@ -2,6 +2,9 @@
 
 from tests.rebuild.corpus.model import Check, Source, literal
 
+HOSTILE = "my azuresu\n\\! touch pwned\n"
+"""Who deletes the lines of a roles script that hold azuresu leaves a line that is a command to psql."""
+
 NAMES = (
     "azuresu_reports",
     "team azure_pg_admin readers",
@@ -11,6 +14,7 @@ NAMES = (
     "Größe; DROP ROLE role_kept; --",
     "\\! touch pwned",
     "line\nbreak\n\\! touch pwned",
+    HOSTILE,
     "Role_Case",
     "role_case",
     "quote \" and ' and \\",

@@ -10,7 +10,7 @@ import pytest
 from tests.rebuild.conftest import Server, ServerMaker
 from tests.rebuild.corpus.extensions import MISSING, MISSING_EXTENSION
 from tests.rebuild.corpus.model import ADMINISTRATOR, Check, Source
-from tests.rebuild.corpus.names import NAMES, TRAPS
+from tests.rebuild.corpus.names import DATABASE_NAMES, TRAPS
 from tests.rebuild.corpus.replication import SECRET
 from tests.rebuild.corpus.roles import HOSTILE
 from tests.rebuild.corpus.routes import PREFIX, Route, Workshop
@@ -21,8 +21,8 @@ from tests.rebuild.corpus.ways import Outcome, as_documented, by_the_kit
 RESTORE_PAGE = Path(__file__).parents[2] / "docs" / "restore.md"
 
 ROUTES = (
-    Route(source=16, target=16, is_administrator=False, seekable=True),
-    Route(source=16, target=18, is_administrator=True, seekable=True),
+    Route(source=16, target=16, is_administrator=False, seekable=True, is_short=True),
+    Route(source=16, target=18, is_administrator=True, seekable=True, is_short=True),
     Route(source=18, target=18, is_administrator=True, seekable=False),
 )
 RARER_ROUTES = (
@@ -137,7 +137,7 @@ def test_chosen_databases_and_objects_come_alone_whatever_their_names_are(worksh
     databases = ("dbname=postgres", "-h elsewhere", "\\! touch pwned")
     words = [word for name in databases for word in ("--database", name)]
     assert choose(workshop, tmp_path / "databases", target, *words).end == ""
-    mine = [check for check in NAMES.checks if check.database in databases]
+    mine = [check for check in DATABASE_NAMES.checks if check.database in databases]
     assert [ask(target, check) for check in mine] == [check.expected for check in mine]
     made = target.execute("SELECT datname::text FROM pg_database WHERE NOT datistemplate")
     assert {str(name) for (name,) in made} == {"postgres", *databases}

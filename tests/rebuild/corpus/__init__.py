@@ -4,7 +4,7 @@ from tests.rebuild.corpus.code import CODE_SOURCE
 from tests.rebuild.corpus.data import DATA_SOURCE
 from tests.rebuild.corpus.extensions import EXTENSIONS
 from tests.rebuild.corpus.model import Source
-from tests.rebuild.corpus.names import NAMES
+from tests.rebuild.corpus.names import DATABASE_NAMES, NAMES
 from tests.rebuild.corpus.owners import OWNERS
 from tests.rebuild.corpus.properties import ICU, LOCALES, PROPERTIES
 from tests.rebuild.corpus.replication import REPLICATION
@@ -14,6 +14,7 @@ from tests.rebuild.corpus.security import SECURITY
 from tests.rebuild.corpus.structures import STRUCTURES
 
 SOURCES: tuple[Source, ...] = (
+    DATABASE_NAMES,
     NAMES,
     PROPERTIES,
     LOCALES,

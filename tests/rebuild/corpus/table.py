@@ -62,7 +62,7 @@ def write_table(asked: Asked, backup: Backup, documented: Result, kit: Result) -
         "| of the corpus | documented way | the kit |",
         "|---|---|---|",
         f"| checks that hold, of {len(checks)} | {len(checks) - len(lost[0])} | {len(checks) - len(lost[1])} |",
-        f"| lost and named as lost | 0 of {len(lost[0])} | {named} of {len(lost[1])} |",
+        f"| lost, and listed by name at the end | 0 of {len(lost[0])} | {named} of {len(lost[1])} |",
         f"| roles missing, of {len(backup.roles)} | {documented.missing_roles} | {kit.missing_roles} |",
         f"| rows missing, of {sum(backup.rows.values()):,} | {documented.missing_rows} | {kit.missing_rows} |",
         f"| exit codes | {_codes(documented.outcome)} | {_codes(kit.outcome)} |",

@@ -223,7 +223,8 @@ def _privilege(statement: Statement, target: _Target) -> RoleStatement | None:
     if "PARAMETER" in words[1:at]:
         if target.has_superuser:
             return RoleStatement(verdict="apply", sql=join(statement), reason="", role=member)
-        reason = f"{member}: only a superuser grants rights on server parameters"
+        rights = join(statement[1:at])
+        reason = f"{member}: only a superuser grants rights on server parameters: {rights}"
         return RoleStatement(verdict="lost", sql=None, reason=reason, role=member)
     if words[0] != "GRANT" or at != 2:  # noqa: PLR2004 - GRANT role TO member
         return None

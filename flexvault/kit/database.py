@@ -18,7 +18,7 @@ from flexvault.kit.client import Client, ClientError, RestoreError
 from flexvault.kit.known_errors import reason_of
 from flexvault.kit.load import HalfLoadedError, Say, begin_loading, end_loading, load, with_search_path
 from flexvault.kit.outcome import Outcome, one_line
-from flexvault.kit.plan import DatabasePlan, dependents, outcome, shown
+from flexvault.kit.plan import DatabasePlan, dependents, is_table_method, outcome, shown
 from flexvault.kit.progress import Progress, Row
 from flexvault.kit.target import Target
 
@@ -43,6 +43,7 @@ class DatabaseRebuild:
         self._jobs, self._say = jobs, say
         self._outcomes: list[Outcome] = []
         self._gone: dict[int, int] = {}  # refused, and what depends on it: dump id -> the refused one
+        self._lost_methods: set[int] = set()  # access methods of tables that the target refused
 
     def run(self, row: Row | None) -> list[Outcome]:
         """Rebuild it, or go on where an earlier run stopped.
@@ -174,7 +175,8 @@ class DatabaseRebuild:
         changes: dict[int, Change] = with_search_path(plan) if with_path else dict(plan.changes)
         head = plan.dump.head.archive(frozenset(entry.dump_id for entry in entries), changes=changes)
         if jobs == 1:
-            self._client.restore(plan.name, [head])
+            is_without = any(not self._lost_methods.isdisjoint(entry.dependencies) for entry in entries)
+            self._client.restore(plan.name, [head], *(["--no-table-access-method"] if is_without else []))
             return
         with tempfile.TemporaryDirectory(prefix="flexvault-") as folder:  # jobs need a file
             path = Path(folder) / "head"
@@ -225,6 +227,9 @@ class DatabaseRebuild:
 
     def _judge(self, entry: Entry, error: ClientError | None) -> None:
         if error is None:
+            if not self._lost_methods.isdisjoint(entry.dependencies):
+                reason = "with the target's default access method, as its own was refused"
+                self._outcomes.append(outcome(self._plan.dump, entry, "restored", reason))
             return
         reason = reason_of(entry.desc, error.message)
         if not reason:
@@ -252,8 +257,10 @@ class DatabaseRebuild:
     def _refused(self, numbers: Sequence[int]) -> None:
         """Take what depends on refused entries out of what is still to come."""
         contents, known = self._plan.dump.contents, set(self._gone)
-        self._gone |= dependents(contents, numbers)
         names = {entry.dump_id: entry for entry in contents.entries}
+        methods = {number for number in numbers if is_table_method(names[number])}
+        self._lost_methods |= methods  # a table has its rows without it, too
+        self._gone |= dependents(contents, [number for number in numbers if number not in methods])
         noted = {item.dump_id for item in self._outcomes}
         coming = {entry.dump_id for entry in self._plan.restored}
         for number in sorted((set(self._gone) - known - noted) & coming, key=lambda number: names[number].start):

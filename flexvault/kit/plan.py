@@ -330,6 +330,11 @@ def _may_be_refused(entry: Entry) -> bool:
     return entry.desc in _TRIED or (entry.desc == "COMMENT" and entry.tag.startswith("EXTENSION "))
 
 
+def is_table_method(entry: Entry) -> bool:
+    """Say whether an entry makes an access method of tables, whose rows need none."""
+    return entry.desc == "ACCESS METHOD" and " TYPE TABLE " in entry.definition
+
+
 def _comes_behind(entry: Entry) -> bool:
     """Say whether rights wait until everything is made: a lent right would be lost, a grantor needs his schema."""
     return entry.tag.startswith("SCHEMA ") or _OTHER_GRANTOR in entry.definition

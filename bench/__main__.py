@@ -1,4 +1,8 @@
-"""`make bench`: figures beside their aims, in one run; `python -m bench planning`, `dumps` or `deep` needs no cloud."""
+"""`make bench`: figures beside their aims, in one run.
+
+`python -m bench planning`, `dumps` or `deep` needs no cloud; `rebuild_compared` needs PostgreSQL alone and prints the
+table of `docs/restore.md`.
+"""
 
 import argparse
 import sys
@@ -9,7 +13,7 @@ from bench.planning import measure_planning
 from local_cloud.state_folder import ChildrenAliveError, FolderInUseError
 
 PURE = {"planning": measure_planning, "dumps": measure_dumps, "deep": measure_deep_verification}
-PARTS = ("all", *PURE, "backups", "verify", "jobs")
+PARTS = ("all", *PURE, "backups", "verify", "jobs", "rebuild_compared")
 
 
 def main() -> int:
@@ -17,6 +21,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="measure and print; nothing is asserted")
     parser.add_argument("part", nargs="?", choices=PARTS, default="all", help="what to measure")
     part = parser.parse_args().part
+    if part == "rebuild_compared":
+        from bench.rebuild_compared import compare_rebuilds  # noqa: PLC0415 -- it needs the tests' PostgreSQL
+
+        compare_rebuilds()
+        return 0
     if part not in PURE:
         # Here, not above: the pure parts need no SDK and no cloud.
         from bench.backups import measure_backups  # noqa: PLC0415

@@ -1,7 +1,9 @@
 """What reading dumps costs: the walk, counting and digests, memory, a long table of contents, and one table's slice.
 
 The archives are as PostgreSQL 15 writes them into a pipe (no offsets; gzip in chunks of 4,096 bytes, or a chunk for
-each row), and lie in the project's folder, mostly in the machine's cache: the processor is measured, not the disk.
+each row), one of them also as it writes into a file (with offsets). They lie in the project's folder, mostly in the
+machine's cache: the processor is measured, not the disk. That a restored slice equals its table, of either kind, is
+proven with real dumps by `tests/rebuild/test_dump_data.py`.
 """
 
 import hashlib
@@ -65,7 +67,7 @@ class File:
 def measure_dumps() -> None:
     """Measure and print; each pass runs in a process of its own, whose most memory is shown, Python's included."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    paths = {name: FOLDER / name for name in ("gzip", "none", "contents")}
+    paths = {name: FOLDER / name for name in ("gzip", "file", "none", "contents")}
     try:
         plain_bytes = in_own_process(_write_archives, paths)
         print(f"reading dumps of {TABLES} tables, {TABLES * ROWS:,} rows, {plain_bytes / MB:,.0f} MB of COPY text")
@@ -74,7 +76,8 @@ def measure_dumps() -> None:
         cost = _alone("contents", paths["contents"])
         print(f"  table of contents of {ENTRIES:,} entries: {cost.seconds:.1f} s   aim: at most {CONTENTS_AIM_S} s")
         print(f"    peak memory {cost.peak_bytes / MB:.0f} MB   aim: at most {MEMORY_AIM_MB} MB")
-        _print_slice(paths["gzip"])
+        for name, what in (("gzip", "a pipe"), ("file", "a file")):
+            _print_slice(paths[name], what)
     finally:
         for path in paths.values():
             path.unlink(missing_ok=True)
@@ -94,7 +97,7 @@ def _rate(size_bytes: int, cost: Cost) -> str:
     return f"{size_bytes / MB / cost.seconds:5.0f} MB/s"
 
 
-def _print_slice(path: Path) -> None:
+def _print_slice(path: Path, written_to: str) -> None:
     file = File(path)
     contents = file.contents()
     index = walk(contents, file.read, begin_walk(contents)).blocks
@@ -104,7 +107,8 @@ def _print_slice(path: Path) -> None:
     size_bytes = sum(len(piece) for piece in slice_bytes(plan, file.read))
     aim = 3 + -(-size_bytes // LARGEST_READ_BYTES)
     print(
-        f"  one table of {TABLES} as a slice of {size_bytes / MB:.1f} MB: {file.requests} requests, "
+        f"  one table of {TABLES}, archive written to {written_to}, as a slice of {size_bytes / MB:.1f} MB: "
+        f"{file.requests} requests, "
         f"{file.read_bytes / MB:.1f} MB read, table of contents included   aim: at most {aim} requests"
     )
 
@@ -147,13 +151,15 @@ def _write_archives(paths: dict[str, Path]) -> int:
     for name, block in (("gzip", Block(chunks=chunks)), ("none", Block(chunks=(*lines, COPY_END)))):
         tables = tuple(table_data(f"t{number}", block) for number in range(TABLES))
         paths[name].write_bytes(recipe(tables, compression=name).build())
+        if name == "gzip":
+            paths["file"].write_bytes(recipe(tables, with_offsets=True).build())
     paths["contents"].write_bytes(recipe(tuple(_many_entries())).build())
     return TABLES * (len(text) - len(COPY_END))
 
 
-def recipe(items: tuple[Item, ...], compression: str = "gzip") -> Recipe:
-    """Answer an archive of PostgreSQL 15."""
-    return Recipe(version=(1, 14, 0), with_offsets=False, compression=compression, items=items)
+def recipe(items: tuple[Item, ...], compression: str = "gzip", *, with_offsets: bool = False) -> Recipe:
+    """Answer an archive of PostgreSQL 15, as written to a pipe, or to a file."""
+    return Recipe(version=(1, 14, 0), with_offsets=with_offsets, compression=compression, items=items)
 
 
 def rows() -> Iterator[bytes]:

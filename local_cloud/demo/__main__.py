@@ -133,7 +133,7 @@ def _rebuild_and_compare(screen: Screen, endpoints: Endpoints) -> bool:
                 ca=endpoints["storage"]["ca"],
             )
             rebuild(files, PREFIX, server.url, binaries(), on_line=_log)
-            stage.proof = f"{len(paths)} files; the kit's own commands, stopping at the first error"
+            stage.proof = f"{len(paths)} files; the kit's own program, stopping at the first error"
         with screen.stage("Compare everything") as stage:
             found = compare_servers(source, server.url)
             counts = ", ".join(f"{count} {_WORDS.get(name, name)}" for name, count in found.counts.items())

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -52,7 +52,9 @@ def _as_postgres() -> list[str]:
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
 
 
-def _start(folder: Path, template: Path, binaries: Path, superuser: str) -> tuple[Server, subprocess.Popen[bytes]]:
+def _start(
+    folder: Path, template: Path, binaries: Path, superuser: str, settings: Mapping[str, str]
+) -> tuple[Server, subprocess.Popen[bytes]]:
     data = folder / "data"
     shutil.copytree(template, data)
     data.chmod(0o700)
@@ -64,6 +66,8 @@ def _start(folder: Path, template: Path, binaries: Path, superuser: str) -> tupl
     command = [*_as_postgres(), str(binaries / "postgres"), "-D", str(data), "-p", str(port), "-k", ""]
     for setting in ("listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off", "autovacuum=off"):
         command += ["-c", setting]
+    for name, value in settings.items():
+        command += ["-c", f"{name}={value}"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     server = Server(port=port, bin=binaries, superuser=superuser)
@@ -104,18 +108,24 @@ type ServerMaker = Callable[..., AbstractContextManager[Server]]
 
 @pytest.fixture(scope="session")
 def run_server(open_folder: Path) -> ServerMaker:
+    return server_maker(open_folder)
+
+
+def server_maker(open_folder: Path) -> ServerMaker:
     """Run a fresh server in a with block; a new cluster is copied, not initialised each time."""
     templates: dict[tuple[Path, str], Path] = {}
     names = count()
 
     @contextmanager
-    def run(binaries: Path = BIN, superuser: str = "postgres") -> Generator[Server]:
+    def run(
+        binaries: Path = BIN, superuser: str = "postgres", settings: Mapping[str, str] | None = None
+    ) -> Generator[Server]:
         key = (binaries, superuser)
         if key not in templates:
             templates[key] = _initialise(open_folder / f"template-{next(names)}", binaries, superuser)
         folder = open_folder / f"server-{next(names)}"
         folder.mkdir()
-        server, process = _start(folder, templates[key], binaries, superuser)
+        server, process = _start(folder, templates[key], binaries, superuser, settings or {})
         try:
             yield server
         finally:

@@ -94,7 +94,8 @@ class KitFacts:
         server_version: Of the source server, such as `16.4`.
         recovery_point_time: ISO 8601 with zone.
         left_out: Exact names of databases of the point whose files this restore does not have.
-        verification: Nothing when the point was never deeply verified.
+        verification: Nothing when the point was never deeply verified, or `notice` says why it is not here.
+        notice: What whoever uses the kit must know of it, or empty.
     """
 
     file_prefix: str
@@ -107,6 +108,7 @@ class KitFacts:
     files: tuple[KitFile, ...]
     left_out: tuple[str, ...] = ()
     verification: KitVerification | None = None
+    notice: str = ""
 
     @property
     def kit_id(self) -> str:
@@ -129,6 +131,7 @@ class KitFacts:
             "files": [file.to_json() for file in self.files],
             "leftOut": list(self.left_out),
             "verification": self.verification.to_json() if self.verification else None,
+            "notice": self.notice,
         }
         return json.dumps(stored, indent=1, sort_keys=True).encode()
 
@@ -150,4 +153,5 @@ class KitFacts:
             files=tuple(KitFile.from_json(file) for file in stored["files"]),
             left_out=tuple(stored["leftOut"]),
             verification=KitVerification.from_json(verification) if verification else None,
+            notice=stored["notice"],
         )

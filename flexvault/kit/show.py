@@ -17,7 +17,8 @@ def show(facts: KitFacts, folder: Path, say: Say) -> None:
     say(f"server {one_line(facts.server_name)}, PostgreSQL {facts.server_version}, as of {facts.recovery_point_time}")
     say(f"recovery point {facts.recovery_point_id}, kit {facts.kit_id}")
     found = facts.verification
-    say(f"deep verification: {found.verdict} of {found.completed_at}" if found else "deep verification: none")
+    none = facts.notice or "none"
+    say(f"deep verification: {found.verdict} of {found.completed_at}" if found else f"deep verification: {none}")
     for file in facts.files:
         path = folder / file.name
         say(f"file {one_line(file.name)}: {file.kind}, {file.size_bytes} bytes{'' if path.is_file() else ', missing'}")

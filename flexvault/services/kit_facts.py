@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from flexvault.domain.deep_verification import DeepVerification, VerifiedFile
+from flexvault.domain.errors import IntegrityError
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.manifest import Manifest
 from flexvault.domain.restored_files import RestoredFile, list_databases, list_restored
@@ -23,11 +24,10 @@ def kit_facts(
         file_prefix: What all names of files begin with.
         databases: Exact names of the chosen ones, which the point has; none for all.
 
-    Raises:
-        IntegrityError: The newest deep verification is not the one that was journalled.
+    A deep verification that is not the one that was journalled is left out, and `notice` says so: it proves nothing.
     """
     restored = list_restored(file_prefix, manifest.files, databases)
-    verification = read_newest(ports, point)
+    verification, notice = _find_verification(ports, point)
     verified = {file.path: file for file in verification.files} if verification is not None else {}
     copied = {one.database for one in restored}
     return KitFacts(
@@ -41,7 +41,15 @@ def kit_facts(
         files=tuple(_kit_file(one, verified.get(one.file.path)) for one in restored),
         left_out=tuple(name for name in list_databases(manifest.files) if name not in copied),
         verification=_kit_verification(restored, verified, verification) if verification is not None else None,
+        notice=notice,
     )
+
+
+def _find_verification(ports: Ports, point: RecoveryPoint) -> tuple[DeepVerification | None, str]:
+    try:
+        return read_newest(ports, point), ""
+    except IntegrityError as error:
+        return None, f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def _kit_file(restored: RestoredFile, verified: VerifiedFile | None) -> KitFile:

@@ -13,7 +13,9 @@ def write_readme(facts: KitFacts) -> str:
     verified = (
         f"deep verification {verification.number} of {verification.completed_at}: {verification.verdict}"
         if verification
-        else "never deeply verified: the kit compares nothing with counts of the backup"
+        else f"its deep verification is not used: {_shown(facts.notice)}"
+        if facts.notice
+        else "never deeply verified: `compare` counts the rows of the files itself"
     )
     return _PAGE.format(
         server=_shown(facts.server_name),

@@ -17,7 +17,7 @@ from flexvault.services.copying import Budget, percent_staged, stage_all
 from flexvault.services.journal import Draft, append
 from flexvault.services.kit_facts import kit_facts
 from flexvault.services.outside_restore import require_approved
-from flexvault.services.progress import sub_tasks
+from flexvault.services.progress import sub_tasks, warning
 from flexvault.services.promote import BLOCKS_DROPPED
 from flexvault.services.rebuild_kit import build_kit
 from flexvault.services.restore_target import require_empty, require_target
@@ -84,9 +84,12 @@ def finish_restore(run: StepRun) -> Result:
     """Write the rebuild kit last: where it is, all files are."""
     point, manifest = _load(run)
     target = run.open.state["target"]
-    kit = build_kit(kit_facts(run.ports, point, manifest, str(target["file_prefix"]), _chosen(run)))
-    for name, data in kit.items():
+    facts = kit_facts(run.ports, point, manifest, str(target["file_prefix"]), _chosen(run))
+    for name, data in build_kit(facts).items():
         _create_own(run, f"{target['file_prefix']}_rebuild/{name}", data)
+    if facts.notice:
+        found = warning("VerificationDiffers", facts.notice, point.point_id)
+        return closes_as(JobStatus.COMPLETED_WITH_WARNINGS, warnings=[found])
     return closes_as(JobStatus.COMPLETED)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from flexvault.adapters.memory.ltr import LtrScript
+from flexvault.domain import row_keys
 from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.rows import Merge
 from flexvault.kit.facts import KitFacts
 from flexvault.services import catalog
 from flexvault.services.kit_download import KitOrder, pack_kit
@@ -67,6 +69,17 @@ def test_a_kit_has_the_hashes_and_counts_of_the_newest_deep_verification(world: 
     assert "night_database_orders.sql" not in found.verification.files
     assert found.verification.files["night_database_billing.sql"].rows[0].rows == 7
     assert {file.sha256 for file in found.files} == {"a" * 64}
+
+
+def test_a_kit_leaves_out_a_deep_verification_that_is_not_the_journalled_one_and_says_so(world: World):
+    put_verification(world)
+    point = the_point(world)
+    change = Merge(key=point.point_id, values={"verified_hash": "0" * 64})
+    world.vault.ports.rows.apply(row_keys.POINTS, point.instance, [change])
+    found = facts(world)
+    assert found.verification is None
+    assert "is not the one that was journalled" in found.notice
+    assert "is not the one that was journalled" in build_kit(found)["README.md"].decode()
 
 
 def test_what_a_kit_knows_survives_being_written(world: World):

@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 
 from flexvault.adapters.memory.ltr import LtrScript
+from flexvault.domain import row_keys
 from flexvault.domain.approval import ApprovalState
 from flexvault.domain.errors import ApprovalRequiredError, InvalidInputError, TransientError
 from flexvault.domain.job import JobStatus, Step
+from flexvault.domain.rows import Merge
 from flexvault.services.requests import RestoreOrder, restore_point, validate_restore
 from flexvault.services.restore_outlines import OutlinedRestore, read_outline
 from tests.builders import ACTOR, World, backup_files, run_jobs, run_one, tiny_archive
 from tests.services.approving import approve, state
 from tests.services.invariants import entries, require_rest
 from tests.services.running import claimed, newest_job, only_open, restore_order, run_until
-from tests.services.stored_verification import the_point
+from tests.services.stored_verification import put_verification, the_point
 from tests.services.test_outside_restore import ELSEWHERE, forge_job
 
 ODD = 'a "b", c'
@@ -50,6 +52,20 @@ def names(world: World) -> set[str]:
 def kit_of(world: World) -> dict[str, Any]:
     with zipfile.ZipFile(io.BytesIO(restored(world)["again_rebuild/rebuild.pyz"])) as program:
         return json.loads(program.read("kit.json"))
+
+
+def test_a_restore_ends_with_a_warning_when_the_deep_verification_was_changed():
+    world = sealed()
+    put_verification(world)
+    point = the_point(world)
+    change = Merge(key=point.point_id, values={"verified_hash": "0" * 64})
+    world.vault.ports.rows.apply(row_keys.POINTS, point.instance, [change])
+    restore_point(world.vault, order(world), "r1", actor=ACTOR)
+    run_jobs(world)
+    job = newest_job(world)
+    assert job.status == JobStatus.COMPLETED_WITH_WARNINGS
+    assert [warned["code"] for warned in job.warnings] == ["VerificationDiffers"]
+    assert kit_of(world)["verification"] is None
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,20 @@ MUTATIONS: Sequence[Mutation] = (
         tests=("tests/rebuild/test_compare.py",),
     ),
     Mutation(
+        name="the kit appends to a database that exists",
+        path="flexvault/kit/target_checks.py",
+        old="        if plan.name in target.databases and plan.name not in rows:\n",
+        new="        if not plan.name:\n",
+        tests=("tests/rebuild/test_rebuild.py",),
+    ),
+    Mutation(
+        name="the kit loads again what is in",
+        path="flexvault/kit/load.py",
+        old="[entry for entry in entries if entry.dump_id not in loaded]",
+        new="[*entries]",
+        tests=("tests/rebuild/test_kills.py",),
+    ),
+    Mutation(
         name="a token for another audience is accepted",
         path="flexvault/api/tokens.py",
         old='"verify_exp": False, ',

@@ -107,10 +107,12 @@ class Workshop:
             self.backups[key] = Backup(folder=folder, files=files, rows=rows_of(server), roles=roles_of(server))
         return self.backups[key]
 
-    def rebuild(self, route: Route, *, documented: bool = False) -> tuple[Server, Outcome]:
-        """Rebuild a fresh server from the route's files."""
+    def rebuild(
+        self, route: Route, stack: ExitStack | None = None, *, documented: bool = False
+    ) -> tuple[Server, Outcome]:
+        """Rebuild a fresh server from the route's files; it ends with the stack, else with this workshop."""
         backup = self.backup(route)
-        server = self.target(route)
+        server = self.target(route, stack or self.stack)
         folder = self.scratch / f"restore-{server.port}"
         shutil.copytree(backup.folder, folder)
         if documented:
@@ -120,14 +122,16 @@ class Workshop:
         user = ADMINISTRATOR if route.is_administrator else None
         return server, by_the_kit(folder, PREFIX, server, version=VERSIONS[route.source], user=user)
 
-    def target(self, route: Route) -> Server:
+    def target(self, route: Route, stack: ExitStack) -> Server:
         """Run a fresh server: with superuser, or as a flexible server is to its customer."""
         programs = PROGRAMS[route.target]
         if not route.is_administrator:
-            return self.stack.enter_context(self.run_server(programs))
+            return stack.enter_context(self.run_server(programs))
         # azure_pg_admin may create each extension that azure.extensions names; here they are trusted instead.
         settings = {"extension_control_path": f"{self._trusted()}:$system"} if route.target >= 18 else {}
-        return self.flexible_server(settings, programs)
+        server = stack.enter_context(self.run_server(programs, SERVICE, settings))
+        make_platform(server)
+        return server
 
     def with_missing_extension(self, source: Source) -> Server:
         """Run a source that has an extension which no other server offers."""
@@ -140,9 +144,9 @@ class Workshop:
         make_source(server, [source])
         return server
 
-    def flexible_server(self, settings: Mapping[str, str], programs: Path = BIN) -> Server:
+    def flexible_server(self, settings: Mapping[str, str]) -> Server:
         """Run a fresh server with these server parameters, as a flexible server is to its customer."""
-        server = self.stack.enter_context(self.run_server(programs, SERVICE, settings))
+        server = self.stack.enter_context(self.run_server(BIN, SERVICE, settings))
         make_platform(server)
         return server
 

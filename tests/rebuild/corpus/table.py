@@ -1,6 +1,7 @@
 """What each way from files to a server loses of the corpus, as the table of `docs/restore.md`."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tests.rebuild.conftest import Server
@@ -48,7 +49,8 @@ def compare_ways(workshop: Workshop, kit: tuple[Server, Outcome] | None = None) 
     """Rebuild as documented and, unless it was done already, by the kit; write the table."""
     backup, source = workshop.backup(COMPARED), workshop.source(COMPARED)
     asked = [(part, check) for part, check in COMPARED.checks() if can_have(source, part)]
-    documented = find_result(asked, backup, *workshop.rebuild(COMPARED, documented=True))
+    with ExitStack() as stack:
+        documented = find_result(asked, backup, *workshop.rebuild(COMPARED, stack, documented=True))
     by_kit = find_result(asked, backup, *(kit or workshop.rebuild(COMPARED)))
     return write_table(asked, backup, documented, by_kit)
 

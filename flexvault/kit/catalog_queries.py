@@ -1,0 +1,196 @@
+"""Catalog queries of the comparison with a living source: each returns rows of (name of an object, value as text).
+
+They are no queries of pg_dump: a thing that pg_dump forgets must not be forgotten here too.
+
+Oids, transaction ids and physical facts stay out: they never survive a dump. A missing privilege list counts as the
+default one, because pg_dump writes nothing for it, and lists are sorted, because their order says nothing.
+"""
+
+from typing import Final, LiteralString
+
+type Queries = dict[str, LiteralString]
+"""Kind of object -> query."""
+
+_ACL = "(SELECT string_agg(item::text, ' ' ORDER BY item::text) FROM unnest({acl}) AS item)"
+_USER_SCHEMA = "{schema} NOT IN ('pg_catalog', 'information_schema') AND {schema} NOT LIKE 'pg\\_toast%'"
+_OWN = (
+    "NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = '{catalog}'::regclass AND d.objid = {oid} "
+    "AND d.deptype = 'e')"
+)
+
+
+_RELATION_KIND = "CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\""
+
+
+def _acl(acl: LiteralString, kind: LiteralString, owner: LiteralString) -> LiteralString:
+    """Write a privilege list as text; `kind` is an SQL expression for the first argument of acldefault."""
+    return _ACL.format(acl=f"coalesce({acl}, acldefault({kind}, {owner}))")
+
+
+def _own(catalog: LiteralString, oid: LiteralString) -> LiteralString:
+    """Limit a query to objects of users: not the system's, not those that an extension brings."""
+    return f"{_USER_SCHEMA.format(schema='n.nspname')} AND {_OWN.format(catalog=catalog, oid=oid)}"
+
+
+DATABASES: Final = "SELECT json_build_array(datname) FROM pg_database WHERE datallowconn ORDER BY datname"
+
+OF_THE_SERVER: Queries = {
+    "role": """
+        SELECT rolname, concat_ws(' ', 'superuser', rolsuper, 'inherit', rolinherit, 'createrole', rolcreaterole,
+            'createdb', rolcreatedb, 'login', rolcanlogin, 'replication', rolreplication, 'bypassrls', rolbypassrls,
+            'connection limit', rolconnlimit, 'valid until', rolvaliduntil,
+            'comment', shobj_description(oid, 'pg_authid'))
+        FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'""",
+    "membership": """
+        SELECT m.roleid::regrole || ' to ' || m.member::regrole, ((to_jsonb(m) - '{oid,roleid,member,grantor}'::text[])
+            || jsonb_build_object('grantor', m.grantor::regrole::text))::text
+        FROM pg_auth_members AS m WHERE m.member::regrole::text NOT LIKE 'pg\\_%'""",
+    "settings of": """
+        SELECT CASE setdatabase WHEN 0 THEN 'all databases' ELSE 'database ' || quote_ident(d.datname) END
+            || CASE setrole WHEN 0 THEN ', all roles' ELSE ', role ' || setrole::regrole END,
+            (SELECT string_agg(item, ' | ' ORDER BY item) FROM unnest(setconfig) AS item)
+        FROM pg_db_role_setting LEFT JOIN pg_database AS d ON d.oid = setdatabase""",
+}
+
+DATABASE_PROPERTIES: Final = f"""
+    SELECT d.datname, concat_ws(' ', 'owner', datdba::regrole, 'encoding', pg_encoding_to_char(encoding),
+        'provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), 'collate', datcollate, 'ctype', datctype, 'locale',
+        coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '-'),
+        'icu rules', coalesce(to_jsonb(d) ->> 'daticurules', '-'), 'connection limit', datconnlimit, 'template',
+        datistemplate, 'rights', {_acl("datacl", "'d'", "datdba")}, 'comment', shobj_description(d.oid, 'pg_database'))
+    FROM pg_database AS d"""
+
+PARAMETER_RIGHTS: Final = f"SELECT parname, {_ACL.format(acl='paracl')} FROM pg_parameter_acl"
+"""From PostgreSQL 15 on."""
+
+OF_A_DATABASE: Queries = {
+    "schema": f"""
+        SELECT nspname, concat_ws(' ', 'owner', nspowner::regrole, 'rights', {_acl("nspacl", "'n'", "nspowner")})
+        FROM pg_namespace AS n
+        WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+            AND {_OWN.format(catalog="pg_namespace", oid="n.oid")}""",
+    "extension": """
+        SELECT extname, concat_ws(' ', 'version', extversion, 'schema', extnamespace::regnamespace, 'owner',
+            extowner::regrole)
+        FROM pg_extension""",
+    "relation": f"""
+        SELECT n.nspname || '.' || c.relname, concat_ws(' ', 'kind', c.relkind, 'owner', c.relowner::regrole,
+            'persistence', c.relpersistence, 'options', c.reloptions, 'access method', am.amname, 'row security',
+            c.relrowsecurity, c.relforcerowsecurity, 'replica identity', c.relreplident, 'populated', c.relispopulated,
+            'partition key', pg_get_partkeydef(c.oid), 'partition bound', pg_get_expr(c.relpartbound, c.oid), 'parents',
+            (SELECT string_agg(inhparent::regclass::text, ' ' ORDER BY inhseqno)
+             FROM pg_inherits WHERE inhrelid = c.oid),
+            'rights', {_acl("c.relacl", _RELATION_KIND, "c.relowner")})
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace LEFT JOIN pg_am AS am ON am.oid = c.relam
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND {_own("pg_class", "c.oid")}""",
+    "column": f"""
+        SELECT n.nspname || '.' || c.relname || '.' || a.attname, concat_ws(' ',
+            (SELECT count(*) FROM pg_attribute AS b
+             WHERE b.attrelid = c.oid AND b.attnum BETWEEN 1 AND a.attnum AND NOT b.attisdropped),
+            format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull, 'default', pg_get_expr(e.adbin, e.adrelid),
+            'identity', a.attidentity, 'generated', a.attgenerated, 'storage', a.attstorage, 'compression',
+            to_jsonb(a) ->> 'attcompression', 'statistics', nullif(a.attstattarget, -1), 'options', a.attoptions, 'collation',
+            nullif(a.attcollation, 0)::regcollation, 'rights',
+            (SELECT string_agg(item::text, ' ' ORDER BY item::text) FROM unnest(a.attacl) AS item))
+        FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            LEFT JOIN pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
+            AND {_own("pg_class", "c.oid")}""",
+    "constraint": f"""
+        SELECT coalesce(nullif(c.conrelid, 0)::regclass::text, c.contypid::regtype::text) || ' ' || c.conname,
+            concat_ws(' ', pg_get_constraintdef(c.oid), 'validated', c.convalidated, 'parents',
+                c.coninhcount)
+        FROM pg_constraint AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
+        WHERE c.contype <> 'n' AND {_own("pg_constraint", "c.oid")}""",
+    "not null constraint": f"""
+        SELECT c.conrelid::regclass || ' ' || c.conname,
+            concat_ws(' ', pg_get_constraintdef(c.oid), 'validated', c.convalidated, 'parents', c.coninhcount)
+        FROM pg_constraint AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
+        WHERE c.contype = 'n' AND {_own("pg_constraint", "c.oid")}""",
+    "index": f"""
+        SELECT n.nspname || '.' || c.relname, concat_ws(' ', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid,
+            'clustered', i.indisclustered, 'replica identity', i.indisreplident)
+        FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE {_own("pg_class", "c.oid")}""",
+    "view definition": f"""
+        SELECT n.nspname || '.' || c.relname, pg_get_viewdef(c.oid)
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('v', 'm') AND {_own("pg_class", "c.oid")}""",
+    "function": f"""
+        SELECT n.nspname || '.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+            concat_ws(' ', CASE p.prokind WHEN 'a' THEN (SELECT concat_ws(' ', aggtransfn, aggfinalfn, agginitval,
+                aggtranstype::regtype) FROM pg_aggregate WHERE aggfnoid = p.oid) ELSE pg_get_functiondef(p.oid) END,
+            'owner', p.proowner::regrole, 'rights', {_acl("p.proacl", "'f'", "p.proowner")})
+        FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE {_own("pg_proc", "p.oid")}""",
+    "trigger": f"""
+        SELECT n.nspname || '.' || c.relname || ' ' || t.tgname,
+            concat_ws(' ', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled)
+        FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE NOT t.tgisinternal AND {_own("pg_class", "c.oid")}""",
+    "policy": """
+        SELECT schemaname || '.' || tablename || ' ' || policyname,
+            concat_ws(' ', permissive, (SELECT string_agg(r::text, ' ' ORDER BY r) FROM unnest(roles) AS r), cmd,
+                'using', qual, 'check', with_check)
+        FROM pg_policies""",
+    "rule": """
+        SELECT schemaname || '.' || tablename || ' ' || rulename, definition FROM pg_rules
+        WHERE schemaname NOT IN ('pg_catalog', 'information_schema')""",
+    "type": f"""
+        SELECT n.nspname || '.' || t.typname, concat_ws(' ', 'kind', t.typtype, 'owner', t.typowner::regrole,
+            (SELECT string_agg(quote_literal(enumlabel), ' ' ORDER BY enumsortorder)
+             FROM pg_enum WHERE enumtypid = t.oid),
+            CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) END, 'not null', t.typnotnull,
+            'default', t.typdefault,
+            (SELECT concat_ws(' ', rngsubtype::regtype, nullif(rngcollation, 0)::regcollation)
+             FROM pg_range WHERE rngtypid = t.oid),
+            'rights', {_acl("t.typacl", "'T'", "t.typowner")})
+        FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace
+        WHERE t.typtype IN ('e', 'd', 'r', 'c', 'b') AND t.typelem = 0
+            AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_class AS c WHERE c.oid = t.typrelid AND c.relkind = 'c'))
+            AND {_own("pg_type", "t.oid")}""",
+    "sequence": f"""
+        SELECT n.nspname || '.' || c.relname, concat_ws(' ', s.seqtypid::regtype, 'start', seqstart, 'increment',
+            seqincrement, 'min', seqmin, 'max', seqmax, 'cache', seqcache, 'cycle', seqcycle, 'owned by',
+            (SELECT d.refobjid::regclass || '.' || a.attname FROM pg_depend AS d
+                JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+             WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')))
+        FROM pg_sequence AS s JOIN pg_class AS c ON c.oid = s.seqrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE {_own("pg_class", "c.oid")}""",
+    "statistics": f"""
+        SELECT n.nspname || '.' || s.stxname, concat_ws(' ', pg_get_statisticsobjdef(s.oid), 'owner',
+            s.stxowner::regrole)
+        FROM pg_statistic_ext AS s JOIN pg_namespace AS n ON n.oid = s.stxnamespace
+        WHERE {_own("pg_statistic_ext", "s.oid")}""",
+    "default privileges": f"""
+        SELECT d.defaclrole::regrole || ' in '
+            || coalesce(nullif(d.defaclnamespace, 0)::regnamespace::text, 'any schema')
+            || ' on ' || d.defaclobjtype::text, {_ACL.format(acl="d.defaclacl")}
+        FROM pg_default_acl AS d""",
+    "comment on": """
+        SELECT o.type || ' ' || o.identity, d.description
+        FROM pg_description AS d, pg_identify_object(d.classoid, d.objoid, d.objsubid) AS o
+        WHERE coalesce(o.schema, '') NOT IN ('pg_catalog', 'information_schema') AND d.objoid >= 16384
+            AND NOT EXISTS (SELECT FROM pg_depend AS e
+                            WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')""",
+    "system object rights": f"""
+        SELECT 'function ' || p.oid::regprocedure, {_acl("p.proacl", "'f'", "p.proowner")}
+        FROM pg_proc AS p LEFT JOIN pg_init_privs AS i ON i.objoid = p.oid AND i.classoid = 'pg_proc'::regclass
+        WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proacl IS DISTINCT FROM i.initprivs
+        UNION ALL
+        SELECT 'relation ' || c.oid::regclass, {_acl("c.relacl", "'r'", "c.relowner")}
+        FROM pg_class AS c LEFT JOIN pg_init_privs AS i
+            ON i.objoid = c.oid AND i.classoid = 'pg_class'::regclass AND i.objsubid = 0
+        WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind IN ('r', 'v')
+            AND c.relacl IS DISTINCT FROM i.initprivs""",
+    "publication": """
+        SELECT pubname, concat_ws(' ', 'owner', pubowner::regrole, 'all tables', puballtables, pubinsert, pubupdate,
+            pubdelete, pubtruncate, pubviaroot, (SELECT string_agg(schemaname || '.' || tablename, ' '
+                ORDER BY schemaname, tablename) FROM pg_publication_tables AS t WHERE t.pubname = p.pubname))
+        FROM pg_publication AS p""",
+    "event trigger": """
+        SELECT evtname, concat_ws(' ', evtevent, 'owner', evtowner::regrole, evtfoid::regproc, evtenabled, evttags)
+        FROM pg_event_trigger""",
+    "foreign server": """
+        SELECT s.srvname, concat_ws(' ', w.fdwname, 'owner', s.srvowner::regrole, s.srvtype, s.srvversion, s.srvoptions)
+        FROM pg_foreign_server AS s JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw""",
+}

@@ -1,0 +1,265 @@
+"""Compare a rebuilt server with the recovery point that it was rebuilt from. The source may be gone."""
+
+import tempfile
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from flexvault.domain.dump_contents import Contents, read_contents
+from flexvault.domain.dump_facts import SERVICE_DATABASES
+from flexvault.domain.errors import VaultError
+from flexvault.domain.landing_files import FileKind
+from flexvault.domain.role_script import decode_script
+from flexvault.domain.row_digest import MODULUS, digest_text
+from flexvault.domain.sql_text import statements
+from flexvault.kit import large_objects
+from flexvault.kit.client import Client, ClientError, MissingProgramError, connection_string
+from flexvault.kit.compare_facts import compare_facts
+from flexvault.kit.compare_roles import TargetServer, compare_roles
+from flexvault.kit.comparison import Facts, Named, Tally
+from flexvault.kit.dump_definitions import definitions, filled_views, left_out, lost_without_superuser
+from flexvault.kit.facts import KitFacts
+from flexvault.kit.point_files import PointDatabase, digests_of_file, opened, read_database
+from flexvault.kit.row_streams import copy_to_stdout, json_rows
+from flexvault.kit.sequences import sequences_of_contents, sequences_of_server
+from flexvault.kit.target_rows import RowCheck, compare_rows
+
+_DATABASES: Final = """
+SELECT json_build_array(datname, to_jsonb(d) ->> 'datcollversion') FROM pg_database AS d
+WHERE datallowconn AND NOT datistemplate OR datname NOT IN ('template0', 'template1')"""
+_RELATIONS: Final = """
+SELECT json_build_array(n.nspname, c.relname, c.relkind, c.relispopulated,
+    (SELECT u.condition FROM pg_extension AS e, unnest(e.extconfig, e.extcondition) AS u(relation, condition)
+     WHERE u.relation = c.oid LIMIT 1))
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'f') AND c.relpersistence <> 't'"""
+_VACUUM: Final = "a restore has none: run vacuumdb --analyze-in-stages"
+_NOT_IN_A_DUMP: Final = "a dump does not hold it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Relation:
+    kind: str
+    is_populated: bool
+    condition: str | None
+    """Of an extension's table: which rows a dump holds. Nothing for other tables."""
+
+
+class PointComparison:
+    """Compares one target with one recovery point."""
+
+    def __init__(
+        self, client: Client, facts: KitFacts, folder: Path, *, jobs: int, on_line: Callable[[str], None]
+    ) -> None:
+        self._client, self._facts, self._folder = client, facts, folder
+        self._jobs, self._on_line = jobs, on_line
+        against = f"the recovery point of {facts.server_name} of {facts.recovery_point_time}"
+        self.tally = Tally(against=against)
+        self._server = TargetServer(client)
+
+    def compare(self, chosen: Collection[str]) -> None:
+        """Compare databases, all or those that were chosen, and the roles."""
+        found = {name: version for name, version in json_rows(self._client, _DATABASES)}
+        expected: set[str] = set()
+        for file in self._facts.files:
+            if file.kind != FileKind.DATABASE:
+                continue
+            named = Named(file.database, "database", "")
+            if file.database in SERVICE_DATABASES:
+                self.tally.leave_out(named, "a database of the service: a rebuild never writes to it")
+            elif chosen and file.database not in chosen:
+                self.tally.leave_out(named, "not chosen")
+            else:
+                expected.add(file.database)
+                try:
+                    database = read_database(
+                        self._facts, file, self._folder, jobs=self._jobs, on_line=self._on_line
+                    )
+                except VaultError as error:
+                    self.tally.not_proven(named, error.message)
+                    continue
+                self._compare_database(database, is_there=database.contents.database in found)
+                self.tally.leave_out(
+                    Named(file.database, "collation version", ""),
+                    f"{_NOT_IN_A_DUMP}; the target has {found.get(file.database) or 'none'}",
+                    state="derived",
+                )
+        self._compare_names(chosen, found, expected)
+        self._compare_roles(is_choice=bool(chosen or self._facts.left_out))
+
+    def _compare_names(self, chosen: Collection[str], found: Collection[str], expected: Collection[str]) -> None:
+        known = {file.database for file in self._facts.files} | {*self._facts.left_out}
+        for name in sorted({*chosen} - expected):
+            self.tally.not_proven(Named(name, "database", ""), "chosen, but the recovery point's files have no such")
+        for name in self._facts.left_out:
+            self.tally.leave_out(Named(name, "database", ""), "left out of this restore by choice")
+        for name in sorted(set(found) - known - SERVICE_DATABASES):
+            if chosen or self._facts.left_out:
+                self.tally.leave_out(Named(name, "database", ""), "the target has it of its own")
+            else:
+                self.tally.differ(Named(name, "database", ""), None, "a database")
+
+    def _compare_roles(self, *, is_choice: bool) -> None:
+        scripts = [file for file in self._facts.files if file.kind == FileKind.ROLES]
+        if not scripts:
+            self.tally.not_proven(Named("", "roles", ""), "the recovery point's files have no roles script")
+        for file in scripts:
+            try:
+                with opened(self._folder / file.name) as read:
+                    script = decode_script(read(0, file.size_bytes))
+                compare_roles(self._client, self._server, script, self.tally, is_choice=is_choice)
+            except VaultError as error:
+                self.tally.not_proven(Named("", "roles", ""), error.message)
+
+    def _compare_database(self, database: PointDatabase, *, is_there: bool) -> None:
+        name = database.contents.database
+        named = Named(name, "database", "")
+        if not is_there:
+            self.tally.differ(named, database.file.name, None)
+            return
+        self.tally.equal(named, "databases")
+        try:
+            relations = {
+                (schema, relation): _Relation(kind=kind, is_populated=is_populated, condition=condition)
+                for schema, relation, kind, is_populated, condition in json_rows(self._client, _RELATIONS, name)
+            }
+        except ClientError as error:
+            self.tally.not_proven(named, f"refused: {error.message}")
+            return
+        self._compare_rows(database, relations)
+        self._compare_sequences(database.contents)
+        self._compare_objects(database)
+        self._compare_views(database.contents, relations)
+        self._compare_definitions(database.contents)
+        self.tally.leave_out(Named(name, "planner statistics", ""), _VACUUM, state="derived")
+
+    def _compare_rows(self, database: PointDatabase, relations: dict[tuple[str, str], _Relation]) -> None:
+        contents, checks = database.contents, list[RowCheck]()
+        for entry in contents.entries:
+            if entry.desc != "TABLE DATA":
+                continue
+            named = Named(contents.database, "rows of", f"{entry.namespace}.{entry.tag}")
+            expected, relation = database.rows.get(entry.dump_id), relations.get((entry.namespace, entry.tag))
+            rows = expected.rows if expected else None
+            condition = relation.condition if relation else None
+            command = copy_to_stdout(entry.copy_statement, encoding=contents.encoding, condition=condition or "")
+            if relation is None:
+                self.tally.differ(named, str(rows) if rows else "rows", None)
+            elif rows is None or command is None:
+                reason = expected.reason if expected else "the deep verification does not know it"
+                self.tally.not_proven(named, f"not counted: {reason or 'its rows are INSERT commands'}")
+            else:
+                checks.append(RowCheck(named=named, command=command, expected=rows))
+        self._name_tables_without_rows(contents)
+        compare_rows(self._client, contents, checks, self.tally, jobs=self._jobs, on_line=self._on_line)
+
+    def _name_tables_without_rows(self, contents: Contents) -> None:
+        """Name tables whose rows were not dumped. Partitioned tables have none of their own."""
+        with_rows = {(entry.namespace, entry.tag) for entry in contents.entries if entry.desc == "TABLE DATA"}
+        for entry in contents.entries:
+            if entry.desc == "TABLE" and (entry.namespace, entry.tag) not in with_rows:
+                words = [token.upper() for statement in statements(entry.definition) for token in statement]
+                if ("PARTITION", "BY") not in zip(words, words[1:], strict=False):
+                    named = Named(contents.database, "rows of", f"{entry.namespace}.{entry.tag}")
+                    self.tally.leave_out(named, "the dump has none of its rows")
+
+    def _compare_sequences(self, contents: Contents) -> None:
+        found, refused = sequences_of_server(self._client, contents.database)
+        for named, reason in refused.items():
+            self.tally.not_proven(named, f"refused: {reason}")
+        wanted = {named: value for named, value in sequences_of_contents(contents).items() if named not in refused}
+        # One that the source had not is found by its definition.
+        compare_facts(
+            self.tally, wanted, {named: found[named] for named in wanted if named in found}, counted_as="sequences"
+        )
+
+    def _compare_objects(self, database: PointDatabase) -> None:
+        contents = database.contents
+        wanted, found = (
+            large_objects.facts_of_contents(contents),
+            large_objects.facts_of_server(self._client, contents.database),
+        )
+        reasons = {} if self._server.has_superuser else lost_without_superuser(contents)
+        compare_facts(self.tally, wanted, found, reasons=reasons)
+        expected = database.objects
+        named = Named(contents.database, "bytes of large objects", "")
+        if expected.rows is None:
+            self.tally.not_proven(named, f"not counted: {expected.reason}")
+            return
+        try:
+            digests = large_objects.digests_of_server(self._client, contents.database)
+            total = digest_text(sum(digests.values()) % MODULUS)
+            if (len(digests), total) == (expected.rows.count, expected.rows.digest):
+                source = digests
+            else:
+                source = digests_of_file(database)
+        except VaultError as error:
+            self.tally.not_proven(named, error.message)
+            return
+        compare_facts(
+            self.tally,
+            _bytes_facts(contents.database, source),
+            _bytes_facts(contents.database, digests),
+            counted_as="largeObjects",
+        )
+
+    def _compare_views(self, contents: Contents, relations: dict[tuple[str, str], _Relation]) -> None:
+        filled = filled_views(contents)
+        for entry in contents.entries:
+            if entry.desc != "MATERIALIZED VIEW":
+                continue
+            name = f"{entry.namespace}.{entry.tag}"
+            relation = relations.get((entry.namespace, entry.tag))
+            if relation is None:
+                continue  # its definition is missing, and that is said
+            states = ["filled" if known else "not filled" for known in (name in filled, relation.is_populated)]
+            named = Named(contents.database, "state of materialized view", name)
+            compare_facts(self.tally, {named: states[0]}, {named: states[1]})
+            reason = "it was filled again from its query"
+            self.tally.leave_out(
+                Named(contents.database, "rows of materialized view", name), reason, state="derived"
+            )
+        for entry in contents.entries:
+            if entry.desc == "EXTENSION":
+                named = Named(contents.database, "version of extension", entry.tag)
+                self.tally.leave_out(named, _NOT_IN_A_DUMP, state="derived")
+
+    def _compare_definitions(self, contents: Contents) -> None:
+        name = contents.database
+        omitted = left_out(contents)
+        for named, reason in omitted.items():
+            self.tally.leave_out(named, reason)
+        try:
+            found = self._dump_definitions(name)
+        except (ClientError, MissingProgramError) as error:
+            self.tally.not_proven(Named(name, "definitions", ""), f"refused: {error.message}")
+            return
+        majors = _major(contents.dump_version), _major(found.dump_version)
+        reasons = {} if self._server.has_superuser else lost_without_superuser(contents)
+        there: Facts = {named: value for named, value in definitions(found).items() if named not in omitted}
+        compare_facts(
+            self.tally,
+            definitions(contents),
+            there,
+            reasons=reasons,
+            majors=majors if majors[0] != majors[1] else None,
+        )
+
+    def _dump_definitions(self, database: str) -> Contents:
+        with tempfile.TemporaryDirectory(prefix="flexvault-") as folder:
+            path = Path(folder) / "definitions"
+            arguments = ("--format=custom", "--schema-only", "--no-password", f"--file={path}")
+            self._client.run("pg_dump", *arguments, f"--dbname={connection_string(database)}")
+            with opened(path) as read:
+                return read_contents(read, path.stat().st_size, name=f"the definitions of {database}")
+
+
+def _bytes_facts(database: str, digests: dict[int, int]) -> Facts:
+    return {
+        Named(database, "bytes of large object", str(oid)): f"digest {digest:032x}" for oid, digest in digests.items()
+    }
+
+
+def _major(version: str) -> str:
+    return version.split(".", 1)[0]

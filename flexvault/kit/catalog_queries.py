@@ -170,6 +170,7 @@ OF_A_DATABASE: Queries = {
         SELECT o.type || ' ' || o.identity, d.description
         FROM pg_description AS d, pg_identify_object(d.classoid, d.objoid, d.objsubid) AS o
         WHERE coalesce(o.schema, '') NOT IN ('pg_catalog', 'information_schema') AND d.objoid >= 16384
+            AND d.classoid <> 'pg_largeobject'::regclass
             AND NOT EXISTS (SELECT FROM pg_depend AS e
                             WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')""",
     "system object rights": f"""
@@ -193,4 +194,91 @@ OF_A_DATABASE: Queries = {
     "foreign server": """
         SELECT s.srvname, concat_ws(' ', w.fdwname, 'owner', s.srvowner::regrole, s.srvtype, s.srvversion, s.srvoptions)
         FROM pg_foreign_server AS s JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw""",
+    "foreign data wrapper": """
+        SELECT w.fdwname, concat_ws(' ', 'owner', w.fdwowner::regrole, nullif(w.fdwhandler, 0)::regproc,
+            nullif(w.fdwvalidator, 0)::regproc, w.fdwoptions)
+        FROM pg_foreign_data_wrapper AS w
+        WHERE NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_foreign_data_wrapper'::regclass
+                          AND d.objid = w.oid AND d.deptype = 'e')""",
+    "rights on foreign object": f"""
+        SELECT 'server ' || s.srvname, {_acl("s.srvacl", "'S'", "s.srvowner")} FROM pg_foreign_server AS s
+        UNION ALL
+        SELECT 'wrapper ' || w.fdwname, {_acl("w.fdwacl", "'F'", "w.fdwowner")} FROM pg_foreign_data_wrapper AS w""",
+    "user mapping": """
+        SELECT m.srvname || ' for ' || m.usename, m.umoptions FROM pg_user_mappings AS m""",
+    "foreign table": f"""
+        SELECT n.nspname || '.' || c.relname, concat_ws(' ', s.srvname, f.ftoptions)
+        FROM pg_foreign_table AS f JOIN pg_class AS c ON c.oid = f.ftrelid
+            JOIN pg_foreign_server AS s ON s.oid = f.ftserver JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE {_own("pg_class", "c.oid")}""",
+    "language": f"""
+        SELECT l.lanname, concat_ws(' ', 'owner', l.lanowner::regrole, 'trusted', l.lanpltrusted, 'rights',
+            {_acl("l.lanacl", "'l'", "l.lanowner")})
+        FROM pg_language AS l WHERE l.lanispl""",
+    "cast": f"""
+        SELECT format_type(c.castsource, NULL) || ' as ' || format_type(c.casttarget, NULL),
+            concat_ws(' ', nullif(c.castfunc, 0)::regprocedure, c.castcontext, c.castmethod)
+        FROM pg_cast AS c WHERE c.oid >= 16384 AND {_OWN.format(catalog="pg_cast", oid="c.oid")}""",
+    "collation": f"""
+        SELECT n.nspname || '.' || c.collname, concat_ws(' ', 'owner', c.collowner::regrole, c.collprovider,
+            c.collisdeterministic, c.collcollate, c.collctype,
+            coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale'), to_jsonb(c) ->> 'collicurules')
+        FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace
+        WHERE {_own("pg_collation", "c.oid")}""",
+    "conversion": f"""
+        SELECT n.nspname || '.' || c.conname, concat_ws(' ', 'owner', c.conowner::regrole,
+            pg_encoding_to_char(c.conforencoding), pg_encoding_to_char(c.contoencoding), c.conproc, c.condefault)
+        FROM pg_conversion AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
+        WHERE {_own("pg_conversion", "c.oid")}""",
+    "operator": f"""
+        SELECT o.oid::regoperator, concat_ws(' ', 'owner', o.oprowner::regrole, o.oprcode, o.oprresult::regtype,
+            nullif(o.oprcom, 0)::regoperator, nullif(o.oprnegate, 0)::regoperator, o.oprrest, o.oprjoin,
+            o.oprcanmerge, o.oprcanhash)
+        FROM pg_operator AS o JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+        WHERE {_own("pg_operator", "o.oid")}""",
+    "operator class": f"""
+        SELECT n.nspname || '.' || c.opcname || ' using ' || a.amname, concat_ws(' ', 'owner', c.opcowner::regrole,
+            c.opcintype::regtype, c.opcdefault, nullif(c.opckeytype, 0)::regtype)
+        FROM pg_opclass AS c JOIN pg_namespace AS n ON n.oid = c.opcnamespace JOIN pg_am AS a ON a.oid = c.opcmethod
+        WHERE {_own("pg_opclass", "c.oid")}""",
+    "operator family": f"""
+        SELECT n.nspname || '.' || f.opfname || ' using ' || a.amname, concat_ws(' ', 'owner', f.opfowner::regrole,
+            (SELECT string_agg(concat_ws(' ', o.amopstrategy, o.amopopr::regoperator), ', '
+                ORDER BY o.amopstrategy, o.amopopr::regoperator::text) FROM pg_amop AS o WHERE o.amopfamily = f.oid),
+            (SELECT string_agg(concat_ws(' ', p.amprocnum, p.amproc), ', ' ORDER BY p.amprocnum, p.amproc::text)
+             FROM pg_amproc AS p WHERE p.amprocfamily = f.oid))
+        FROM pg_opfamily AS f JOIN pg_namespace AS n ON n.oid = f.opfnamespace JOIN pg_am AS a ON a.oid = f.opfmethod
+        WHERE {_own("pg_opfamily", "f.oid")}""",
+    "text search configuration": f"""
+        SELECT n.nspname || '.' || c.cfgname, concat_ws(' ', 'owner', c.cfgowner::regrole, p.prsname,
+            (SELECT string_agg(concat_ws(' ', m.maptokentype, m.mapseqno, m.mapdict::regdictionary), ', '
+                ORDER BY m.maptokentype, m.mapseqno) FROM pg_ts_config_map AS m WHERE m.mapcfg = c.oid))
+        FROM pg_ts_config AS c JOIN pg_namespace AS n ON n.oid = c.cfgnamespace
+            JOIN pg_ts_parser AS p ON p.oid = c.cfgparser
+        WHERE {_own("pg_ts_config", "c.oid")}""",
+    "text search dictionary": f"""
+        SELECT n.nspname || '.' || td.dictname, concat_ws(' ', 'owner', td.dictowner::regrole, t.tmplname,
+            td.dictinitoption)
+        FROM pg_ts_dict AS td JOIN pg_namespace AS n ON n.oid = td.dictnamespace
+            JOIN pg_ts_template AS t ON t.oid = td.dicttemplate
+        WHERE {_own("pg_ts_dict", "td.oid")}""",
 }
+
+TABLES_WITH_ROWS: Final = f"""
+    SELECT json_build_array(n.nspname, c.relname, (SELECT json_agg(a.attname ORDER BY a.attname)
+        FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), c.relpages)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {_USER_SCHEMA.format(schema="n.nspname")}
+    ORDER BY c.relpages DESC"""
+
+DERIVED: Queries = {
+    "rows of materialized view": f"""
+        SELECT n.nspname || '.' || c.relname, 'it was filled again from its query'
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'm' AND {_own("pg_class", "c.oid")}""",
+    "collation version": """
+        SELECT '', coalesce(to_jsonb(d) ->> 'datcollversion', 'none')
+        FROM pg_database AS d WHERE d.datname = current_database()""",
+    "subscription": "SELECT subname, 'a rebuild leaves it out: it would connect again' FROM pg_subscription",
+}
+"""What a rebuild makes anew or leaves out on purpose."""

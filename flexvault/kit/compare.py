@@ -11,6 +11,7 @@ from typing import Final
 
 from flexvault.kit.client import Client
 from flexvault.kit.compare_point import PointComparison
+from flexvault.kit.compare_servers import compare_servers
 from flexvault.kit.comparison import Comparison
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.row_streams import with_settings

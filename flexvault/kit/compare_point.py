@@ -231,7 +231,7 @@ class PointComparison:
         for named, reason in omitted.items():
             self.tally.leave_out(named, reason)
         try:
-            found = self._dump_definitions(name)
+            found = self._dump_definitions(contents)
         except (ClientError, MissingProgramError) as error:
             self.tally.not_proven(Named(name, "definitions", ""), f"refused: {error.message}")
             return
@@ -246,13 +246,15 @@ class PointComparison:
             majors=majors if majors[0] != majors[1] else None,
         )
 
-    def _dump_definitions(self, database: str) -> Contents:
+    def _dump_definitions(self, like: Contents) -> Contents:
+        """Dump the target's definitions in the encoding of the source's: names of roles have bytes, not letters."""
         with tempfile.TemporaryDirectory(prefix="flexvault-") as folder:
             path = Path(folder) / "definitions"
-            arguments = ("--format=custom", "--schema-only", "--no-password", f"--file={path}")
-            self._client.run("pg_dump", *arguments, f"--dbname={connection_string(database)}")
+            arguments = ("--format=custom", "--schema-only", "--no-password", f"--encoding={like.encoding}")
+            at = (f"--file={path}", f"--dbname={connection_string(like.database)}")
+            self._client.run("pg_dump", *arguments, *at)
             with opened(path) as read:
-                return read_contents(read, path.stat().st_size, name=f"the definitions of {database}")
+                return read_contents(read, path.stat().st_size, name=f"the definitions of {like.database}")
 
 
 def _bytes_facts(database: str, digests: dict[int, int]) -> Facts:

@@ -16,12 +16,14 @@ PIECE_BYTES: Final = 1 << 20
 _PIECES_AT_ONCE: Final = 64
 _ALL: Final = ("SELECT", "UPDATE")
 _FACTS: Final = """
-SELECT json_build_array(m.oid::text, pg_get_userbyid(m.lomowner), obj_description(m.oid, 'pg_largeobject'),
-    (SELECT json_agg(json_build_array(pg_get_userbyid(a.grantor),
-        CASE a.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END, a.privilege_type, a.is_grantable))
+SELECT json_build_array(m.oid::text, m.lomowner::text, obj_description(m.oid, 'pg_largeobject'),
+    (SELECT json_agg(json_build_array(a.grantor::text, a.grantee::text, a.privilege_type, a.is_grantable))
      FROM aclexplode(coalesce(m.lomacl, acldefault('L', m.lomowner))) AS a))
 FROM pg_largeobject_metadata AS m
 """
+_ROLES: Final = "SELECT json_build_array(oid::text, rolname) FROM pg_roles"
+"""Asked of database postgres: another one may have an encoding that turns a role's name into something else."""
+_PUBLIC: Final = "0"
 _FIRST_PIECES: Final = (
     f"COPY (SELECT oid, encode(lo_get(oid, 0, {PIECE_BYTES}), 'hex') FROM pg_largeobject_metadata) TO STDOUT"
 )
@@ -79,9 +81,13 @@ def digests_of_server(client: Client, database: str) -> dict[int, int]:
 def facts_of_server(client: Client, database: str) -> Facts:
     """Return owner, rights and comment of each large object."""
     facts: Facts = {}
+    names: dict[str, str | None] = {oid: name for oid, name in json_rows(client, _ROLES)} | {_PUBLIC: None}
     for oid, owner, comment, granted in json_rows(client, _FACTS, database):
-        facts[Named(database, "owner of large object", oid)] = owner
-        facts[Named(database, "rights on large object", oid)] = _write(_Right(*right) for right in granted or ())
+        facts[Named(database, "owner of large object", oid)] = names.get(owner) or owner
+        facts[Named(database, "rights on large object", oid)] = _write(
+            _Right(names.get(grantor) or grantor, names.get(grantee, grantee), privilege, is_grantable)
+            for grantor, grantee, privilege, is_grantable in granted or ()
+        )
         if comment is not None:
             facts[Named(database, "comment on large object", oid)] = comment
     return facts

@@ -1,0 +1,197 @@
+"""Compare two living servers by catalog queries and by the rows of every table."""
+
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from flexvault.domain.dump_facts import SERVICE_DATABASES
+from flexvault.domain.sql_text import quote_name
+from flexvault.kit import catalog_queries, large_objects
+from flexvault.kit.client import Client, ClientError
+from flexvault.kit.compare_facts import compare_facts
+from flexvault.kit.comparison import Comparison, Facts, Named, Tally, put
+from flexvault.kit.row_streams import DUMP_SESSION, FIXED_SESSION, Rows, digest_rows, json_rows, with_settings
+from flexvault.kit.sequences import sequences_of_server
+
+_HAS_PARAMETER_RIGHTS: Final = 15
+_MAJOR: Final = "SELECT json_build_array(current_setting('server_version_num')::int / 10000)"
+_SQL_KINDS: Final = frozenset({"constraint", "index", "view definition", "policy", "rule", "column", "trigger"})
+_NOT_NULL: Final = "not null constraint"
+_LARGE_OBJECTS: Final = "bytes of large object"
+
+
+@dataclass(slots=True, kw_only=True)
+class ServerState:
+    """All that is known of a server.
+
+    Attributes:
+        facts: Of objects, roles and databases.
+        rows: Of tables.
+        objects: Digests of large objects.
+        sequences: Where they stand.
+        refused: What could not be read, and why.
+        derived: What is made anew by a rebuild or left out by it.
+    """
+
+    major: int
+    databases: tuple[str, ...]
+    facts: Facts = field(default_factory=dict[Named, str])
+    rows: dict[Named, Rows] = field(default_factory=dict[Named, Rows])
+    objects: Facts = field(default_factory=dict[Named, str])
+    sequences: Facts = field(default_factory=dict[Named, str])
+    refused: dict[Named, str] = field(default_factory=dict[Named, str])
+    derived: Facts = field(default_factory=dict[Named, str])
+
+
+def compare_servers(
+    source: Client,
+    target: Client,
+    *,
+    databases: Collection[str] = (),
+    jobs: int = 2,
+    on_line: Callable[[str], None] = lambda _: None,
+) -> Comparison:
+    """Compare everything of two servers, or what belongs to some databases and the roles.
+
+    Raises:
+        ClientError: A server cannot be reached or refuses its catalog.
+        MissingProgramError: psql is not there.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        states = pool.map(
+            lambda client: server_state(client, databases=databases, jobs=jobs, on_line=on_line), (source, target)
+        )
+        return compare_states(*states, chosen=databases)
+
+
+def server_state(
+    client: Client,
+    *,
+    databases: Collection[str] = (),
+    jobs: int = 2,
+    on_line: Callable[[str], None] = lambda _: None,
+) -> ServerState:
+    """Write down a whole server.
+
+    Raises:
+        ClientError: It cannot be reached or refuses its catalog.
+    """
+    pinned = with_settings(client, DUMP_SESSION, FIXED_SESSION, {"search_path": "pg_catalog"})
+    [[major]] = json_rows(pinned, _MAJOR)
+    found = [name for (name,) in json_rows(pinned, catalog_queries.DATABASES) if name not in SERVICE_DATABASES]
+    names = [name for name in found if name not in {"template0", "template1"} and (not databases or name in databases)]
+    state = ServerState(major=major, databases=tuple(sorted(names)))
+    of_server = dict(catalog_queries.OF_THE_SERVER)
+    if major >= _HAS_PARAMETER_RIGHTS:
+        of_server["server parameter rights"] = catalog_queries.PARAMETER_RIGHTS
+    for kind, query in of_server.items():
+        for name, value in _read(pinned, query, "postgres"):
+            put(state.facts, Named("", kind, name), value)
+    for name, value in _read(pinned, catalog_queries.DATABASE_PROPERTIES, "postgres"):
+        if name in names:
+            put(state.facts, Named("", "database properties", name), value)
+    for name in state.databases:
+        _add_database(pinned, state, name, jobs)
+        on_line(f"database {name} is read")
+    return state
+
+
+def compare_states(source: ServerState, target: ServerState, *, chosen: Collection[str] = ()) -> Comparison:
+    """Compare what was written down of two servers, or of one at two moments."""
+    tally = Tally(against="the source server")
+    for name in sorted({*chosen} - {*source.databases}):
+        tally.not_proven(Named(name, "database", ""), "chosen, but the source server has no such")
+    for name in sorted({*source.databases, *target.databases}):
+        one, other = ("a database" if name in state.databases else None for state in (source, target))
+        compare_facts(
+            tally, *({Named(name, "database", ""): v} if v else {} for v in (one, other)), counted_as="databases"
+        )
+    both = set(source.databases) & set(target.databases)
+    sides = source.refused | target.refused
+    for named, reason in sides.items():
+        tally.not_proven(named, f"refused: {reason}")
+    reasons: dict[Named, str] = {}
+    if source.major != target.major:
+        older = "PostgreSQL up to 17 has no such constraints, the columns tell"
+        reasons = {named: older for named in source.facts | target.facts if named.kind == _NOT_NULL}
+    roles, facts = ([_part(state.facts, is_role=is_role, both=both) for state in (source, target)] for is_role in (True, False))
+    compare_facts(tally, *roles, counted_as="roles", is_sql=lambda _: False)
+    compare_facts(tally, *facts, reasons=reasons, is_sql=lambda named: named.kind in _SQL_KINDS)
+    for attribute, counted_as in (("sequences", "sequences"), ("objects", "largeObjects")):
+        parts = [_known(getattr(state, attribute), sides, both) for state in (source, target)]
+        compare_facts(tally, *parts, counted_as=counted_as, is_sql=lambda _: False)
+    rows = [{named: str(value) for named, value in state.rows.items()} for state in (source, target)]
+    compare_facts(tally, *(_known(part, sides, both) for part in rows), counted_as="tables", is_sql=lambda _: False)
+    tally.counts["rows"] = sum(
+        found.count for named, found in source.rows.items() if target.rows.get(named) == found and named not in sides
+    )
+    for named, value in (target.derived | source.derived).items():
+        tally.leave_out(named, _derived_reason(named, value, target.derived.get(named)), state="derived")
+    tally.leave_out(Named("", "passwords of roles", ""), "the files hold none that a rebuild may use; set new ones")
+    return tally.result()
+
+
+def _derived_reason(named: Named, source: str, target: str | None) -> str:
+    return f"{source} in the source, {target} in the target" if named.kind == "collation version" else source
+
+
+def _part(facts: Facts, *, is_role: bool, both: Collection[str]) -> Facts:
+    """Take the roles, or the rest; of a database that one side has not, nothing but its properties counts."""
+    return {
+        named: value
+        for named, value in facts.items()
+        if (named.kind == "role") == is_role and (not named.database or named.database in both)
+    }
+
+
+def _known(facts: Facts, refused: Collection[Named], both: Collection[str]) -> Facts:
+    return {named: value for named, value in facts.items() if named not in refused and named.database in both}
+
+
+def _read(client: Client, query: str, database: str) -> list[list[str]]:
+    wrapped = f"SELECT json_build_array(q.name::text, coalesce(q.value::text, '')) FROM ({query}) AS q(name, value)"
+    return json_rows(client, wrapped, database)
+
+
+def _add_database(client: Client, state: ServerState, database: str, jobs: int) -> None:
+    for kind, query in catalog_queries.OF_A_DATABASE.items():
+        for name, value in _read(client, query, database):
+            put(state.facts, Named(database, kind, name), value)
+    for kind, query in catalog_queries.DERIVED.items():
+        for name, value in _read(client, query, database):
+            put(state.derived, Named(database, kind, name), value)
+    state.derived[Named(database, "planner statistics", "")] = "run vacuumdb --analyze-in-stages on the target"
+    state.facts |= large_objects.facts_of_server(client, database)
+    try:
+        for oid, digest in large_objects.digests_of_server(client, database).items():
+            state.objects[Named(database, _LARGE_OBJECTS, str(oid))] = f"digest {digest:032x}"
+    except ClientError as error:
+        state.refused[Named(database, "bytes of large objects", "")] = error.message
+    found, refused = sequences_of_server(client, database)
+    state.sequences |= found
+    state.refused |= refused
+    _add_rows(client, state, database, jobs)
+
+
+def _add_rows(client: Client, state: ServerState, database: str, jobs: int) -> None:
+    asked = with_settings(client, {"search_path": ""})
+
+    def read(table: tuple[str, str, list[str] | None]) -> tuple[Named, Rows | ClientError]:
+        schema, name, columns = table
+        # In the order of their names: the order in which they were added is a fact of its own.
+        listed = ", ".join(map(quote_name, columns or ()))
+        command = f"COPY (SELECT {listed} FROM ONLY {quote_name(schema)}.{quote_name(name)}) TO STDOUT"
+        named = Named(database, "rows of", f"{schema}.{name}")
+        try:
+            return named, digest_rows(asked, database, command)
+        except ClientError as error:
+            return named, error
+
+    tables = [(schema, name, columns) for schema, name, columns, _ in json_rows(client, catalog_queries.TABLES_WITH_ROWS, database)]
+    with ThreadPoolExecutor(jobs) as pool:
+        for named, found in pool.map(read, tables):
+            if isinstance(found, ClientError):
+                state.refused[named] = found.message
+            else:
+                state.rows[named] = found

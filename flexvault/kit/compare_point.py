@@ -16,10 +16,11 @@ from flexvault.domain.sql_text import statements
 from flexvault.kit import large_objects
 from flexvault.kit.client import Client, ClientError, MissingProgramError, connection_string
 from flexvault.kit.compare_facts import compare_facts
-from flexvault.kit.compare_roles import TargetServer, compare_roles
+from flexvault.kit.compare_roles import compare_roles
 from flexvault.kit.comparison import Facts, Named, Tally
 from flexvault.kit.dump_definitions import definitions, filled_views, left_out, lost_without_superuser
 from flexvault.kit.facts import KitFacts
+from flexvault.kit.login import login_of
 from flexvault.kit.point_files import PointDatabase, digests_of_file, opened, read_database
 from flexvault.kit.row_streams import copy_to_stdout, json_rows
 from flexvault.kit.sequences import sequences_of_contents, sequences_of_server
@@ -56,7 +57,7 @@ class PointComparison:
         self._jobs, self._on_line = jobs, on_line
         against = f"the recovery point of {facts.server_name} of {facts.recovery_point_time}"
         self.tally = Tally(against=against)
-        self._server = TargetServer(client)
+        self._login = login_of(client)
 
     def compare(self, chosen: Collection[str]) -> None:
         """Compare databases, all or those that were chosen, and the roles."""
@@ -108,7 +109,7 @@ class PointComparison:
             try:
                 with opened(self._folder / file.name) as read:
                     script = decode_script(read(0, file.size_bytes))
-                compare_roles(self._client, self._server, script, self.tally, is_choice=is_choice)
+                compare_roles(self._client, self._login, script, self.tally, is_choice=is_choice)
             except VaultError as error:
                 self.tally.not_proven(Named("", "roles", ""), error.message)
 
@@ -180,7 +181,7 @@ class PointComparison:
             large_objects.facts_of_contents(contents),
             large_objects.facts_of_server(self._client, contents.database),
         )
-        reasons = {} if self._server.has_superuser else lost_without_superuser(contents)
+        reasons = {} if self._login.has_superuser else lost_without_superuser(contents)
         compare_facts(self.tally, wanted, found, reasons=reasons)
         expected = database.objects
         named = Named(contents.database, "bytes of large objects", "")
@@ -236,7 +237,7 @@ class PointComparison:
             self.tally.not_proven(Named(name, "definitions", ""), f"refused: {error.message}")
             return
         majors = _major(contents.dump_version), _major(found.dump_version)
-        reasons = {} if self._server.has_superuser else lost_without_superuser(contents)
+        reasons = {} if self._login.has_superuser else lost_without_superuser(contents)
         there: Facts = {named: value for named, value in definitions(found).items() if named not in omitted}
         compare_facts(
             self.tally,

@@ -1,5 +1,6 @@
 """Compare two living servers by catalog queries and by the rows of every table."""
 
+import re
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,13 +12,18 @@ from flexvault.kit import catalog_queries, large_objects
 from flexvault.kit.client import Client, ClientError
 from flexvault.kit.compare_facts import compare_facts
 from flexvault.kit.comparison import Comparison, Facts, Named, Tally, put
+from flexvault.kit.login import Login, login_of
+from flexvault.kit.login_reasons import reasons_without_superuser
 from flexvault.kit.row_streams import DUMP_SESSION, FIXED_SESSION, Rows, digest_rows, json_rows, with_settings
 from flexvault.kit.sequences import sequences_of_server
 
 _HAS_PARAMETER_RIGHTS: Final = 15
-_MAJOR: Final = "SELECT json_build_array(current_setting('server_version_num')::int / 10000)"
 _SQL_KINDS: Final = frozenset({"constraint", "index", "view definition", "policy", "rule", "column", "trigger"})
 _NOT_NULL: Final = "not null constraint"
+_HAS_NOT_NULL: Final = 18
+_HAS_MAINTAIN: Final = 17
+_RIGHTS: Final = re.compile(r"(?<==)[a-zA-Z*]+(?=/)")
+_KINDS_WITH_MAINTAIN: Final = frozenset({"relation", "default privileges", "system object rights"})
 _LARGE_OBJECTS: Final = "bytes of large object"
 
 
@@ -34,7 +40,7 @@ class ServerState:
         derived: What is made anew by a rebuild or left out by it.
     """
 
-    major: int
+    login: Login
     databases: tuple[str, ...]
     facts: Facts = field(default_factory=dict[Named, str])
     rows: dict[Named, Rows] = field(default_factory=dict[Named, Rows])
@@ -78,12 +84,12 @@ def server_state(
         ClientError: It cannot be reached or refuses its catalog.
     """
     pinned = with_settings(client, DUMP_SESSION, FIXED_SESSION, {"search_path": "pg_catalog"})
-    [[major]] = json_rows(pinned, _MAJOR)
+    login = login_of(pinned)
     found = [name for (name,) in json_rows(pinned, catalog_queries.DATABASES) if name not in SERVICE_DATABASES]
     names = [name for name in found if name not in {"template0", "template1"} and (not databases or name in databases)]
-    state = ServerState(major=major, databases=tuple(sorted(names)))
+    state = ServerState(login=login, databases=tuple(sorted(names)))
     of_server = dict(catalog_queries.OF_THE_SERVER)
-    if major >= _HAS_PARAMETER_RIGHTS:
+    if login.major >= _HAS_PARAMETER_RIGHTS:
         of_server["server parameter rights"] = catalog_queries.PARAMETER_RIGHTS
     for kind, query in of_server.items():
         for name, value in _read(pinned, query, "postgres"):
@@ -111,13 +117,15 @@ def compare_states(source: ServerState, target: ServerState, *, chosen: Collecti
     sides = source.refused | target.refused
     for named, reason in sides.items():
         tally.not_proven(named, f"refused: {reason}")
-    reasons: dict[Named, str] = {}
-    if source.major != target.major:
-        older = "PostgreSQL up to 17 has no such constraints, the columns tell"
-        reasons = {named: older for named in source.facts | target.facts if named.kind == _NOT_NULL}
-    roles, facts = ([_part(state.facts, is_role=is_role, both=both) for state in (source, target)] for is_role in (True, False))
-    compare_facts(tally, *roles, counted_as="roles", is_sql=lambda _: False)
-    compare_facts(tally, *facts, reasons=reasons, is_sql=lambda named: named.kind in _SQL_KINDS)
+    facts = [_of_both(state.facts, both) for state in (source, target)]
+    if source.login.major != target.login.major:
+        facts = [_as_older(found, min(source.login.major, target.login.major), tally) for found in facts]
+    reasons = {} if target.login.has_superuser else reasons_without_superuser(*facts, target.login)
+    for is_role, counted_as in ((True, "roles"), (False, "facts")):
+        parts = [{named: found[named] for named in found if (named.kind == "role") == is_role} for found in facts]
+        compare_facts(
+            tally, *parts, reasons=reasons, counted_as=counted_as, is_sql=lambda named: named.kind in _SQL_KINDS
+        )
     for attribute, counted_as in (("sequences", "sequences"), ("objects", "largeObjects")):
         parts = [_known(getattr(state, attribute), sides, both) for state in (source, target)]
         compare_facts(tally, *parts, counted_as=counted_as, is_sql=lambda _: False)
@@ -136,13 +144,28 @@ def _derived_reason(named: Named, source: str, target: str | None) -> str:
     return f"{source} in the source, {target} in the target" if named.kind == "collation version" else source
 
 
-def _part(facts: Facts, *, is_role: bool, both: Collection[str]) -> Facts:
-    """Take the roles, or the rest; of a database that one side has not, nothing but its properties counts."""
-    return {
-        named: value
-        for named, value in facts.items()
-        if (named.kind == "role") == is_role and (not named.database or named.database in both)
-    }
+def _of_both(facts: Facts, both: Collection[str]) -> Facts:
+    """Take what belongs to the server or to databases of both: of one that is missing that alone is said."""
+    return {named: value for named, value in facts.items() if not named.database or named.database in both}
+
+
+def _as_older(facts: Facts, major: int, tally: Tally) -> Facts:
+    """Leave out what the older of two servers cannot have."""
+    found = dict(facts)
+    if major < _HAS_NOT_NULL:
+        found = {named: value for named, value in found.items() if named.kind != _NOT_NULL}
+        tally.note("constraints that say NOT NULL are compared as columns: one server is older than PostgreSQL 18")
+    if major < _HAS_MAINTAIN:
+        found = {
+            named: _RIGHTS.sub(_without_maintain, value) if named.kind in _KINDS_WITH_MAINTAIN else value
+            for named, value in found.items()
+        }
+        tally.note("the right MAINTAIN is not compared: one server is older than PostgreSQL 17")
+    return found
+
+
+def _without_maintain(rights: re.Match[str]) -> str:
+    return rights[0].replace("m*", "").replace("m", "")
 
 
 def _known(facts: Facts, refused: Collection[Named], both: Collection[str]) -> Facts:

@@ -138,8 +138,8 @@ class Comparison:
 
     def verdict(self) -> str:
         """Say in one line what came of it."""
-        apart = Counter(f"{finding.named.kind} ({_SAID[finding.state]})" for finding in self.not_compared)
-        rest = "".join(f", {count} {what}" for what, count in sorted(apart.items())).removeprefix(", ")
+        apart = Counter(finding.named.kind for finding in self.not_compared)
+        rest = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in sorted(apart.items()))
         rest = f"; not compared: {rest}" if rest else ""
         if self.is_equal:
             return f"all equal: {self._said_counts()}{rest}"
@@ -202,6 +202,11 @@ class Tally:
     def leave_out(self, named: Named, reason: str, *, state: State = "leftOut") -> None:
         """Record what is not compared on purpose."""
         self.not_compared.append(Finding(named=named, state=state, reason=reason))
+
+    def note(self, text: str) -> None:
+        """Tell the reader something, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def result(self) -> Comparison:
         """Put it all together, sorted."""

@@ -21,6 +21,11 @@ _NOT_DEFINITIONS: Final = frozenset({
     "MATERIALIZED VIEW DATA", "STATISTICS DATA",
 })  # fmt: skip
 _ABOUT_OBJECTS: Final = {"ACL": "rights on", "COMMENT": "comment on", "SECURITY LABEL": "security label of"}
+_LONG_KINDS: Final = (
+    "ACCESS METHOD", "EVENT TRIGGER", "FOREIGN DATA WRAPPER", "FOREIGN SERVER", "FOREIGN TABLE", "LARGE OBJECT",
+    "MATERIALIZED VIEW", "OPERATOR CLASS", "OPERATOR FAMILY", "PROCEDURAL LANGUAGE", "TEXT SEARCH CONFIGURATION",
+    "TEXT SEARCH DICTIONARY", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE",
+)  # fmt: skip
 _DATABASE_DEFAULTS: Final = {"LOCALE_PROVIDER": "libc"}
 
 
@@ -72,10 +77,17 @@ def name_entry(database: str, entry: Entry) -> Named:
     if entry.desc == "DATABASE":
         return Named(database, "database", "")
     if entry.desc in _ABOUT_OBJECTS:
-        what = f"{entry.namespace}: {entry.tag}" if entry.namespace else entry.tag
-        return Named(database, _ABOUT_OBJECTS[entry.desc], what)
+        kind, name = _taken_apart(entry.tag)
+        what = f"{entry.namespace}.{name}" if entry.namespace else name
+        return Named(database, f"{_ABOUT_OBJECTS[entry.desc]} {kind.lower()}", what)
     name = f"{entry.namespace}.{entry.tag}" if entry.namespace else entry.tag
     return Named(database, entry.desc.lower(), f"{name} of {entry.owner}" if entry.desc == "DEFAULT ACL" else name)
+
+
+def _taken_apart(tag: str) -> tuple[str, str]:
+    """Return kind and name of the tag of rights and comments, such as `FOREIGN TABLE orders`."""
+    kind = next((known for known in _LONG_KINDS if tag.startswith(f"{known} ")), tag.partition(" ")[0])
+    return kind, tag[len(kind) + 1 :]
 
 
 def is_of_large_object(entry: Entry) -> bool:

@@ -65,7 +65,8 @@ def compare_rows(
             else:
                 tally.differ(wanted.named, str(wanted.expected), str(outcome.found))
     for session, count in used.items():
-        tally.notes.append(f"database {database}: {count} tables are equal as a session with {session} writes them")
+        number = f"{count} of {len(checks)} tables equal"
+        tally.note(f"database {database}: {number} as a session with {session} writes them")
     on_line(f"database {database}: {len(checks)} tables")
 
 

@@ -186,9 +186,7 @@ def _count_objects(contents: Contents, entry: Entry, block: Block, stream: Block
     return BlockFacts(dump_id=block.dump_id, sha256="", count=count, plain_bytes=plain_bytes, digest=digest)
 
 
-def _objects(
-    contents: Contents, entry: Entry, block: Block, stream: BlockStream
-) -> Iterator[tuple[int, int, int]]:
+def _objects(contents: Contents, entry: Entry, block: Block, stream: BlockStream) -> Iterator[tuple[int, int, int]]:
     """Yield oid, digest and size in bytes of each large object of a block."""
     listed = listed_objects(contents, entry)
     count = 0

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - all parts are of this file
 """Catalog queries of the comparison with a living source: each returns rows of (name of an object, value as text).
 
 They are no queries of pg_dump: a thing that pg_dump forgets must not be forgotten here too.
@@ -34,7 +35,16 @@ def _own(catalog: LiteralString, oid: LiteralString) -> LiteralString:
 
 DATABASES: Final = "SELECT json_build_array(datname) FROM pg_database WHERE datallowconn ORDER BY datname"
 
+OF_DATABASE: Final = "database properties"
+
 OF_THE_SERVER: Queries = {
+    OF_DATABASE: f"""
+    SELECT d.datname, concat_ws(' ', 'owner', datdba::regrole, 'encoding', pg_encoding_to_char(encoding),
+        'provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), 'collate', datcollate, 'ctype', datctype, 'locale',
+        coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '-'),
+        'icu rules', coalesce(to_jsonb(d) ->> 'daticurules', '-'), 'connection limit', datconnlimit, 'template',
+        datistemplate, 'rights', {_acl("datacl", "'d'", "datdba")}, 'comment', shobj_description(d.oid, 'pg_database'))
+    FROM pg_database AS d""",
     "role": """
         SELECT rolname, concat_ws(' ', 'superuser', rolsuper, 'inherit', rolinherit, 'createrole', rolcreaterole,
             'createdb', rolcreatedb, 'login', rolcanlogin, 'replication', rolreplication, 'bypassrls', rolbypassrls,
@@ -51,14 +61,6 @@ OF_THE_SERVER: Queries = {
             (SELECT string_agg(item, ' | ' ORDER BY item) FROM unnest(setconfig) AS item)
         FROM pg_db_role_setting LEFT JOIN pg_database AS d ON d.oid = setdatabase""",
 }
-
-DATABASE_PROPERTIES: Final = f"""
-    SELECT d.datname, concat_ws(' ', 'owner', datdba::regrole, 'encoding', pg_encoding_to_char(encoding),
-        'provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), 'collate', datcollate, 'ctype', datctype, 'locale',
-        coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '-'),
-        'icu rules', coalesce(to_jsonb(d) ->> 'daticurules', '-'), 'connection limit', datconnlimit, 'template',
-        datistemplate, 'rights', {_acl("datacl", "'d'", "datdba")}, 'comment', shobj_description(d.oid, 'pg_database'))
-    FROM pg_database AS d"""
 
 PARAMETER_RIGHTS: Final = f"SELECT parname, {_ACL.format(acl='paracl')} FROM pg_parameter_acl"
 """From PostgreSQL 15 on."""
@@ -89,8 +91,8 @@ OF_A_DATABASE: Queries = {
              WHERE b.attrelid = c.oid AND b.attnum BETWEEN 1 AND a.attnum AND NOT b.attisdropped),
             format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull, 'default', pg_get_expr(e.adbin, e.adrelid),
             'identity', a.attidentity, 'generated', a.attgenerated, 'storage', a.attstorage, 'compression',
-            to_jsonb(a) ->> 'attcompression', 'statistics', nullif(a.attstattarget, -1), 'options', a.attoptions, 'collation',
-            nullif(a.attcollation, 0)::regcollation, 'rights',
+            to_jsonb(a) ->> 'attcompression', 'statistics', nullif(a.attstattarget, -1), 'options', a.attoptions,
+            'collation', nullif(a.attcollation, 0)::regcollation, 'rights',
             (SELECT string_agg(item::text, ' ' ORDER BY item::text) FROM unnest(a.attacl) AS item))
         FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
             LEFT JOIN pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
@@ -103,7 +105,7 @@ OF_A_DATABASE: Queries = {
         FROM pg_constraint AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
         WHERE c.contype <> 'n' AND {_own("pg_constraint", "c.oid")}""",
     "not null constraint": f"""
-        SELECT c.conrelid::regclass || ' ' || c.conname,
+        SELECT coalesce(nullif(c.conrelid, 0)::regclass::text, c.contypid::regtype::text) || ' ' || c.conname,
             concat_ws(' ', pg_get_constraintdef(c.oid), 'validated', c.convalidated, 'parents', c.coninhcount)
         FROM pg_constraint AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
         WHERE c.contype = 'n' AND {_own("pg_constraint", "c.oid")}""",
@@ -279,6 +281,15 @@ DERIVED: Queries = {
     "collation version": """
         SELECT '', coalesce(to_jsonb(d) ->> 'datcollversion', 'none')
         FROM pg_database AS d WHERE d.datname = current_database()""",
-    "subscription": "SELECT subname, 'a rebuild leaves it out: it would connect again' FROM pg_subscription",
 }
-"""What a rebuild makes anew or leaves out on purpose."""
+"""What a rebuild makes anew."""
+
+LEFT_OUT: Queries = {
+    "subscription": """
+        SELECT subname, 'it would connect to the publisher again' FROM pg_subscription
+        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())""",
+    "security label": """
+        SELECT objtype || ' ' || objname || ' of ' || provider, 'it needs the provider that wrote it'
+        FROM pg_seclabels""",
+}
+"""What a rebuild leaves out on purpose."""

@@ -74,9 +74,7 @@ class PointComparison:
             else:
                 expected.add(file.database)
                 try:
-                    database = read_database(
-                        self._facts, file, self._folder, jobs=self._jobs, on_line=self._on_line
-                    )
+                    database = read_database(self._facts, file, self._folder, jobs=self._jobs, on_line=self._on_line)
                 except VaultError as error:
                     self.tally.not_proven(named, error.message)
                     continue
@@ -218,9 +216,7 @@ class PointComparison:
             named = Named(contents.database, "state of materialized view", name)
             compare_facts(self.tally, {named: states[0]}, {named: states[1]})
             reason = "it was filled again from its query"
-            self.tally.leave_out(
-                Named(contents.database, "rows of materialized view", name), reason, state="derived"
-            )
+            self.tally.leave_out(Named(contents.database, "rows of materialized view", name), reason, state="derived")
         for entry in contents.entries:
             if entry.desc == "EXTENSION":
                 named = Named(contents.database, "version of extension", entry.tag)

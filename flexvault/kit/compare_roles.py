@@ -8,6 +8,7 @@ from flexvault.kit.login import Login
 from flexvault.kit.role_facts import GRANTED_BY, RoleFacts, role_facts
 from flexvault.kit.row_streams import with_settings
 
+
 def compare_roles(client: Client, login: Login, script: str, tally: Tally, *, is_choice: bool) -> None:
     """Compare the script with what pg_dumpall writes of the target.
 
@@ -29,9 +30,7 @@ def compare_roles(client: Client, login: Login, script: str, tally: Tally, *, is
     arguments = ("--roles-only", "--no-role-passwords", "--no-password")
     found = role_facts([utc.run("pg_dumpall", *arguments).decode("utf-8", "surrogateescape")])
     wanted = role_facts([script])
-    plan = plan_roles(
-        script, target_major=login.major, administrator=login.name, has_superuser=login.has_superuser
-    )
+    plan = plan_roles(script, target_major=login.major, administrator=login.name, has_superuser=login.has_superuser)
     planned = role_facts([statement.sql for statement in plan if statement.is_run and statement.sql])
     for named in sorted(set(wanted.facts) | set(found.facts)):
         source, target = wanted.facts.get(named), found.facts.get(named)

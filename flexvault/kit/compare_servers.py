@@ -1,13 +1,13 @@
 """Compare two living servers by catalog queries and by the rows of every table."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
 from flexvault.domain.dump_facts import SERVICE_DATABASES
-from flexvault.domain.sql_text import quote_name
+from flexvault.domain.sql_text import quote_literal, quote_name
 from flexvault.kit import catalog_queries, large_objects
 from flexvault.kit.client import Client, ClientError
 from flexvault.kit.compare_facts import compare_facts
@@ -37,7 +37,8 @@ class ServerState:
         objects: Digests of large objects.
         sequences: Where they stand.
         refused: What could not be read, and why.
-        derived: What is made anew by a rebuild or left out by it.
+        derived: What is made anew by a rebuild.
+        left_out: What a rebuild leaves out on purpose, and why.
     """
 
     login: Login
@@ -48,6 +49,7 @@ class ServerState:
     sequences: Facts = field(default_factory=dict[Named, str])
     refused: dict[Named, str] = field(default_factory=dict[Named, str])
     derived: Facts = field(default_factory=dict[Named, str])
+    left_out: Facts = field(default_factory=dict[Named, str])
 
 
 def compare_servers(
@@ -91,12 +93,9 @@ def server_state(
     of_server = dict(catalog_queries.OF_THE_SERVER)
     if login.major >= _HAS_PARAMETER_RIGHTS:
         of_server["server parameter rights"] = catalog_queries.PARAMETER_RIGHTS
-    for kind, query in of_server.items():
-        for name, value in _read(pinned, query, "postgres"):
+    for kind, name, value in _read(pinned, of_server, "postgres"):
+        if kind != catalog_queries.OF_DATABASE or name in names:
             put(state.facts, Named("", kind, name), value)
-    for name, value in _read(pinned, catalog_queries.DATABASE_PROPERTIES, "postgres"):
-        if name in names:
-            put(state.facts, Named("", "database properties", name), value)
     for name in state.databases:
         _add_database(pinned, state, name, jobs)
         on_line(f"database {name} is read")
@@ -136,6 +135,8 @@ def compare_states(source: ServerState, target: ServerState, *, chosen: Collecti
     )
     for named, value in (target.derived | source.derived).items():
         tally.leave_out(named, _derived_reason(named, value, target.derived.get(named)), state="derived")
+    for named, reason in (target.left_out | source.left_out).items():
+        tally.leave_out(named, reason)
     tally.leave_out(Named("", "passwords of roles", ""), "the files hold none that a rebuild may use; set new ones")
     return tally.result()
 
@@ -146,7 +147,11 @@ def _derived_reason(named: Named, source: str, target: str | None) -> str:
 
 def _of_both(facts: Facts, both: Collection[str]) -> Facts:
     """Take what belongs to the server or to databases of both: of one that is missing that alone is said."""
-    return {named: value for named, value in facts.items() if not named.database or named.database in both}
+    return {
+        named: value
+        for named, value in facts.items()
+        if (named.name if named.kind == catalog_queries.OF_DATABASE else named.database) in {"", *both}
+    }
 
 
 def _as_older(facts: Facts, major: int, tally: Tally) -> Facts:
@@ -172,18 +177,24 @@ def _known(facts: Facts, refused: Collection[Named], both: Collection[str]) -> F
     return {named: value for named, value in facts.items() if named not in refused and named.database in both}
 
 
-def _read(client: Client, query: str, database: str) -> list[list[str]]:
-    wrapped = f"SELECT json_build_array(q.name::text, coalesce(q.value::text, '')) FROM ({query}) AS q(name, value)"
-    return json_rows(client, wrapped, database)
+def _read(client: Client, queries: Mapping[str, str], database: str) -> list[list[str]]:
+    """Run queries as one and return kind, name and value of each object."""
+    parts = [
+        f"SELECT json_build_array({quote_literal(kind)}, q.name::text, coalesce(q.value::text, ''))"  # noqa: S608
+        f" FROM ({query}) AS q(name, value)"
+        for kind, query in queries.items()
+    ]
+    return json_rows(client, " UNION ALL ".join(parts), database)
 
 
 def _add_database(client: Client, state: ServerState, database: str, jobs: int) -> None:
-    for kind, query in catalog_queries.OF_A_DATABASE.items():
-        for name, value in _read(client, query, database):
-            put(state.facts, Named(database, kind, name), value)
-    for kind, query in catalog_queries.DERIVED.items():
-        for name, value in _read(client, query, database):
-            put(state.derived, Named(database, kind, name), value)
+    for queries, facts in (
+        (catalog_queries.OF_A_DATABASE, state.facts),
+        (catalog_queries.DERIVED, state.derived),
+        (catalog_queries.LEFT_OUT, state.left_out),
+    ):
+        for kind, name, value in _read(client, queries, database):
+            put(facts, Named(database, kind, name), value)
     state.derived[Named(database, "planner statistics", "")] = "run vacuumdb --analyze-in-stages on the target"
     state.facts |= large_objects.facts_of_server(client, database)
     try:
@@ -211,7 +222,10 @@ def _add_rows(client: Client, state: ServerState, database: str, jobs: int) -> N
         except ClientError as error:
             return named, error
 
-    tables = [(schema, name, columns) for schema, name, columns, _ in json_rows(client, catalog_queries.TABLES_WITH_ROWS, database)]
+    tables = [
+        (schema, name, columns)
+        for schema, name, columns, _ in json_rows(client, catalog_queries.TABLES_WITH_ROWS, database)
+    ]
     with ThreadPoolExecutor(jobs) as pool:
         for named, found in pool.map(read, tables):
             if isinstance(found, ClientError):

@@ -17,6 +17,7 @@ from flexvault.domain.row_digest import MODULUS, digest_text
 from flexvault.kit.facts import KitFacts, KitFile
 from flexvault.kit.row_streams import Rows
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedRows:
     """Rows of one entry; without them the reason why they are not known."""

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +62,7 @@ class PointComparison:
 
     def compare(self, chosen: Collection[str]) -> None:
         """Compare databases, all or those that were chosen, and the roles."""
-        found = {name: version for name, version in json_rows(self._client, _DATABASES)}
+        found = {str(row[0]): row[1] for row in json_rows(self._client, _DATABASES)}
         expected: set[str] = set()
         for file in self._facts.files:
             if file.kind != FileKind.DATABASE:
@@ -89,7 +90,7 @@ class PointComparison:
 
     def _compare_names(self, chosen: Collection[str], found: Collection[str], expected: Collection[str]) -> None:
         known = {file.database for file in self._facts.files} | {*self._facts.left_out}
-        for name in sorted({*chosen} - expected):
+        for name in sorted({*chosen}.difference(expected)):
             self.tally.not_proven(Named(name, "database", ""), "chosen, but the recovery point's files have no such")
         for name in self._facts.left_out:
             self.tally.leave_out(Named(name, "database", ""), "left out of this restore by choice")
@@ -159,7 +160,7 @@ class PointComparison:
         for entry in contents.entries:
             if entry.desc == "TABLE" and (entry.namespace, entry.tag) not in with_rows:
                 words = [token.upper() for statement in statements(entry.definition) for token in statement]
-                if ("PARTITION", "BY") not in zip(words, words[1:], strict=False):
+                if ("PARTITION", "BY") not in pairwise(words):
                     named = Named(contents.database, "rows of", f"{entry.namespace}.{entry.tag}")
                     self.tally.leave_out(named, "the dump has none of its rows")
 

@@ -31,44 +31,49 @@ def compare_roles(client: Client, login: Login, script: str, tally: Tally, *, is
     found = role_facts([utc.run("pg_dumpall", *arguments).decode("utf-8", "surrogateescape")])
     wanted = role_facts([script])
     plan = plan_roles(script, target_major=login.major, administrator=login.name, has_superuser=login.has_superuser)
-    planned = role_facts([statement.sql for statement in plan if statement.is_run and statement.sql])
+    reasons = _Reasons(wanted=wanted, found=found, plan=plan, login=login, is_choice=is_choice)
     for named in sorted(set(wanted.facts) | set(found.facts)):
         source, target = wanted.facts.get(named), found.facts.get(named)
         if source is not None and source == target:
             tally.equal(named, "roles" if named.kind == "role" else "facts")
-        elif reason := _explained(named, wanted, found, planned, plan, login, is_choice=is_choice):
+        elif reason := reasons.of(named):
             tally.leave_out(named, reason)
         else:
             tally.differ(named, source, target)
     tally.leave_out(Named("", "passwords of roles", ""), "the files hold none that a rebuild may use; set new ones")
 
 
-def _explained(
-    named: Named,
-    wanted: RoleFacts,
-    found: RoleFacts,
-    planned: RoleFacts,
-    plan: tuple[RoleStatement, ...],
-    login: Login,
-    *,
-    is_choice: bool,
-) -> str:
-    """Say why the plan leads to what was found; empty if it does not."""
-    source, target = wanted.facts.get(named), found.facts.get(named)
-    role = (wanted.role_of | found.role_of)[named]
-    if role == login.name:
-        return "the administrator of the target stays as it is"
-    if role.startswith("pg_") or role in RESERVED_ROLES:
-        return "the target has this role of its own"
-    if source is None:
-        return "the target has it of its own; only some databases were restored" if is_choice else ""
-    reasons = dict.fromkeys(
-        statement.reason for statement in plan if statement.role == role and _is_about(statement, named)
-    )
-    expected = planned.facts.get(named)
-    if expected == target or (named.kind == "membership" and _same_but_grantor(expected, target)):
-        return "; ".join(reasons)
-    return ""
+class _Reasons:
+    """Says why the plan of a roles script leads to what was found."""
+
+    def __init__(
+        self,
+        *,
+        wanted: RoleFacts,
+        found: RoleFacts,
+        plan: tuple[RoleStatement, ...],
+        login: Login,
+        is_choice: bool,
+    ) -> None:
+        self._wanted, self._found, self._plan = wanted, found, plan
+        self._login, self._is_choice = login, is_choice
+        self._planned = role_facts([statement.sql for statement in plan if statement.is_run and statement.sql])
+
+    def of(self, named: Named) -> str:
+        """Return the reason, or nothing when the plan does not explain it."""
+        source, target = self._wanted.facts.get(named), self._found.facts.get(named)
+        role = (self._wanted.role_of | self._found.role_of)[named]
+        if role == self._login.name:
+            return "the administrator of the target stays as it is"
+        if role.startswith("pg_") or role in RESERVED_ROLES:
+            return "the target has this role of its own"
+        if source is None:
+            return "the target has it of its own; only some databases were restored" if self._is_choice else ""
+        expected = self._planned.facts.get(named)
+        if expected != target and not (named.kind == "membership" and _same_but_grantor(expected, target)):
+            return ""
+        about = [s.reason for s in self._plan if s.role == role and _is_about(s, named)]
+        return "; ".join(dict.fromkeys(about))
 
 
 def _is_about(statement: RoleStatement, named: Named) -> bool:

@@ -71,9 +71,9 @@ def _end_of_group(statement: Statement, start: int) -> int:
 
 def _elements(tokens: Statement) -> Iterator[Statement]:
     depth, start = 0, 0
-    for position, token in enumerate(tokens):
-        depth += (token in _OPENING) - (token in _CLOSING)
-        if token == "," and not depth:
+    for position, word in enumerate(tokens):
+        depth += (word in _OPENING) - (word in _CLOSING)
+        if word == "," and not depth:
             yield tokens[start:position]
             start = position + 1
     yield tokens[start:]

@@ -24,9 +24,7 @@ FROM pg_largeobject_metadata AS m
 _ROLES: Final = "SELECT json_build_array(oid::text, rolname) FROM pg_roles"
 """Asked of database postgres: another one may have an encoding that turns a role's name into something else."""
 _PUBLIC: Final = "0"
-_FIRST_PIECES: Final = (
-    f"COPY (SELECT oid, encode(lo_get(oid, 0, {PIECE_BYTES}), 'hex') FROM pg_largeobject_metadata) TO STDOUT"
-)
+_FIRST_PIECES: Final = "COPY (SELECT oid, encode(lo_get(oid, 0, {size}), 'hex') FROM pg_largeobject_metadata) TO STDOUT"
 _MORE_PIECES: Final = (
     "COPY (SELECT encode(lo_get({oid}, n * {size}, {size}), 'hex') FROM generate_series({first}::bigint, {last}) AS n)"
     " TO STDOUT"
@@ -54,7 +52,7 @@ def digests_of_server(client: Client, database: str) -> dict[int, int]:
     """
     digests: dict[int, int] = {}
     longer: dict[int, Any] = {}
-    with copy_out(client, database, _FIRST_PIECES) as pieces:
+    with copy_out(client, database, _FIRST_PIECES.format(size=PIECE_BYTES)) as pieces:
         for line in _lines(pieces):
             oid_text, _, encoded = line.partition(b"\t")
             oid, content = int(oid_text), bytes.fromhex(encoded.decode("ascii"))
@@ -81,7 +79,7 @@ def digests_of_server(client: Client, database: str) -> dict[int, int]:
 def facts_of_server(client: Client, database: str) -> Facts:
     """Return owner, rights and comment of each large object."""
     facts: Facts = {}
-    names: dict[str, str | None] = {oid: name for oid, name in json_rows(client, _ROLES)} | {_PUBLIC: None}
+    names: dict[str, str | None] = {**dict(json_rows(client, _ROLES)), _PUBLIC: None}
     for oid, owner, comment, granted in json_rows(client, _FACTS, database):
         facts[Named(database, "owner of large object", oid)] = names.get(owner) or owner
         facts[Named(database, "rights on large object", oid)] = _write(
@@ -113,7 +111,7 @@ def facts_of_contents(contents: Contents) -> Facts:
             if entry.desc == "ACL":
                 _apply(rights[oid], entry.owner, entry.definition)
             elif entry.desc == "COMMENT":
-                text = list(statements(entry.definition))[0][-1]
+                text = next(statements(entry.definition))[-1]
                 facts[Named(database, "comment on large object", oid)] = literal_of(text)
     return facts | {Named(database, "rights on large object", oid): _write(found) for oid, found in rights.items()}
 

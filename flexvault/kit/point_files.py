@@ -1,7 +1,7 @@
 """What a recovery point's files say of each database: the table of contents, the rows and the large objects."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ def digests_of_file(database: PointDatabase) -> dict[int, int]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[RangeRead]:
+def opened(path: Path) -> Generator[RangeRead]:
     """Read ranges of a file, from several threads if need be.
 
     Raises:

@@ -28,7 +28,7 @@ def sequences_of_contents(contents: Contents) -> Facts:
 
 def sequences_of_server(client: Client, database: str) -> tuple[Facts, dict[Named, str]]:
     """Return where each sequence stands, and why not for those that may not be read."""
-    found = [(schema, name) for schema, name in json_rows(client, _SEQUENCES, database)]
+    found = [(str(schema), str(name)) for schema, name in json_rows(client, _SEQUENCES, database)]
     facts: Facts = {}
     refused: dict[Named, str] = {}
     for start in range(0, len(found), _AT_ONCE):
@@ -37,22 +37,25 @@ def sequences_of_server(client: Client, database: str) -> tuple[Facts, dict[Name
             facts |= _read(client, database, some)
         except ClientError:
             # One that may not be read spoils the query of all.
-            for sequence in some:
+            for schema, name in some:
                 try:
-                    facts |= _read(client, database, [sequence])
+                    facts |= _read(client, database, [(schema, name)])
                 except ClientError as error:
-                    refused[_named(database, *sequence)] = error.message
+                    refused[_named(database, schema, name)] = error.message
     return facts, refused
 
 
 def _read(client: Client, database: str, sequences: list[tuple[str, str]]) -> Facts:
     parts = [
-        f"SELECT json_build_array({number}, last_value::text, is_called::text)"
+        f"SELECT json_build_array({number}, last_value::text, is_called::text)"  # noqa: S608
         f" FROM {quote_name(schema)}.{quote_name(name)}"
         for number, (schema, name) in enumerate(sequences)
     ]
     rows = json_rows(client, " UNION ALL ".join(parts), database)
-    return {_named(database, *sequences[number]): _write(value, is_called) for number, value, is_called in rows}
+    facts: Facts = {}
+    for number, value, is_called in rows:
+        facts[_named(database, *sequences[int(number)])] = _write(value, is_called)
+    return facts
 
 
 def _named(database: str, schema: str, name: str) -> Named:

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from flexvault.kit.compare import compare
-from flexvault.kit.compare_servers import compare_states, server_state
-from flexvault.kit.comparison import Comparison
+from flexvault.kit.compare_servers import compare_states
+from flexvault.kit.comparison import Comparison, Finding
+from flexvault.kit.server_state import server_state
 from tests.rebuild.backup import dump_server
 from tests.rebuild.comparing import client_of, compare_servers, point_facts
 from tests.rebuild.conftest import Server, ServerMaker
 from tests.rebuild.seed import ODD_DATABASE, SHOP, seed
-
-ODD_TABLE = 'Straße.Ta"ble; $(x)'
 
 # What the seed of all rebuild tests has not.
 MORE = """
@@ -483,7 +482,7 @@ class Moving:
         return {f"{finding.named} {finding.state}" for finding in _all(compare_states(before, self.state))}
 
 
-def _all(comparison: Comparison) -> list:
+def _all(comparison: Comparison) -> list[Finding]:
     return [*comparison.differences, *comparison.unproven]
 
 

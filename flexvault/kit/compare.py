@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from flexvault.kit.client import Client
 from flexvault.kit.compare_point import PointComparison
 from flexvault.kit.compare_servers import compare_servers
-from flexvault.kit.comparison import Comparison
+from flexvault.kit.comparison import Comparison, one_line
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.row_streams import with_settings
 
@@ -118,7 +118,7 @@ def run(facts: KitFacts, kit: Path, chosen: argparse.Namespace) -> int:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{' '.join(line.splitlines())}\n")
+    sys.stdout.write(f"{one_line(line)}\n")
     sys.stdout.flush()
 
 

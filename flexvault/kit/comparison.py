@@ -52,6 +52,12 @@ class Named:
         return f"database {self.database}: {about}" if self.database else about
 
 
+def one_line(text: str) -> str:
+    """Write a text on one line that a terminal does not obey: a source may name its objects as it likes."""
+    shown = readable(text)
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
+
+
 type Facts = dict[Named, str]
 """What is known of each object."""
 
@@ -87,7 +93,7 @@ class Finding:
             parts.append(f"in the source: {source}")
         if target:
             parts.append(f"in the target: {target}")
-        return readable(", ".join(parts))
+        return one_line(", ".join(parts))
 
     def to_json(self) -> dict[str, str]:
         """Write it for the report, values whole."""

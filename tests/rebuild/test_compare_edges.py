@@ -19,7 +19,7 @@ from flexvault.kit.point_files import read_database
 from local_cloud.rebuild import rebuild
 from tests.rebuild.backup import dump_server, kit_facts, write_kit
 from tests.rebuild.comparing import client_of, compare_servers, lines_of, point_facts
-from tests.rebuild.conftest import OLD_BIN, Server, ServerMaker
+from tests.rebuild.conftest import BIN, OLD_BIN, Server, ServerMaker
 from tests.rebuild.seed import SHOP, quoted, seed
 
 SMALL = """
@@ -356,3 +356,37 @@ def test_the_command_ends_with_the_verdict_and_writes_a_report(
     assert [(found["database"], found["kind"], found["name"], found["state"]) for found in report["differences"]] == [
         ("small", "rows of", "public.owned", "differs")
     ]
+
+
+LARGE_OBJECTS = """
+SELECT lo_create(n) FROM generate_series(100, 105) AS n;
+DO $$ BEGIN FOR n IN 100..102 LOOP
+    EXECUTE 'GRANT SELECT ON LARGE OBJECT ' || n || ' TO "a b" WITH GRANT OPTION';
+    SET ROLE "a b";
+    EXECUTE 'GRANT SELECT ON LARGE OBJECT ' || n || ' TO clerk';
+    RESET ROLE;
+    EXECUTE 'GRANT ALL ON LARGE OBJECT ' || n || ' TO PUBLIC';
+END LOOP; END $$;
+REVOKE ALL ON LARGE OBJECT 103 FROM postgres;
+GRANT SELECT ON LARGE OBJECT 103 TO clerk;
+ALTER LARGE OBJECT 105 OWNER TO clerk;
+COMMENT ON LARGE OBJECT 105 IS 'it''s \\ there';
+"""
+
+
+@pytest.mark.parametrize("binaries", [OLD_BIN, BIN], ids=["one_entry_each", "many_in_one_entry"])
+def test_rights_on_large_objects_are_read_from_every_form_of_the_dump(
+    run_server: ServerMaker, tmp_path: Path, binaries: Path
+) -> None:
+    with run_server(binaries) as server:
+        server.execute('CREATE ROLE "a b"; CREATE ROLE clerk')
+        server.execute("CREATE DATABASE small")
+        server.execute(LARGE_OBJECTS, "small")
+        dump_server(server, tmp_path, "demo")
+        facts = point_facts(tmp_path, "demo")
+        equal = compared(server, facts, tmp_path)
+        server.execute("REVOKE UPDATE ON LARGE OBJECT 102 FROM PUBLIC", "small")
+        other = compared(server, facts, tmp_path)
+    assert lines_of(equal) == []
+    assert equal.equal_kinds["rights on large object"] == 6
+    assert [str(finding.named) for finding in other.differences] == ["database small: rights on large object 102"]

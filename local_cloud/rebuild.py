@@ -1,21 +1,23 @@
-"""Rebuild a fresh PostgreSQL server from a restore as files, as its owner would: download, run the kit's script."""
+"""Rebuild a fresh PostgreSQL server from a restore as files, as its owner would: download, run the kit."""
 
 import argparse
 import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from azure.storage.blob import ContainerClient
 from psycopg.conninfo import conninfo_to_dict
 
+PROGRAM = "rebuild.pyz"
+
 _TAIL_LINES = 20
 
 
 class RebuildFailedError(Exception):
-    """The kit's script stopped; the message ends with its last lines."""
+    """The kit stopped; the message ends with its last lines."""
 
 
 def download_restore(
@@ -65,43 +67,51 @@ def download_restore(
 
 
 def rebuild(
-    files_folder: Path, prefix: str, server_url: str, pg_bin: Path, *, on_line: Callable[[str], None] | None = None
+    files_folder: Path,
+    prefix: str,
+    server_url: str,
+    pg_bin: Path,
+    *,
+    on_line: Callable[[str], None] | None = None,
+    options: Sequence[str] = (),
 ) -> None:
-    """Run the kit's `rebuild.sh` against a fresh server.
+    """Run the kit's `rebuild.pyz restore` against a fresh server.
 
     Args:
         files_folder: Holds the files of the restore and the kit's folder `{prefix}_rebuild`.
         prefix: File prefix of the restore; a folder part of it is ignored, as `download_restore` does.
         server_url: `postgresql://` URL of the administrator.
         pg_bin: Folder with psql and pg_restore of the server's version.
-        on_line: Hears each line that the script prints, at once.
+        on_line: Hears each line that the kit prints, at once.
+        options: More words of the command line, such as `--jobs 4`.
 
     Raises:
-        RebuildFailedError: A file is missing, or the script ended with an error.
+        RebuildFailedError: A file is missing, or the kit ended with an error.
     """
-    script = files_folder / f"{PurePosixPath(prefix).name}_rebuild" / "rebuild.sh"
-    for needed, hint in ((script, "check the folder and the prefix"), (pg_bin / "psql", "check the programs' folder")):
+    kit = files_folder / f"{PurePosixPath(prefix).name}_rebuild" / PROGRAM
+    for needed, hint in ((kit, "check the folder and the prefix"), (pg_bin / "psql", "check the programs' folder")):
         if not needed.is_file():
             raise RebuildFailedError(f"there is no file {needed}; hint: {hint}")
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     with subprocess.Popen(
-        ["bash", str(script), str(files_folder)],
+        [sys.executable, "-I", str(kit), "restore", "--files", str(files_folder), *options],
         env=_environment(server_url, pg_bin),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        encoding="utf-8",
         errors="replace",
     ) as process:
         if process.stdout is None:
-            raise RebuildFailedError("the script has no output")
+            raise RebuildFailedError("the kit has no output")
         for line in process.stdout:
             tail.append(line.rstrip("\n"))
             if on_line is not None:
                 on_line(tail[-1])
     if process.returncode:
         last_lines = [] if on_line is not None else [":", *tail]
-        raise RebuildFailedError(f"rebuild.sh ended with status {process.returncode}" + "\n".join(last_lines))
+        raise RebuildFailedError(f"{PROGRAM} ended with status {process.returncode}" + "\n".join(last_lines))
 
 
 def _relative_path(name: str, prefix: str) -> PurePosixPath:
@@ -112,7 +122,7 @@ def _relative_path(name: str, prefix: str) -> PurePosixPath:
 
 
 def _environment(server_url: str, pg_bin: Path) -> dict[str, str]:
-    """Give the script what its README asks for, and nothing of this process that could lead it to another server."""
+    """Give the kit what its README asks for, and nothing of this process that could lead it to another server."""
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "sslmode": "PGSSLMODE"}
     parts = conninfo_to_dict(server_url)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}

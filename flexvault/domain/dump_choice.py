@@ -16,6 +16,8 @@ _OF_TABLE: Final = frozenset({
     "CONSTRAINT", "DEFAULT", "INDEX", "INDEX ATTACH", "TABLE ATTACH", "STATISTICS", "TRIGGER", "RULE", "POLICY",
     "ROW SECURITY", "SEQUENCE", "SEQUENCE OWNED BY", "COMMENT", "ACL", "SECURITY LABEL", "CHECK CONSTRAINT",
 })  # fmt: skip
+_OF_SCHEMA: Final = frozenset({"ACL", "COMMENT"})
+_RELATIONS: Final = frozenset({"TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,8 @@ def data_of_schemas(contents: Contents, schemas: Collection[str]) -> frozenset[i
     Raises:
         NotFoundError: The archive has nothing in such schemas; all are named.
     """
+    _check_schemas(contents, schemas)
     wanted = frozenset(schemas)
-    known = {e.tag for e in contents.entries if e.desc == "SCHEMA"} | {e.namespace for e in contents.entries}
-    _check_found(contents, (readable(schema) for schema in wanted - known), "schemas")
     return _ids(
         entry
         for entry in contents.entries
@@ -93,6 +94,53 @@ def definitions_of_tables(contents: Contents, tables: Collection[TableName]) -> 
         or entry.desc in SESSION_ENTRIES
         or (entry.desc == "SCHEMA" and entry.tag in schemas)
     )
+
+
+def definitions_of_schemas(contents: Contents, schemas: Collection[str]) -> frozenset[int]:
+    """Choose what makes all objects of schemas, and everything that those depend on, such as types elsewhere.
+
+    Left out: publications, event triggers, and whatever needs a table or view of another schema, such as keys to it.
+
+    Raises:
+        NotFoundError: The archive has nothing in such schemas; all are named.
+    """
+    _check_schemas(contents, schemas)
+    wanted = frozenset(schemas)
+    by_id = entries_by_id(contents)
+    own = {e.dump_id for e in contents.entries if _lies_in(e, wanted)}
+    own |= {e.dump_id for e in contents.entries if e.desc in _OF_SCHEMA and not own.isdisjoint(e.dependencies)}
+    needs = {number: _needed(number, by_id) for number in own}
+    outside = {e.dump_id for e in contents.entries if e.desc in _RELATIONS} - own
+    chosen = {number for number in own if outside.isdisjoint(needs[number])}
+    chosen = chosen.union(*(needs[number] for number in chosen))
+    within = {by_id[number].namespace for number in chosen}
+    return _ids(
+        entry
+        for entry in contents.entries
+        if entry.dump_id in chosen or entry.desc in SESSION_ENTRIES or (entry.desc == "SCHEMA" and entry.tag in within)
+    )
+
+
+def _lies_in(entry: Entry, schemas: frozenset[str]) -> bool:
+    if entry.has_data or entry.desc == "SEQUENCE SET" or entry.desc.startswith("PUBLICATION"):
+        return False
+    return entry.namespace in schemas or (entry.desc == "SCHEMA" and entry.tag in schemas)
+
+
+def _needed(number: int, by_id: dict[int, Entry]) -> set[int]:
+    """Find everything that an entry depends on, however far."""
+    found: set[int] = set()
+    pending = [number]
+    while pending:
+        more = {d for d in by_id[pending.pop()].dependencies if d in by_id and not by_id[d].has_data} - found
+        found |= more
+        pending += more
+    return found
+
+
+def _check_schemas(contents: Contents, schemas: Collection[str]) -> None:
+    known = {e.tag for e in contents.entries if e.desc == "SCHEMA"} | {e.namespace for e in contents.entries}
+    _check_found(contents, (readable(schema) for schema in set(schemas) - known), "schemas")
 
 
 def _belongs(entry: Entry, chosen: Collection[int], own: frozenset[int], by_id: dict[int, Entry]) -> bool:

@@ -169,6 +169,18 @@ def entries_by_id(contents: Contents) -> dict[int, Entry]:
     return {entry.dump_id: entry for entry in contents.entries}
 
 
+def encode_text(contents: Contents, text: str) -> bytes:
+    """Write a text as the archive has it; bytes that survived as surrogates become themselves again."""
+    try:
+        return text.encode(_codec(contents.encoding))
+    except (UnicodeEncodeError, LookupError):
+        return text.encode("utf-8", "surrogateescape")
+
+
+def _codec(encoding: str) -> str:
+    return _CODECS.get(encoding) or (f"cp{encoding[3:]}" if encoding.startswith("WIN") else "utf-8")
+
+
 def _read_header(cursor: Cursor) -> tuple[tuple[int, int, int], str]:
     magic = cursor.take(min(len(MAGIC), cursor.size_bytes))
     if not MAGIC.startswith(magic):
@@ -237,9 +249,8 @@ class _Texts:
         self._known: dict[bytes, str] = {}
 
     def decode(self, raw: bytes) -> str:
-        codec = _CODECS.get(self.encoding) or (f"cp{self.encoding[3:]}" if self.encoding.startswith("WIN") else "utf-8")
         try:
-            return raw.decode(codec)
+            return raw.decode(_codec(self.encoding))
         except (UnicodeDecodeError, LookupError):
             return raw.decode("utf-8", "surrogateescape")
 

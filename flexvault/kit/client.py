@@ -1,9 +1,11 @@
 """Run PostgreSQL's client programs: no shell, no script that psql would look for its own commands in."""
 
 import os
+import re
 import subprocess
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, Final
 
@@ -18,14 +20,53 @@ _SESSION: Final = {
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "row_security": "off",
+    "standard_conforming_strings": "on",
 }
 """A database or role may be set to read only or to a short time limit; the kit does not obey that."""
+
+_PRINT_ROWS: Final = (
+    "--no-psqlrc",
+    "--no-password",
+    "--quiet",
+    "--tuples-only",
+    "--no-align",
+    "--set=ON_ERROR_STOP=1",
+    f"--field-separator={FIELD_SEPARATOR}",
+    f"--record-separator={RECORD_SEPARATOR}",
+)
+
+
+_MAKE_TABLE: Final = "CREATE TEMPORARY TABLE flexvault_statements (number int, run text, failed text)"
+_FILL_TABLE: Final = "COPY pg_temp.flexvault_statements (number, run) FROM STDIN"
+_RUN_TABLE: Final = """DO $flexvault$ DECLARE statement record; BEGIN
+FOR statement IN SELECT number, run FROM pg_temp.flexvault_statements ORDER BY number LOOP
+  BEGIN EXECUTE statement.run;
+  EXCEPTION WHEN OTHERS THEN {otherwise};
+  END;
+END LOOP; END $flexvault$"""
+_STOP: Final = "RAISE EXCEPTION 'statement %: %', statement.number, SQLERRM"
+_NOTE: Final = "UPDATE pg_temp.flexvault_statements SET failed = SQLERRM WHERE number = statement.number"
+_READ_TABLE: Final = "SELECT failed FROM pg_temp.flexvault_statements ORDER BY number"
+_COMMAND: Final = re.compile(r"^Command was: .*?(?=^pg_restore: |\Z)", re.MULTILINE | re.DOTALL)
+_FAILED: Final = re.compile(r"ERROR:  statement (\d+): (.*)", re.DOTALL)
 
 
 class ClientError(PermanentError):
     """A program of PostgreSQL ended with an error; the message is what it said."""
 
     default_code = "PostgreSqlRefused"
+
+
+class StatementError(ClientError):
+    """One of several statements failed, so none of them was run.
+
+    Attributes:
+        number: Of the statement, from 0 on.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.number = number
 
 
 class MissingProgramError(PermanentError):
@@ -47,10 +88,12 @@ class Client:
     Attributes:
         environment: libpq's PG* variables and PATH; where the server is and who asks, never on a command line.
         settings: Of the session, beside those that every session gets.
+        application_name: As pg_stat_activity shows the kit's sessions.
     """
 
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    application_name: str = APPLICATION_NAME
 
     def run(self, program: str, *arguments: str, stdin: int | IO[bytes] = subprocess.DEVNULL) -> bytes:
         """Run a program to its end and answer what it printed.
@@ -72,8 +115,9 @@ class Client:
         *arguments: str,
         stdin: int | IO[bytes] = subprocess.DEVNULL,
         stdout: int | IO[bytes] = subprocess.DEVNULL,
+        stderr: int | IO[bytes] = subprocess.PIPE,
     ) -> Generator[subprocess.Popen[bytes]]:
-        """Start a program; it is ended with the block. Its standard error is a pipe.
+        """Start a program; it is ended with the block.
 
         Raises:
             MissingProgramError: It is not there.
@@ -81,7 +125,7 @@ class Client:
         environment = self._environment()
         try:
             process = subprocess.Popen(  # noqa: S603 - libpq's programs, arguments whole, no shell
-                [program, *arguments], env=environment, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE
+                [program, *arguments], env=environment, stdin=stdin, stdout=stdout, stderr=stderr
             )
         except FileNotFoundError:
             hint = "install the PostgreSQL client of the server's version and put it on the PATH"
@@ -98,11 +142,10 @@ class Client:
 
         NULL is nothing. Values hold no control character 1E or 1F; take JSON where they may.
         """
-        arguments = ["--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
-        arguments += [f"--field-separator={FIELD_SEPARATOR}", f"--record-separator={RECORD_SEPARATOR}"]
-        arguments += ["--pset=null=\x1d", f"--dbname={connection_string(database)}", "--command", _whole(sql)]
+        arguments = [*_PRINT_ROWS, "--pset=null=\x1d", f"--dbname={connection_string(database)}"]
+        arguments += ["--command", _whole(sql)]
         text = self.run("psql", *arguments).decode("utf-8", "surrogateescape")
-        text = text.removesuffix("\n").removesuffix(RECORD_SEPARATOR)
+        text = text.removesuffix("\n")
         rows = text.split(RECORD_SEPARATOR) if text else []
         return [tuple(None if v == "\x1d" else v for v in row.split(FIELD_SEPARATOR)) for row in rows]
 
@@ -110,25 +153,107 @@ class Client:
         """Run one SQL command that answers one value."""
         return self.query(sql, database)[0][0] or ""
 
-    def execute(self, statements: Sequence[str], database: str = "postgres") -> None:
-        """Run statements one after the other, each in a transaction of its own, in one session; stops at an error."""
-        arguments = ["--no-psqlrc", "--no-password", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Run one statement that may not be inside a transaction with others, such as CREATE DATABASE."""
+        arguments = ["--no-psqlrc", "--no-password", "--quiet", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}"]
+        self.run("psql", *arguments, f"--dbname={connection_string(database)}", "--command", _whole(statement))
+
+    def run_all(self, statements: Sequence[str], database: str = "postgres") -> None:
+        """Run statements in one transaction: all or none.
+
+        They travel as rows of a COPY, so they may be of any length, and no other user of this machine sees them.
+
+        Raises:
+            StatementError: One failed; the message is the server's, which never repeats the statement.
+        """
+        if not statements:
+            return
+        try:
+            self._run_rows(statements, database, _RUN_TABLE.format(otherwise=_STOP))
+        except ClientError as error:
+            found = _FAILED.search(error.message)
+            if found is None:
+                raise
+            raise StatementError(found[2].strip(), int(found[1])) from None
+
+    def try_all(self, statements: Sequence[str], database: str = "postgres") -> list[str]:
+        """Run statements, go on behind one that fails, and answer each one's error or an empty text."""
+        if not statements:
+            return []
+        printed = self._run_rows(statements, database, _RUN_TABLE.format(otherwise=_NOTE), _READ_TABLE)
+        text = printed.decode("utf-8", "replace").removesuffix("\n")
+        return text.split(RECORD_SEPARATOR)
+
+    def restore(self, database: str, archive: str | Iterable[bytes], *options: str) -> None:
+        """Let pg_restore put an archive into a database: the path of a file, or the pieces of its bytes.
+
+        Raises:
+            ClientError: It stopped; without the statement that failed, which may hold a password.
+        """
+        arguments = ["--exit-on-error", "--no-password", "--no-tablespaces", *options]
         arguments.append(f"--dbname={connection_string(database)}")
-        for statement in statements:
-            arguments += ["--command", _whole(statement)]
-        if statements:
-            self.run("psql", *arguments)
+        try:
+            if isinstance(archive, str):
+                self.run("pg_restore", *arguments, archive)
+            else:
+                self.feed("pg_restore", *arguments, pieces=archive)
+        except ClientError as error:
+            raise ClientError(_COMMAND.sub("", error.message).strip()) from None
+
+    def feed(self, program: str, *arguments: str, pieces: Iterable[bytes]) -> bytes:
+        """Run a program with pieces of bytes as its input and answer what it printed.
+
+        Raises:
+            ClientError: It ended with an error.
+            MissingProgramError: It is not there.
+        """
+        # Files, because a program that waits for its output to be read would not read its input.
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as printed:
+            with self.open(program, *arguments, stdin=subprocess.PIPE, stdout=printed, stderr=said) as process:
+                assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+                with suppress(BrokenPipeError):  # it ended early, and says why
+                    for piece in pieces:
+                        process.stdin.write(piece)
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
+                process.wait()
+            said.seek(0)
+            printed.seek(0)
+            if process.returncode:
+                text = said.read().decode(errors="replace").strip()
+                raise ClientError(text or f"{program} ended with {process.returncode}")
+            return printed.read()
+
+    def _run_rows(self, statements: Sequence[str], database: str, *commands: str) -> bytes:
+        arguments = [*_PRINT_ROWS, "--set=SHOW_CONTEXT=never", f"--dbname={connection_string(database)}"]
+        for command in (_MAKE_TABLE, _FILL_TABLE, *commands):
+            arguments += ["--command", command]
+        rows = (
+            f"{number}\t{_copied(statement)}\n".encode("utf-8", "surrogateescape")
+            for number, statement in enumerate(statements)
+        )
+        return self.feed("psql", *arguments, pieces=rows)
 
     def _environment(self) -> dict[str, str]:
         settings = {**_SESSION, **self.settings}
         options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
         given = self.environment.get("PGOPTIONS", "")
-        fixed = {"LC_ALL": "C", "PGCLIENTENCODING": "UTF8", "PGAPPNAME": APPLICATION_NAME, "PGDATABASE": "postgres"}
+        fixed = {
+            "LC_ALL": "C",
+            "PGCLIENTENCODING": "UTF8",
+            "PGAPPNAME": self.application_name,
+            "PGDATABASE": "postgres",
+        }
         return {**self.environment, **fixed, "PGOPTIONS": f"{given} {options}".strip()}
 
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _copied(text: str) -> str:
+    """Write a text as a value of a COPY."""
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def _whole(sql: str) -> str:

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import PurePosixPath
 
 from flexvault.domain import blob_names
-from flexvault.domain.dump_archive import read_archive
 from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, InvalidInputError, TransientError
 from flexvault.domain.events import Rows
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import JobStatus, Outcome, Result, Step, closes_as
-from flexvault.domain.landing_files import FileKind
 from flexvault.domain.manifest import Manifest, ManifestFile
-from flexvault.domain.rebuild_kit import KitDatabase, KitFacts, KitFile, build_kit
-from flexvault.domain.role_script import decode_script
+from flexvault.kit.facts import KitFacts, KitFile
 from flexvault.ports import BlobFacts, BlockRange
 from flexvault.services import catalog
 from flexvault.services.approvals import check_unused
@@ -22,6 +20,7 @@ from flexvault.services.journal import Draft, append
 from flexvault.services.outside_restore import require_approved
 from flexvault.services.progress import sub_tasks
 from flexvault.services.promote import BLOCKS_DROPPED
+from flexvault.services.rebuild_kit import build_kit
 from flexvault.services.restore_target import require_empty, require_target
 from flexvault.services.steps import StepRun, SupersededError
 from flexvault.services.target_account import describe_account
@@ -87,7 +86,7 @@ def finish_restore(run: StepRun) -> Result:
     """Write the rebuild kit last: where it is, all files are."""
     point, manifest = _load(run)
     target = run.open.state["target"]
-    kit = build_kit(_kit_facts(run, point, manifest))
+    kit = build_kit(_kit_facts(str(target["file_prefix"]), point, manifest))
     for name, data in kit.items():
         _create_own(run, f"{target['file_prefix']}_rebuild/{name}", data)
     return closes_as(JobStatus.COMPLETED)
@@ -254,40 +253,24 @@ def _create_own(run: StepRun, name: str, data: bytes) -> None:
         _require_own(run, _find_existing(run, url, name))
 
 
-def _kit_facts(run: StepRun, point: RecoveryPoint, manifest: Manifest) -> KitFacts:
-    prefix = str(run.open.state["target"]["file_prefix"])
+def _kit_facts(prefix: str, point: RecoveryPoint, manifest: Manifest) -> KitFacts:
     restored = zip(manifest.files, restored_names(prefix, manifest.files), strict=True)
-    files = [(file, KitFile(name=name, size_bytes=file.size_bytes)) for file, name in restored]
-    roles = next((pair for pair in files if pair[0].kind == FileKind.ROLES), None)
+    files = tuple(
+        KitFile(
+            name=PurePosixPath(name).name,
+            kind=file.kind.value,
+            size_bytes=file.size_bytes,
+            database=str(file.facts.get("database", "")),
+        )
+        for file, name in restored
+    )
     return KitFacts(
-        file_prefix=prefix,
-        databases=tuple(_kit_databases(run, files)),
-        roles_file=roles[1] if roles else None,
-        roles_script=decode_script(_read_all(run, roles[0])) if roles else None,
-        other_files=tuple(kit for file, kit in files if file.kind not in {FileKind.ROLES, FileKind.DATABASE}),
+        file_prefix=PurePosixPath(prefix).name,
         server_name=str(manifest.server["name"]),
         server_id=str(manifest.server["id"]),
         server_version=str(manifest.server["version"]),
         recovery_point_id=point.point_id,
         recovery_point_time=point.recovery_point_time.isoformat(),
-        manifest_sha256=point.manifest_hash,
+        manifest_hash=point.manifest_hash,
+        files=files,
     )
-
-
-def _kit_databases(run: StepRun, files: Sequence[tuple[ManifestFile, KitFile]]) -> list[KitDatabase]:
-    databases: list[KitDatabase] = []
-    for file, kit in files:
-        if file.kind != FileKind.DATABASE or not file.facts:
-            continue
-
-        def read(offset: int, length: int, source: ManifestFile = file) -> bytes:
-            return run.ports.vault_reader.read(
-                blob_names.POINTS, source.path, offset=offset, length=length, version_id=source.version_id
-            )
-
-        databases.append(KitDatabase(file=kit, archive=read_archive(read, file.size_bytes, name=kit.name)))
-    return databases
-
-
-def _read_all(run: StepRun, file: ManifestFile) -> bytes:
-    return run.ports.vault_reader.read(blob_names.POINTS, file.path, version_id=file.version_id)

@@ -60,7 +60,7 @@ def test_a_server_is_protected_backed_up_and_restored_from_the_command_line(
     url = f"{account['blobEndpoint']}/{RESTORE_CONTAINER}"
     words = ["restore", SERVER, point["name"], "--container", url, "--prefix", "night", "--wait"]
     assert flexvault(*words, "--container-id", account["resourceId"], person="operator") == 0, capsys.readouterr().err
-    assert "night_rebuild/rebuild.sh" in accounts.names("restore", RESTORE_CONTAINER, "night_")
+    assert "night_rebuild/rebuild.pyz" in accounts.names("restore", RESTORE_CONTAINER, "night_")
 
     assert flexvault(*words, "--container-id", account["resourceId"], person="operator") == 1
     refusal = capsys.readouterr().err

@@ -78,4 +78,4 @@ def test_a_restore_goes_on_where_it_stopped(user: User, vault: VaultHost, protec
     for file in manifest["files"]:
         restored = accounts.read("restore", RESTORE_CONTAINER, f"killed{file['suffix']}")
         assert restored == accounts.read("vault", "points", file["path"])
-    assert "killed_rebuild/rebuild.sh" in accounts.names("restore", RESTORE_CONTAINER, "killed_")
+    assert "killed_rebuild/rebuild.pyz" in accounts.names("restore", RESTORE_CONTAINER, "killed_")

@@ -58,7 +58,7 @@ def test_a_point_of_a_lost_server_is_restored_byte_by_byte(
     for file in manifest["files"]:
         restored = accounts.read("restore", RESTORE_CONTAINER, f"lost{file['suffix']}")
         assert restored == accounts.read("vault", "points", file["path"])
-    assert "lost_rebuild/rebuild.sh" in accounts.names("restore", RESTORE_CONTAINER, "lost_")
+    assert "lost_rebuild/rebuild.pyz" in accounts.names("restore", RESTORE_CONTAINER, "lost_")
 
 
 def test_retention_keeps_the_last_point_of_a_lost_server(

@@ -96,4 +96,4 @@ def test_a_restore_goes_on_with_new_keys(
         assert restored == accounts.read("vault", "points", file["path"])
     names = accounts.names("restore", RESTORE_CONTAINER, "revoked_")
     assert len([name for name in names if "_rebuild/" not in name]) == len(manifest["files"])
-    assert "revoked_rebuild/rebuild.sh" in names
+    assert "revoked_rebuild/rebuild.pyz" in names

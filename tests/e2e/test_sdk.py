@@ -131,7 +131,7 @@ def test_the_sdk_protects_backs_up_and_restores_a_server(
     restored = instances.begin_trigger_restore(*place, INSTANCE, order).result()
     assert follow(client, place, str(restored.job_id)) == "Restore"
     names = accounts.names("restore", RESTORE_CONTAINER, f"{PREFIX}_")
-    assert {f"{PREFIX}_database_billing.sql", f"{PREFIX}_roles.sql", f"{PREFIX}_rebuild/rebuild.sh"} <= set(names)
+    assert {f"{PREFIX}_database_billing.sql", f"{PREFIX}_roles.sql", f"{PREFIX}_rebuild/rebuild.pyz"} <= set(names)
 
 
 def test_the_sdk_shows_what_is_wrong_with_a_second_configuration(

@@ -8,7 +8,7 @@ import pytest
 from flexvault.domain.dump_archive import Archive, read_archive
 from flexvault.domain.dump_facts import describe
 from flexvault.domain.errors import IntegrityError
-from flexvault.domain.rebuild_script import connection_string
+from flexvault.kit.client import connection_string
 from tests.rebuild.conftest import OLD_BIN, Server, ServerMaker
 from tests.rebuild.seed import EMPTY_DATABASE, ODD_DATABASE, SHOP
 

@@ -1,0 +1,265 @@
+"""Rebuild one database: make it, its definitions, its data, its indexes and keys, its settings and grants."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from flexvault.domain.dump_contents import Entry
+from flexvault.domain.dump_facts import DatabaseFacts
+from flexvault.domain.dump_head import Change
+from flexvault.domain.errors import ConflictError
+from flexvault.domain.role_script import RESERVED_ROLES
+from flexvault.domain.sql_text import join, quote_literal, quote_name, readable, statements
+from flexvault.kit.client import Client, ClientError
+from flexvault.kit.known_errors import reason_of
+from flexvault.kit.load import HalfLoadedError, Say, begin_loading, end_loading, load, with_search_path
+from flexvault.kit.outcome import Outcome, one_line
+from flexvault.kit.plan import DatabasePlan, dependents, outcome, shown
+from flexvault.kit.progress import Progress, Row
+from flexvault.kit.target import Target
+
+_HOLDS_OBJECTS: Final = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')
+"""
+_HOLDS_SECRETS: Final = frozenset({"SERVER", "USER MAPPING"})
+_QUIET: Final = frozenset({"ACL", "COMMENT", "TABLE DATA", "SEQUENCE SET", "SEQUENCE OWNED BY", "DEFAULT", "BLOBS"})
+
+
+class DatabaseRebuild:
+    """The rebuild of one database."""
+
+    def __init__(
+        self, client: Client, target: Target, plan: DatabasePlan, progress: Progress, *, jobs: int, say: Say
+    ) -> None:
+        self._client, self._target, self._plan, self._progress = client, target, plan, progress
+        self._jobs, self._say = jobs, say
+        self._outcomes: list[Outcome] = []
+        self._gone: dict[int, int] = {}  # refused, and what depends on it: dump id -> the refused one
+
+    def run(self, row: Row | None) -> list[Outcome]:
+        """Rebuild it, or go on where an earlier run stopped.
+
+        Raises:
+            ClientError: The target refused something that is not known to be refused.
+            ConflictError: A database of this name is not this kit's.
+        """
+        plan = self._plan
+        mark = self._mark()
+        if row and row.choice == plan.choice and mark is not None and mark == row.mark:
+            if row.state == "done":
+                self._tell("done by an earlier run")
+                return list(row.outcomes)
+            if row.state == "data" and self._go_on(row):
+                return self._finish(mark)
+        mark = self._create(row, mark)
+        self._define()
+        begin_loading(self._client, plan.name)
+        self._note("data", mark)
+        self._load()
+        return self._finish(mark)
+
+    def _go_on(self, row: Row) -> bool:
+        """Go on with the data; no when it cannot be said what is in."""
+        self._outcomes = list(row.outcomes)
+        self._refused([item.dump_id for item in row.outcomes if item.state == "refused" and item.dump_id])
+        self._tell("goes on with its data")
+        begin_loading(self._client, self._plan.name)
+        try:
+            self._load()
+        except HalfLoadedError:
+            self._tell("large objects were loaded in part, it is made anew")
+            self._outcomes, self._gone = [], {}
+            return False
+        return True
+
+    def _finish(self, mark: int) -> list[Outcome]:
+        end_loading(self._client, self._plan.name)
+        self._note("loaded", mark)
+        self._complete()
+        self._outcomes = [*self._summary(), *self._plan.left_out, *self._outcomes]
+        self._note("done", mark)
+        return self._outcomes
+
+    def _note(self, state: str, mark: int | None) -> None:
+        match state:
+            case "intent" | "made" | "data" | "loaded" | "done":
+                plan = self._plan
+                self._progress.write(plan.name, state, choice=plan.choice, mark=mark, outcomes=self._outcomes)
+            case _:
+                raise ValueError(state)
+
+    def _create(self, row: Row | None, mark: int | None) -> int:
+        """Make the empty database; one that an earlier run of this kit began is dropped."""
+        plan, name = self._plan, quote_name(self._plan.name)
+        if mark is not None:
+            self._require_own(row, mark)
+            self._tell("begun by an earlier run, dropped and made anew")
+            self._client.try_all([f"ALTER DATABASE {name} IS_TEMPLATE false"])
+            self._client.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._note("intent", None)
+        self._tell("create")
+        self._client.execute(create_statement(plan))
+        mark = self._mark()
+        self._note("made", mark)
+        owner = plan.dump.facts.owner
+        if owner and (self._target.is_superuser or owner not in RESERVED_ROLES):
+            self._client.run_all([f"ALTER DATABASE {name} OWNER TO {quote_name(owner)}"])
+        return mark or 0
+
+    def _require_own(self, row: Row | None, mark: int) -> None:
+        name = self._plan.name
+        if (
+            row is not None
+            and row.state != "done"
+            and (row.mark == mark or (row.mark is None and not self._holds_objects()))
+        ):
+            return
+        raise ConflictError(
+            f"database {one_line(name)} exists already and is not this kit's",
+            hint="drop it, or restore into another name with --database NAME --into OTHER",
+            target=readable(name),
+        )
+
+    def _holds_objects(self) -> bool:
+        return self._client.value(_HOLDS_OBJECTS, self._plan.name) == "t"
+
+    def _mark(self) -> int | None:
+        query = f"SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = {quote_literal(self._plan.name)}"
+        found = self._client.query(query)
+        return int(found[0][0] or 0) if found else None
+
+    def _define(self) -> None:
+        plan = self._plan
+        self._tell("pre-data")
+        self._restore(plan.schemas)
+        self._client.run_all([f"GRANT CREATE ON SCHEMA {schema} TO {role}" for schema, role in plan.loans], plan.name)
+        self._restore(plan.before)
+        self._try_each(plan.tried_before)
+
+    def _load(self) -> None:
+        self._tell("data")
+        left = self._without_gone(self._plan.data)
+        load(self._client, self._plan, left, self._jobs, self._say)
+
+    def _complete(self) -> None:
+        plan = self._plan
+        self._tell("post-data")
+        self._restore(self._without_gone(plan.after), jobs=self._jobs, with_path=True)
+        self._try_each(plan.tried_after, with_path=True)
+        back = [f"REVOKE CREATE ON SCHEMA {schema} FROM {role}" for schema, role in plan.loans]
+        self._client.run_all(back, plan.name)
+        self._restore(self._without_gone(plan.rights))
+        if plan.views:
+            self._tell("materialized views")
+        self._try_each(plan.views, with_path=True)
+        self._tell("statistics, settings and grants")
+        self._client.execute("ANALYZE", plan.name)
+        self._try_each(plan.last)
+        self._set_up()
+
+    def _restore(self, entries: Sequence[Entry], *, jobs: int = 1, with_path: bool = False) -> None:
+        """Let pg_restore make entries; stops at the first error."""
+        if not entries:
+            return
+        plan = self._plan
+        changes: dict[int, Change] = with_search_path(plan) if with_path else dict(plan.changes)
+        head = plan.dump.head.archive(frozenset(entry.dump_id for entry in entries), changes=changes)
+        if jobs == 1:
+            self._client.restore(plan.name, [head])
+            return
+        with tempfile.TemporaryDirectory(prefix="flexvault-") as folder:  # jobs need a file
+            path = Path(folder) / "head"
+            path.write_bytes(head)
+            self._client.restore(plan.name, str(path), f"--jobs={jobs}")
+
+    def _try_each(self, entries: Iterable[Entry], *, with_path: bool = False) -> None:
+        """Restore entries one by one and go on behind an error that is known."""
+        for entry in entries:
+            if entry.dump_id in self._gone:
+                continue
+            try:
+                self._restore([entry], with_path=with_path)
+            except ClientError as error:
+                reason = reason_of(entry.desc, error.message)
+                if not reason:
+                    raise
+                self._outcomes.append(outcome(self._plan.dump, entry, "refused", reason))
+                self._refused([entry.dump_id])
+
+    def _refused(self, numbers: Sequence[int]) -> None:
+        """Take what depends on refused entries out of what is still to come."""
+        contents, known = self._plan.dump.contents, set(self._gone)
+        self._gone |= dependents(contents, numbers)
+        names = {entry.dump_id: entry for entry in contents.entries}
+        noted = {item.dump_id for item in self._outcomes}
+        coming = {entry.dump_id for entry in self._plan.restored}
+        for number in sorted((set(self._gone) - known - noted) & coming, key=lambda number: names[number].start):
+            root = names[self._gone[number]]
+            reason = f"depends on {root.desc.lower()} {shown(root)}, which the target refused"
+            self._outcomes.append(outcome(self._plan.dump, names[number], "refused", reason))
+
+    def _without_gone(self, entries: Iterable[Entry]) -> list[Entry]:
+        return [entry for entry in entries if entry.dump_id not in self._gone]
+
+    def _set_up(self) -> None:
+        """Run what belongs to the database itself, at last: it may be set to read only."""
+        own = own_statements(self._plan.dump.facts, self._plan.name)
+        for statement, error in zip(own, self._client.try_all(own), strict=True):
+            if not error:
+                continue
+            kind = "DATABASE SETTING" if " SET " in statement else "ACL" if "GRANT" in statement else "COMMENT"
+            if not (reason := reason_of(kind, error)):
+                raise ClientError(f"database {readable(self._plan.name)}: {error}: {one_line(statement)}")
+            self._outcomes.append(
+                Outcome(
+                    database=self._plan.dump.database,
+                    kind="setting of the database",
+                    name=one_line(statement),
+                    state="refused",
+                    reason=f"{reason} ({error})",
+                )
+            )
+
+    def _summary(self) -> list[Outcome]:
+        """Count what was restored, kind by kind; name what is only computed again, and what holds secrets."""
+        plan = self._plan
+        entries = self._without_gone(plan.restored)
+        kinds = Counter(e.desc.lower() for e in entries if e.desc not in {*_QUIET, "MATERIALIZED VIEW DATA"})
+        database = plan.dump.database
+        found = [Outcome(database=database, kind="database", name=plan.name, state="restored")]
+        found += [
+            Outcome(database=database, kind=kind, name=f"({count})", state="restored") for kind, count in kinds.items()
+        ]
+        for entry in entries:
+            if entry.desc in _HOLDS_SECRETS:
+                found.append(outcome(plan.dump, entry, "restored", "may hold a password of another server"))
+            elif entry.desc == "MATERIALIZED VIEW DATA":
+                found.append(outcome(plan.dump, entry, "refreshed", "computed again from the tables, not compared"))
+        return found
+
+    def _tell(self, what: str) -> None:
+        self._say(f"database {one_line(self._plan.name)}: {what}")
+
+
+def create_statement(plan: DatabasePlan) -> str:
+    """Write CREATE DATABASE with exact name, encoding and locale."""
+    options = ["TEMPLATE = template0"]
+    for key, value in plan.dump.facts.options:
+        options.append(f"{key} = {value if key == 'LOCALE_PROVIDER' else quote_literal(value)}")
+    return f"CREATE DATABASE {quote_name(plan.name)} WITH {' '.join(options)}"
+
+
+def own_statements(facts: DatabaseFacts, name: str) -> list[str]:
+    """Answer the statements about the database itself, for a database of this name."""
+    found: list[str] = []
+    for text in facts.after:
+        for statement in statements(text):
+            words = [token.upper() for token in statement]
+            if "DATABASE" not in words[:-1] or words[:2] == ["SECURITY", "LABEL"]:
+                continue
+            at = words.index("DATABASE", 3 if words[1] == "ROLE" else 0) + 1  # a role may be called so
+            found.append(join((*statement[:at], quote_name(name), *statement[at + 1 :])))
+    return found

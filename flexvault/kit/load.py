@@ -1,0 +1,177 @@
+"""Load the data of one database: parts of the archive through pipes into pg_restore, several at once, largest first.
+
+Each part is one transaction that also notes which entries it holds, so a rebuild that was stopped goes on with those
+that are not in. Where a CHECK of one table reads another the order matters: such parts are tried again after the rest.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Final
+
+from flexvault.domain.dump_contents import Entry
+from flexvault.domain.dump_head import Change
+from flexvault.kit.client import Client, ClientError
+from flexvault.kit.plan import DatabasePlan
+from flexvault.kit.progress import SCHEMA
+
+type Say = Callable[[str], None]
+
+_PART_BYTES: Final = 16 * 1024 * 1024
+_PART_ENTRIES: Final = 200
+_MOST_LOCKS: Final = 1000
+"""Large objects that one transaction may make: each takes a lock, and the server has some thousands."""
+_MAY_PASS: Final = re.compile(r"violates check constraint|(SQL|PL/pgSQL) function")
+_MAKE: Final = (
+    f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
+    f"CREATE TABLE IF NOT EXISTS {SCHEMA}.loaded (entry bigint, is_whole boolean NOT NULL)",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Entries that are loaded by one pg_restore.
+
+    Attributes:
+        is_atomic: In one transaction.
+    """
+
+    entries: tuple[Entry, ...]
+    size_bytes: int
+    is_atomic: bool = True
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """Dump ids."""
+        return frozenset(entry.dump_id for entry in self.entries)
+
+
+class HalfLoadedError(Exception):
+    """Large objects were loaded in part, outside a transaction: the database must be made anew."""
+
+
+def begin_loading(client: Client, database: str) -> None:
+    """Make the table of what is in."""
+    client.run_all(_MAKE, database)
+
+
+def end_loading(client: Client, database: str) -> None:
+    """Drop the table of what is in."""
+    client.run_all([f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"], database)
+
+
+def load(client: Client, plan: DatabasePlan, entries: Sequence[Entry], jobs: int, say: Say) -> None:
+    """Load all data that is not in yet.
+
+    Raises:
+        ClientError: The target refused rows; the message names the table.
+        HalfLoadedError: See there.
+    """
+    loaded = _loaded(client, plan.name)
+    parts = split(plan, [entry for entry in entries if entry.dump_id not in loaded])
+    failed = _load_parts(client, plan, parts, jobs, say)
+    while failed:
+        singles = [
+            Part(entries=(e,), size_bytes=0, is_atomic=part.is_atomic) for part, _ in failed for e in part.entries
+        ]
+        again = _load_parts(client, plan, singles, jobs, say)
+        if len(again) == len(singles):
+            raise again[0][1]
+        failed = again
+
+
+def split(plan: DatabasePlan, entries: Iterable[Entry]) -> list[Part]:
+    """Split entries into parts, the largest first: large tables alone, small ones together, so what is no table."""
+    return sorted(_split(plan, entries), key=lambda part: -part.size_bytes)
+
+
+def _split(plan: DatabasePlan, entries: Iterable[Entry]) -> Iterator[Part]:
+    tables: list[tuple[int, Entry]] = []
+    others: list[Entry] = []
+    for entry in entries:
+        if entry.desc == "TABLE DATA":
+            tables.append((_size(plan, [entry]), entry))
+        else:
+            others.append(entry)
+    group: list[Entry] = []
+    size = 0
+    for length, entry in sorted(tables, key=lambda pair: -pair[0]):
+        if group and (size + length > _PART_BYTES or len(group) == _PART_ENTRIES):
+            yield Part(entries=_in_order(group), size_bytes=size)
+            group, size = [], 0
+        group.append(entry)
+        size += length
+    if group:
+        yield Part(entries=_in_order(group), size_bytes=size)
+    if others:
+        yield Part(
+            entries=tuple(others), size_bytes=_size(plan, others), is_atomic=_count_objects(others) <= _MOST_LOCKS
+        )
+
+
+def _load_parts(
+    client: Client, plan: DatabasePlan, parts: Sequence[Part], jobs: int, say: Say
+) -> list[tuple[Part, ClientError]]:
+    """Load parts, several at once; answer those that may pass when others are in, raise any other error."""
+    failed: list[tuple[Part, ClientError]] = []
+    with ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
+        running = {pool.submit(_load_part, client, plan, part): part for part in parts}
+        for number, future in enumerate(as_completed(running), start=1):
+            part = running[future]
+            try:
+                future.result()
+            except ClientError as error:
+                if not _MAY_PASS.search(error.message) or not part.is_atomic:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+                failed.append((part, error))
+            say(f"database {plan.name}: data, part {number} of {len(parts)}")
+    return failed
+
+
+def _load_part(client: Client, plan: DatabasePlan, part: Part) -> None:
+    options = ["--single-transaction"] if part.is_atomic else []
+    if not part.is_atomic:
+        client.run_all([_note(part, is_whole=False)], plan.name)
+    client.restore(plan.name, _archive(plan, part), *options)
+
+
+def _archive(plan: DatabasePlan, part: Part) -> Iterator[bytes]:
+    changes = with_search_path(plan)
+    yield plan.dump.head.archive(part.ids, changes=changes, statements=[f"{_note(part, is_whole=True)};\n"])
+    for entry in part.entries:
+        if entry.has_data:
+            yield from plan.dump.data(plan.dump.blocks[entry.dump_id])
+
+
+def with_search_path(plan: DatabasePlan) -> dict[int, Change]:
+    """Answer the changes of a head whose functions run: the database's own search_path."""
+    paths = [entry for entry in plan.dump.contents.entries if entry.desc == "SEARCHPATH"]
+    return {**plan.changes, **{entry.dump_id: Change(definition=plan.search_path) for entry in paths}}
+
+
+def _note(part: Part, *, is_whole: bool) -> str:
+    rows = ", ".join(f"({number}, {is_whole})" for number in sorted(part.ids))
+    return f"INSERT INTO {SCHEMA}.loaded VALUES {rows}"
+
+
+def _loaded(client: Client, database: str) -> frozenset[int]:
+    query = f"SELECT entry, pg_catalog.bool_or(is_whole) FROM {SCHEMA}.loaded GROUP BY entry"
+    found = client.query(query, database)
+    if any(is_whole != "t" for _, is_whole in found):
+        raise HalfLoadedError
+    return frozenset(int(entry or 0) for entry, _ in found)
+
+
+def _in_order(entries: Collection[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: entry.start))
+
+
+def _size(plan: DatabasePlan, entries: Iterable[Entry]) -> int:
+    return sum(plan.dump.blocks[entry.dump_id].length for entry in entries if entry.has_data)
+
+
+def _count_objects(entries: Iterable[Entry]) -> int:
+    """Count large objects: one or many to an entry."""
+    return sum(entry.definition.count("\n") for entry in entries if entry.desc in {"BLOB", "BLOB METADATA", "BLOBS"})

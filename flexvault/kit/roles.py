@@ -1,0 +1,158 @@
+"""Make the roles: the roles script planned for this very target, what may be run in one transaction, all listed."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from flexvault.domain.role_script import RESERVED_ROLES, RoleStatement, plan_roles
+from flexvault.domain.sql_text import quote_literal, quote_name, statements
+from flexvault.kit.client import Client, ClientError, StatementError
+from flexvault.kit.known_errors import reason_of
+from flexvault.kit.options import Options
+from flexvault.kit.outcome import Outcome, State, one_line
+from flexvault.kit.progress import ROLES, Progress, Row
+from flexvault.kit.target import Target
+
+_FIRST_WITH_SET_OPTION: Final = 16
+_STATES: Final[dict[str, State]] = {
+    "partial": "lost",
+    "lost": "lost",
+    "ask": "ask",
+    "skip": "left out",
+    "unknown": "left out",
+}
+
+
+class Roles:
+    """The roles of one rebuild.
+
+    Attributes:
+        plan: What happens with each statement of the script.
+        created: Roles that the script makes.
+    """
+
+    def __init__(self, client: Client, target: Target, options: Options, script: str) -> None:
+        self._client, self._target = client, target
+        self.plan = plan_roles(
+            script,
+            target_major=target.major,
+            administrator=target.administrator,
+            has_superuser=target.is_superuser,
+            with_passwords=options.with_passwords,
+        )
+        self.created = frozenset(item.role for item in self.plan if is_create(item))
+
+    def make(self, progress: Progress, row: Row | None) -> list[Outcome]:
+        """Make or update the roles.
+
+        Raises:
+            ClientError: The target refused a statement that it should take; no role was made.
+        """
+        run = [item for item in self.plan if item.is_run and not _is_setting(item)]
+        run = [item for item in run if not (is_create(item) and item.role in self._target.roles)]
+        before = ["SET createrole_self_grant = 'set, inherit'"] if self._grants_itself else []
+        sql = [*before, *(item.sql or "" for item in run)]
+        progress.write(ROLES, "intent", choice=row.choice if row else "[]")  # from here on they are this kit's
+        try:
+            self._client.run_all(sql)
+        except StatementError as error:
+            item = run[error.number - len(before)] if error.number >= len(before) else None
+            about = f"role {one_line(item.role)}" if item else "the session"
+            hint = "nothing was made; see `rebuild.pyz roles --plan`, mend the target and run it again"
+            raise ClientError(f"{about}: {error.message}", hint=hint) from None
+        refused = self._run_settings([item for item in self.plan if item.is_run and _is_setting(item)])
+        return [*self.outcomes(), *refused]
+
+    def outcomes(self) -> list[Outcome]:
+        """Say what becomes of the roles, without running anything."""
+        count = len([item for item in self.plan if is_create(item)])
+        found = [Outcome(database="", kind="roles", name=f"({count})", state="restored")]
+        for item in self.plan:
+            if item.verdict in {"apply", "rewrite"} and not item.reason.startswith("in "):
+                continue
+            state = _STATES.get(item.verdict, "restored")
+            reason = item.reason
+            if item.verdict == "ask" and item.sql and not is_in_database(item):
+                reason += f"; run it yourself: {item.sql}"
+            elif is_in_database(item):
+                state, reason = "restored", ""
+            if reason:
+                found.append(Outcome(database="", kind="role", name=item.role, state=state, reason=reason))
+        return found
+
+    def set_in_databases(self) -> list[Outcome]:
+        """Run the settings of roles in databases, which must be there."""
+        return self._run_settings([item for item in self.plan if is_in_database(item)])
+
+    def borrow(self, owners: Iterable[str], progress: Progress, row: Row | None) -> list[str]:
+        """Become a member of roles to which objects are to be given, where the administrator is none yet.
+
+        Raises:
+            ClientError: The target does not allow it.
+        """
+        borrowed: list[str] = json.loads(row.choice) if row and row.choice else []
+        if self._target.is_superuser:
+            return []
+        missing = self._not_a_member_of(owners)
+        options = " WITH INHERIT TRUE, SET TRUE" if self._grants_itself else ""
+        borrowed = [*borrowed, *(role for role in missing if role not in borrowed)]
+        grants = [f"GRANT {quote_name(role)} TO CURRENT_USER{options}" for role in missing]
+        progress.write(ROLES, "made", choice=json.dumps(borrowed))
+        try:
+            self._client.run_all(grants)
+        except StatementError as error:
+            hint = "its objects can be given to it only by a member: let a role with ADMIN OPTION on it grant it to you"
+            raise ClientError(f"role {one_line(missing[error.number])}: {error.message}", hint=hint) from None
+        return borrowed
+
+    def give_back(self, borrowed: Sequence[str]) -> None:
+        """Leave the roles that were borrowed."""
+        self._client.run_all([f"REVOKE {quote_name(role)} FROM CURRENT_USER" for role in borrowed])
+
+    @property
+    def _grants_itself(self) -> bool:
+        # From 16 on who is no superuser may give objects to a role that it created only with SET.
+        return not self._target.is_superuser and self._target.major >= _FIRST_WITH_SET_OPTION
+
+    def _not_a_member_of(self, owners: Iterable[str]) -> list[str]:
+        asked = sorted(
+            {owner for owner in owners if owner and not owner.startswith("pg_")}
+            - RESERVED_ROLES
+            - {self._target.administrator}
+        )
+        if not asked:
+            return []
+        kinds = ("USAGE", "SET") if self._grants_itself else ("MEMBER",)
+        may = " AND ".join(f"pg_catalog.pg_has_role(current_user, oid, '{kind}')" for kind in kinds)
+        names = ", ".join(quote_literal(role) for role in asked)
+        query = f"SELECT json_agg(rolname) FROM pg_catalog.pg_roles WHERE rolname IN ({names}) AND NOT ({may})"
+        return json.loads(self._client.value(query) or "[]")
+
+    def _run_settings(self, items: Sequence[RoleStatement]) -> list[Outcome]:
+        found: list[Outcome] = []
+        for item, error in zip(items, self._client.try_all([item.sql or "" for item in items]), strict=True):
+            if error:
+                reason = reason_of("ROLE SETTING", error)
+                if not reason:
+                    raise ClientError(f"role {one_line(item.role)}: {error}: {one_line(item.sql or '')}")
+                name = one_line(item.sql or "")
+                found.append(
+                    Outcome(database="", kind="setting", name=name, state="refused", reason=f"{reason} ({error})")
+                )
+        return found
+
+
+def is_create(item: RoleStatement) -> bool:
+    """Say whether a statement makes a role."""
+    return item.sql is not None and item.sql.startswith("CREATE ROLE ")
+
+
+def is_in_database(item: RoleStatement) -> bool:
+    """Say whether a statement sets something for a role in one database."""
+    words = [token.upper() for token in next(statements(item.sql or ""), ())]
+    return words[:2] == ["ALTER", "ROLE"] and words[3:5] == ["IN", "DATABASE"]
+
+
+def _is_setting(item: RoleStatement) -> bool:
+    words = [token.upper() for token in next(statements(item.sql or ""), ())]
+    return words[:2] == ["ALTER", "ROLE"] and words[3:4] == ["SET"]

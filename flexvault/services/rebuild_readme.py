@@ -1,0 +1,124 @@
+"""Write the page that lies beside the rebuild kit, for a person at three in the morning."""
+
+from typing import Final
+
+from flexvault.domain.sql_text import readable
+from flexvault.kit.facts import KitFacts
+from flexvault.kit.known_errors import KNOWN_ERRORS
+
+
+def write_readme(facts: KitFacts) -> str:
+    """Say in plain words what to run, in which order, what the files do not hold, and how to go on after a stop."""
+    verification = facts.verification
+    verified = (
+        f"deep verification {verification.number} of {verification.completed_at}: {verification.verdict}"
+        if verification
+        else "never deeply verified: the kit compares nothing with counts of the backup"
+    )
+    return _PAGE.format(
+        server=_shown(facts.server_name),
+        version=_shown(facts.server_version),
+        point=_shown(facts.recovery_point_id),
+        time=_shown(facts.recovery_point_time),
+        verified=verified,
+        files="\n".join(_files(facts)),
+        errors="\n".join(
+            f"- {', '.join(sorted(kind.lower() for kind in known.kinds))}: {known.reason}." for known in KNOWN_ERRORS
+        ),
+    )
+
+
+def _files(facts: KitFacts) -> list[str]:
+    lines = [
+        f"- {_code(file.name)}: {f'database {_code(file.database)}' if file.database else file.kind}, "
+        f"{file.size_bytes} bytes"
+        for file in facts.files
+    ]
+    return lines + [f"- database {_code(name)}: **not in this restore**" for name in facts.left_out]
+
+
+def _code(text: str) -> str:
+    """Show a name in one line as Markdown code, whatever characters it has."""
+    shown = _shown(text)
+    return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
+
+
+def _shown(text: str) -> str:
+    return " ".join(readable(text).split())
+
+
+_PAGE: Final = """# Rebuild of {server}
+
+Recovery point `{point}` of {time}, PostgreSQL {version}; {verified}.
+
+## What to do
+
+You need Python 3.12 or newer (Azure Cloud Shell has it), nothing else to install for it, and PostgreSQL's client
+(`psql`, `pg_restore`) of the **new server's** major version, first on the `PATH`.
+
+1. Create a new, empty server of the same or a newer PostgreSQL version. Never use the source server.
+2. Download all files of this restore into one folder, this folder among them.
+3. Say where the new server is, as its administrator:
+
+   ```
+   export PGHOST=... PGPORT=5432 PGUSER=... PGPASSWORD=... PGSSLMODE=require
+   ```
+
+4. `python3 rebuild.pyz check` changes nothing. It walks every file and says all that is in the way, each with what to
+   do: extensions to allow, libraries to preload, roles or databases that exist, locales, rights. Do that, and check
+   again.
+5. `python3 rebuild.pyz restore --jobs 4` checks again, then makes the roles (in one transaction), then database by
+   database. Nothing is ever added to a database that exists.
+6. Read the table at its end, or `rebuild-report.txt` beside the files: each object that is not simply restored, and
+   why.
+7. Set passwords of roles (below), then let applications in.
+
+## When it stops
+
+It stops at the first error that is not listed below, and says which object and what to do. Mend that, then **run the
+same command again**. It goes on: databases that are done stay, one whose data was being loaded goes on with the
+tables that are not in, another one that this kit had begun is dropped and made anew. That holds after `kill -9`, a
+lost connection, a restart of either machine. What it knows lies in a database `flexvault_rebuild` of the new
+server, which is gone at the end. A database that this kit did not make is never touched. To begin from nothing: drop
+the databases that it made, and that one.
+
+- A function does not find a table or another function: it needs a search_path that is not its database's:
+  `--search-path DATABASE 'app, public'`.
+- An extension cannot be had: `--without-extension NAME` leaves it out with everything that needs it, all listed.
+- A role exists already: `--existing-roles update` gives it the backup's attributes.
+
+## Only a part
+
+`--database NAME`, `--schema DATABASE SCHEMA`, `--table DATABASE SCHEMA TABLE` restore only these, `--into OTHER` into
+a new database of another name. Names are whole and exact. `python3 rebuild.pyz show` lists what the files hold; it
+needs no server.
+
+## What is not in the files
+
+- **Server parameters, firewall rules, private endpoints, tags, Microsoft Entra administrators.** They belong to the
+  Azure resource.
+- **Passwords of roles.** Set new ones: `ALTER ROLE name PASSWORD '...'`. Where the roles file has verifiers (a
+  superuser took it), `--with-passwords` restores them.
+- **Scheduled jobs** (pg_cron) are listed and not scheduled. **Subscriptions** are left out (`--with-subscriptions`
+  makes them, disabled). **Security labels** are left out. **Tablespaces**: all objects go to the default one.
+- **Databases `postgres`, `azure_maintenance`, `azure_sys`**: every server has its own; what people made in them is
+  listed.
+- **Replication slots and statistics.** The kit runs ANALYZE; slots begin anew.
+- **The contents of materialized views** are computed again from the restored tables, so they may differ from the
+  source's.
+
+Without superuser (every flexible server) the administrator stays a member of the roles that it created on PostgreSQL
+16 or newer: revoke what you do not want. Foreign servers and user mappings may hold passwords of other servers: the
+table names them.
+
+## Errors behind which it goes on
+
+Each such object stands as `refused` in the table, with what depends on it. `rebuild.pyz show --known-errors` has the
+exact messages.
+
+{errors}
+
+## Files
+
+{files}
+"""

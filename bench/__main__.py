@@ -8,7 +8,7 @@ from bench.planning import measure_planning
 from local_cloud.state_folder import ChildrenAliveError, FolderInUseError
 
 PURE = {"planning": measure_planning, "dumps": measure_dumps}
-PARTS = ("all", *PURE, "backups", "verify", "jobs")
+PARTS = ("all", *PURE, "backups", "verify", "jobs", "compare")
 
 
 def main() -> int:
@@ -19,10 +19,16 @@ def main() -> int:
     if part not in PURE:
         # Here, not above: the pure parts need no SDK and no cloud.
         from bench.backups import measure_backups  # noqa: PLC0415
+        from bench.comparing import measure_comparing  # noqa: PLC0415
         from bench.job_lists import measure_job_lists  # noqa: PLC0415
         from bench.verifying import measure_verifying  # noqa: PLC0415
 
-        measures = {"backups": measure_backups, "verify": measure_verifying, "jobs": measure_job_lists}
+        measures = {
+            "backups": measure_backups,
+            "verify": measure_verifying,
+            "jobs": measure_job_lists,
+            "compare": measure_comparing,
+        }
         try:
             for name, measure in measures.items():
                 if part in {"all", name}:

@@ -1,4 +1,4 @@
-# ruff: noqa: S608 - all parts are of this file
+
 """Catalog queries of the comparison with a living source: each returns rows of (name of an object, value as text).
 
 They are no queries of pg_dump: a thing that pg_dump forgets must not be forgotten here too.
@@ -73,7 +73,7 @@ OF_A_DATABASE: Queries = {
             AND {_OWN.format(catalog="pg_namespace", oid="n.oid")}""",
     "extension": """
         SELECT extname, concat_ws(' ', 'version', extversion, 'schema', extnamespace::regnamespace, 'owner',
-            extowner::regrole)
+            CASE WHEN oid >= 16384 THEN extowner::regrole END)
         FROM pg_extension""",
     "relation": f"""
         SELECT n.nspname || '.' || c.relname, concat_ws(' ', 'kind', c.relkind, 'owner', c.relowner::regrole,
@@ -216,7 +216,7 @@ OF_A_DATABASE: Queries = {
     "language": f"""
         SELECT l.lanname, concat_ws(' ', 'owner', l.lanowner::regrole, 'trusted', l.lanpltrusted, 'rights',
             {_acl("l.lanacl", "'l'", "l.lanowner")})
-        FROM pg_language AS l WHERE l.lanispl""",
+        FROM pg_language AS l WHERE l.lanispl AND {_OWN.format(catalog="pg_language", oid="l.oid")}""",
     "cast": f"""
         SELECT format_type(c.castsource, NULL) || ' as ' || format_type(c.casttarget, NULL),
             concat_ws(' ', nullif(c.castfunc, 0)::regprocedure, c.castcontext, c.castmethod)

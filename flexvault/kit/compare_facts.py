@@ -8,7 +8,7 @@ from flexvault.kit.definition_text import same_definition
 
 _NO_SQL: Final = (
     "owner of ", "rights on ", "tablespace of ", "database ", "default acl", "comment on large object", "state of ",
-    "bytes of ", "sequence value", "setting", "role", "membership",
+    "large object", "sequence value", "setting", "role", "membership",
 )  # fmt: skip
 """Kinds whose values are names, numbers and texts: white space in them counts."""
 _SAME_IN_ALL_VERSIONS: Final = (*_NO_SQL, "comment on ")

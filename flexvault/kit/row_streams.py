@@ -87,7 +87,7 @@ def copy_to_stdout(copy_statement: str, *, encoding: str, condition: str = "") -
     what = _FROM_STDIN.sub("", copy_statement.strip())
     if condition:
         table, columns = _table_and_columns(what)
-        what = f"COPY (SELECT {columns} FROM {table} {condition})"  # noqa: S608 - names stay quoted as they were
+        what = f"COPY (SELECT {columns} FROM {table} {condition})"
     return f"{what} TO STDOUT (ENCODING {quote_literal(literal_of(encoding))})"
 
 

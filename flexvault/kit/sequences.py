@@ -47,7 +47,7 @@ def sequences_of_server(client: Client, database: str) -> tuple[Facts, dict[Name
 
 def _read(client: Client, database: str, sequences: list[tuple[str, str]]) -> Facts:
     parts = [
-        f"SELECT json_build_array({number}, last_value::text, is_called::text)"  # noqa: S608
+        f"SELECT json_build_array({number}, last_value::text, is_called::text)"
         f" FROM {quote_name(schema)}.{quote_name(name)}"
         for number, (schema, name) in enumerate(sequences)
     ]

@@ -74,7 +74,7 @@ def server_state(
 def _read(client: Client, queries: Mapping[str, str], database: str) -> list[list[str]]:
     """Run queries as one and return kind, name and value of each object."""
     parts = [
-        f"SELECT json_build_array({quote_literal(kind)}, q.name::text, coalesce(q.value::text, ''))"  # noqa: S608
+        f"SELECT json_build_array({quote_literal(kind)}, q.name::text, coalesce(q.value::text, ''))"
         f" FROM ({query}) AS q(name, value)"
         for kind, query in queries.items()
     ]
@@ -93,9 +93,9 @@ def _add_database(client: Client, state: ServerState, database: str, jobs: int) 
     state.facts |= large_objects.facts_of_server(client, database)
     try:
         for oid, digest in large_objects.digests_of_server(client, database).items():
-            state.objects[Named(database, "bytes of large object", str(oid))] = f"digest {digest:032x}"
+            state.objects[Named(database, "large object", str(oid))] = f"digest {digest:032x}"
     except ClientError as error:
-        state.refused[Named(database, "bytes of large objects", "")] = error.message
+        state.refused[Named(database, "large objects", "")] = error.message
     found, refused = sequences_of_server(client, database)
     state.sequences |= found
     state.refused |= refused
@@ -109,7 +109,7 @@ def _add_rows(client: Client, state: ServerState, database: str, jobs: int) -> N
         schema, name, columns = table
         # In the order of their names: the order in which they were added is a fact of its own.
         listed = ", ".join(map(quote_name, columns or ()))
-        command = f"COPY (SELECT {listed} FROM ONLY {quote_name(schema)}.{quote_name(name)}) TO STDOUT"  # noqa: S608
+        command = f"COPY (SELECT {listed} FROM ONLY {quote_name(schema)}.{quote_name(name)}) TO STDOUT"
         named = Named(database, "rows of", f"{schema}.{name}")
         try:
             return named, digest_rows(asked, database, command)

@@ -1,60 +1,51 @@
 """Compare test servers by the kit's own comparison, in this process."""
 
-import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from flexvault.domain.dump_contents import read_contents
+from psycopg.conninfo import conninfo_to_dict
+
 from flexvault.kit.client import Client
-from flexvault.kit.compare import compare
+from flexvault.kit.compare_servers import compare_servers as compare_living_servers
 from flexvault.kit.comparison import Comparison
-from flexvault.kit.facts import KitFacts, KitFile
-from flexvault.kit.point_files import opened
-from tests.rebuild.conftest import Server
+from flexvault.kit.server_state import server_state
+from tests.rebuild.conftest import BIN, Server
+
+_VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What came of a comparison, a line for each difference and for what is not proven."""
+
+    differences: tuple[str, ...]
+    counts: dict[str, int]
+    is_equal: bool
+
+
+def compare_servers(source_url: str, target_url: str) -> Compared:
+    """Compare everything of two living servers."""
+    found = compare_living_servers(*(_client(url, BIN) for url in (source_url, target_url)))
+    return Compared(differences=tuple(lines_of(found)), counts=dict(found.counts), is_equal=found.is_equal)
+
+
+def server_facts(url: str) -> dict[str, str]:
+    """Write down a server: named object -> its value."""
+    state = server_state(_client(url, BIN))
+    rows = {str(named): str(value) for named, value in state.rows.items()}
+    return {str(named): value for named, value in (state.facts | state.objects | state.sequences).items()} | rows
 
 
 def client_of(server: Server, user: str | None = None) -> Client:
-    environment = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": user or server.superuser}
-    return Client(environment=environment | {"PATH": f"{server.bin}{os.pathsep}{os.environ['PATH']}"})
-
-
-def point_facts(folder: Path, prefix: str, *, version: str = "18.4") -> KitFacts:
-    """Describe the files of a restore as a kit does; no deep verification has read them."""
-    files: list[KitFile] = []
-    for path in sorted(folder.glob(f"{prefix}_*.sql")):
-        database, kind = "", "roles"
-        if "_database_" in path.name:
-            kind = "database"
-            with opened(path) as read:
-                database = read_contents(read, path.stat().st_size).database
-        content = path.read_bytes()
-        files.append(
-            KitFile(
-                name=path.name,
-                kind=kind,
-                size_bytes=len(content),
-                sha256=hashlib.sha256(content).hexdigest(),
-                database=database,
-            )
-        )
-    return KitFacts(
-        file_prefix=prefix,
-        server_name="pg-orders",
-        server_id="/subscriptions/1/resourceGroups/rg/providers/Microsoft.DBforPostgreSQL/flexibleServers/pg-orders",
-        server_version=version,
-        recovery_point_id="0" * 32,
-        recovery_point_time="2026-11-25T17:00:00Z",
-        manifest_hash="0" * 64,
-        files=tuple(files),
-    )
-
-
-def compare_servers(source: Server, target: Server, folder: Path = Path()) -> Comparison:
-    """Compare everything of two living servers."""
-    facts = point_facts(folder, "none")
-    return compare(client_of(target), facts, folder, source=client_of(source))
+    return _client(server.url(user=user), server.bin)
 
 
 def lines_of(comparison: Comparison) -> list[str]:
-    """Return a line for each difference and for what is not proven."""
     return [finding.line() for finding in (*comparison.differences, *comparison.unproven)]
+
+
+def _client(url: str, binaries: Path) -> Client:
+    at = conninfo_to_dict(url)
+    environment = {variable: str(at[word]) for word, variable in _VARIABLES.items()}
+    return Client(environment=environment | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"})

@@ -19,7 +19,8 @@ MB = 1_000_000
 MEMORY_AIM_MB = 200
 _TABLE = """
 CREATE TABLE t{number} AS SELECT n AS id, md5(n::text) AS code, 'customer ' || n || ' of the shop' AS name,
-    n * 1.25 AS total, timestamptz '2026-01-01 00:00+00' + n * interval '1 minute' AS placed, repeat('x', n % 100) AS note
+    n * 1.25 AS total, timestamptz '2026-01-01 00:00+00' + n * interval '1 minute' AS placed,
+    repeat('x', n % 100) AS note
 FROM generate_series(1, {rows}) AS n"""
 
 
@@ -54,7 +55,7 @@ def _measure(url: str) -> None:
     one_s = time.perf_counter() - started
     started = time.perf_counter()
     with ThreadPoolExecutor(TABLES) as pool:
-        both = list(pool.map(lambda number: _digest(client, number), range(TABLES)))
+        both = list(pool.map(_digest, [client] * TABLES, range(TABLES)))
     both_s = time.perf_counter() - started
     print(f"comparing {TABLES} tables of {rows.count:,} rows, {rows.size_bytes / MB:.0f} MB of COPY text each")
     print(f"  plain COPY to nowhere        {_rate(rows.size_bytes, plain_s)}")

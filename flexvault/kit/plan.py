@@ -34,7 +34,7 @@ _TRIED: Final = frozenset({
 })  # fmt: skip
 _FUNCTIONS: Final = frozenset({"FUNCTION", "PROCEDURE", "AGGREGATE"})
 _FOR_SUPERUSERS: Final = re.compile(r"\bLANGUAGE (c|internal)\b|\bLEAKPROOF\b")
-_EXPRESSION: Final = re.compile(r"\(.*\(", re.DOTALL)
+_EXPRESSION: Final = re.compile(r"\([^()]*\(")
 _JOBS: Final = frozenset({"job", "job_run_details"})
 
 
@@ -191,10 +191,11 @@ class _Steps:
 
     def __init__(self, contents: Contents, target: Target, kept: list[Entry]) -> None:
         self._target = target
-        self._is_moved = target.major >= _FIRST_WITH_SAFE_PATH > major_of(contents.server_version)
         self._sections = sections_of(contents)
         self._last = dependents(contents, [e.dump_id for e in kept if _comes_last(e)])
-        self._tried = dependents(contents, [e.dump_id for e in kept if _may_be_refused(e)])
+        has_other_path = target.major >= _FIRST_WITH_SAFE_PATH > major_of(contents.server_version)
+        tried = [e for e in kept if _may_be_refused(e) or (has_other_path and _runs_functions(e))]
+        self._tried = dependents(contents, [entry.dump_id for entry in tried])
         self._steps: dict[str, list[Entry]] = {}
         for entry in kept:
             self._steps.setdefault(self._step(entry), []).append(entry)
@@ -218,7 +219,7 @@ class _Steps:
         if section == "data":
             return "data"
         if section == "post-data":
-            return "tried_after" if is_tried or (self._is_moved and _runs_functions(entry)) else "after"
+            return "tried_after" if is_tried else "after"
         return "tried_before" if is_tried else "before"
 
 

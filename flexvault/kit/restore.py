@@ -95,7 +95,8 @@ def _ready(client: Client, facts: KitFacts, folder: Path, options: Options, say:
     if checked.target is None or not checked.is_ready:
         count = sum(finding.is_error for finding in checked.findings)
         hint = "do what the lines above say, then run it again"
-        raise NotReadyError(f"{count} things are in the way, nothing was changed", hint=hint)
+        what = "1 thing is" if count == 1 else f"{count} things are"
+        raise NotReadyError(f"{what} in the way, nothing was changed", hint=hint)
     return checked.target, checked
 
 

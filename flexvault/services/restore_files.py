@@ -258,9 +258,9 @@ def _kit_facts(prefix: str, point: RecoveryPoint, manifest: Manifest) -> KitFact
     files = tuple(
         KitFile(
             name=PurePosixPath(name).name,
-            kind=file.kind.value,
+            kind=str(file.kind),
             size_bytes=file.size_bytes,
-            database=str(file.facts.get("database", "")),
+            database=str((file.facts or {}).get("database", "")),
         )
         for file, name in restored
     )

@@ -14,7 +14,7 @@ from local_cloud.rebuild import RebuildFailedError, download_restore, rebuild
 BLOBS = {
     "demo_database_shop.sql": b"PGDMP" + bytes(5000),
     "demo_database_a b%27.sql": b"x",
-    "demo_rebuild/rebuild.sh": b"exit 0\n",
+    "demo_rebuild/rebuild.pyz": b"exit 0\n",
     "demo_rebuild/databases/01.list": b"",
     "demolition_roles.sql": b"another restore",
     "2026/nov_roles.sql": b"in a folder",
@@ -109,10 +109,10 @@ def test_an_earlier_download_goes_only_when_there_is_another(endpoint: str, tmp_
     assert told == ["demo"]
 
 
-@pytest.mark.parametrize("missing", ["rebuild.sh", "psql"])
+@pytest.mark.parametrize("missing", ["rebuild.pyz", "psql"])
 def test_a_rebuild_without_its_files_names_the_one_that_is_missing(missing: str, tmp_path: Path) -> None:
-    for file in {"rebuild.sh", "psql"} - {missing}:
-        folder = tmp_path / ("demo_rebuild" if file == "rebuild.sh" else "bin")
+    for file in {"rebuild.pyz", "psql"} - {missing}:
+        folder = tmp_path / ("demo_rebuild" if file == "rebuild.pyz" else "bin")
         folder.mkdir()
         (folder / file).touch()
     with pytest.raises(RebuildFailedError, match=f"there is no file .*{missing}; hint: check"):

@@ -1,4 +1,3 @@
-
 """Catalog queries of the comparison with a living source: each returns rows of (name of an object, value as text).
 
 They are no queries of pg_dump: a thing that pg_dump forgets must not be forgotten here too.
@@ -268,7 +267,10 @@ OF_A_DATABASE: Queries = {
 
 TABLES_WITH_ROWS: Final = f"""
     SELECT json_build_array(n.nspname, c.relname, (SELECT json_agg(a.attname ORDER BY a.attname)
-        FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), c.relpages)
+        FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+        (SELECT json_build_array(rn.nspname, r.relname)
+         FROM pg_class AS r JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
+         WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)))
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {_USER_SCHEMA.format(schema="n.nspname")}
     ORDER BY c.relpages DESC"""

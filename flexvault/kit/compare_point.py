@@ -2,8 +2,6 @@
 
 import tempfile
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +11,6 @@ from flexvault.domain.errors import VaultError
 from flexvault.domain.landing_files import FileKind
 from flexvault.domain.role_script import decode_script
 from flexvault.domain.row_digest import MODULUS, digest_text
-from flexvault.domain.sql_text import statements
 from flexvault.kit import large_objects
 from flexvault.kit.client import Client, ClientError, MissingProgramError, connection_string
 from flexvault.kit.compare_facts import compare_facts
@@ -22,31 +19,17 @@ from flexvault.kit.comparison import Facts, Named, Tally
 from flexvault.kit.dump_definitions import definitions, filled_views, left_out, lost_without_superuser
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.login import login_of
-from flexvault.kit.plan import is_job_data
 from flexvault.kit.point_files import PointDatabase, digests_of_file, opened, read_database
-from flexvault.kit.row_streams import copy_to_stdout, json_rows
+from flexvault.kit.row_checks import Relation, TableKey, relations_of, row_checks
+from flexvault.kit.row_streams import json_rows
 from flexvault.kit.sequences import sequences_of_contents, sequences_of_server
-from flexvault.kit.target_rows import RowCheck, compare_rows
+from flexvault.kit.target_rows import compare_rows
 
 _DATABASES: Final = """
 SELECT json_build_array(datname, to_jsonb(d) ->> 'datcollversion') FROM pg_database AS d
 WHERE datallowconn AND NOT datistemplate OR datname NOT IN ('template0', 'template1')"""
-_RELATIONS: Final = """
-SELECT json_build_array(n.nspname, c.relname, c.relkind, c.relispopulated,
-    (SELECT u.condition FROM pg_extension AS e, unnest(e.extconfig, e.extcondition) AS u(relation, condition)
-     WHERE u.relation = c.oid LIMIT 1))
-FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'f') AND c.relpersistence <> 't'"""
 _VACUUM: Final = "a restore has none: run vacuumdb --analyze-in-stages"
 _NOT_IN_A_DUMP: Final = "a dump does not hold it"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Relation:
-    kind: str
-    is_populated: bool
-    condition: str | None
-    """Of an extension's table: which rows a dump holds. Nothing for other tables."""
 
 
 class PointComparison:
@@ -121,52 +104,17 @@ class PointComparison:
             return
         self.tally.equal(named, "databases")
         try:
-            relations = {
-                (schema, relation): _Relation(kind=kind, is_populated=is_populated, condition=condition)
-                for schema, relation, kind, is_populated, condition in json_rows(self._client, _RELATIONS, name)
-            }
+            relations = relations_of(self._client, name)
         except ClientError as error:
             self.tally.not_proven(named, f"refused: {error.message}")
             return
-        self._compare_rows(database, relations)
+        checks = row_checks(database, relations, self.tally)
+        compare_rows(self._client, database.contents, checks, self.tally, jobs=self._jobs, on_line=self._on_line)
         self._compare_sequences(database.contents)
         self._compare_objects(database)
         self._compare_views(database.contents, relations)
         self._compare_definitions(database.contents)
         self.tally.leave_out(Named(name, "planner statistics", ""), _VACUUM, state="derived")
-
-    def _compare_rows(self, database: PointDatabase, relations: dict[tuple[str, str], _Relation]) -> None:
-        contents, checks = database.contents, list[RowCheck]()
-        for entry in contents.entries:
-            if entry.desc != "TABLE DATA":
-                continue
-            named = Named(contents.database, "rows of", f"{entry.namespace}.{entry.tag}")
-            if is_job_data(entry):
-                self.tally.leave_out(named, "scheduled jobs would start to run")
-                continue
-            expected, relation = database.rows.get(entry.dump_id), relations.get((entry.namespace, entry.tag))
-            rows = expected.rows if expected else None
-            condition = relation.condition if relation else None
-            command = copy_to_stdout(entry.copy_statement, encoding=contents.encoding, condition=condition or "")
-            if relation is None:
-                self.tally.differ(named, str(rows) if rows else "rows", None)
-            elif rows is None or command is None:
-                reason = expected.reason if expected else "the deep verification does not know it"
-                self.tally.not_proven(named, f"not counted: {reason or 'its rows are INSERT commands'}")
-            else:
-                checks.append(RowCheck(named=named, command=command, expected=rows))
-        self._name_tables_without_rows(contents)
-        compare_rows(self._client, contents, checks, self.tally, jobs=self._jobs, on_line=self._on_line)
-
-    def _name_tables_without_rows(self, contents: Contents) -> None:
-        """Name tables whose rows were not dumped. Partitioned tables have none of their own."""
-        with_rows = {(entry.namespace, entry.tag) for entry in contents.entries if entry.desc == "TABLE DATA"}
-        for entry in contents.entries:
-            if entry.desc == "TABLE" and (entry.namespace, entry.tag) not in with_rows:
-                words = [token.upper() for statement in statements(entry.definition) for token in statement]
-                if ("PARTITION", "BY") not in pairwise(words):
-                    named = Named(contents.database, "rows of", f"{entry.namespace}.{entry.tag}")
-                    self.tally.leave_out(named, "the dump has none of its rows")
 
     def _compare_sequences(self, contents: Contents) -> None:
         found, refused = sequences_of_server(self._client, contents.database)
@@ -208,7 +156,7 @@ class PointComparison:
             counted_as="largeObjects",
         )
 
-    def _compare_views(self, contents: Contents, relations: dict[tuple[str, str], _Relation]) -> None:
+    def _compare_views(self, contents: Contents, relations: dict[TableKey, Relation]) -> None:
         filled = filled_views(contents)
         for entry in contents.entries:
             if entry.desc != "MATERIALIZED VIEW":

@@ -107,12 +107,12 @@ def facts_of_contents(contents: Contents) -> Facts:
         # The rights of many objects may be written once, for the first of them.
         about = [by_id[number] for number in entry.dependencies if number in by_id]
         oids = [oid for other in about if other.desc in {"BLOB", "BLOB METADATA"} for oid in object_ids(other)]
-        for oid in oids:
-            if entry.desc == "ACL":
+        if entry.desc == "ACL":
+            for oid in oids:
                 _apply(rights[oid], entry.owner, entry.definition)
-            elif entry.desc == "COMMENT":
-                text = next(statements(entry.definition))[-1]
-                facts[Named(database, "comment on large object", oid)] = literal_of(text)
+        elif entry.desc == "COMMENT":  # of one object always, although it depends on the entry of many
+            named = Named(database, "comment on large object", entry.tag.removeprefix("LARGE OBJECT "))
+            facts[named] = literal_of(next(statements(entry.definition))[-1])
     return facts | {Named(database, "rights on large object", oid): _write(found) for oid, found in rights.items()}
 
 

@@ -13,9 +13,9 @@ from flexvault.domain.dump_counting import BlockFacts, count_block, object_diges
 from flexvault.domain.dump_cursor import RangeRead
 from flexvault.domain.dump_walk import Block, begin_walk, check_index, walk
 from flexvault.domain.errors import IntegrityError
-from flexvault.domain.row_digest import MODULUS, digest_text
+from flexvault.domain.row_digest import digest_text
 from flexvault.kit.facts import KitFacts, KitFile
-from flexvault.kit.row_streams import Rows
+from flexvault.kit.row_streams import Rows, total_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,15 +145,14 @@ def _count(contents: Contents, read: RangeRead, jobs: int) -> tuple[dict[int, Ex
     for block, facts in zip(blocks, counted, strict=True):
         found = _expected(facts.count, facts.digest, facts.plain_bytes, facts.not_counted)
         if block.kind == "largeObjects":
-            objects = _sum(objects, found)
+            objects = sum_of(objects, found)
         else:
             rows[block.dump_id] = found
     return rows, objects
 
 
-def _sum(one: ExpectedRows, other: ExpectedRows) -> ExpectedRows:
+def sum_of(one: ExpectedRows, other: ExpectedRows) -> ExpectedRows:
+    """Add two sets of rows; one that is not known makes the sum unknown."""
     if one.rows is None or other.rows is None:
         return one if one.rows is None else other
-    total = (int(one.rows.digest, 16) + int(other.rows.digest, 16)) % MODULUS
-    count, size_bytes = one.rows.count + other.rows.count, one.rows.size_bytes + other.rows.size_bytes
-    return ExpectedRows(rows=Rows(count=count, digest=digest_text(total), size_bytes=size_bytes))
+    return ExpectedRows(rows=total_of([one.rows, other.rows]))

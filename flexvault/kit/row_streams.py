@@ -4,13 +4,13 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, Any, Final
 
-from flexvault.domain.row_digest import RowDigest
-from flexvault.domain.sql_text import literal_of, quote_literal, statements
+from flexvault.domain.row_digest import RowDigest, digest_text
+from flexvault.domain.sql_text import literal_of, name_of, quote_literal, statements
 from flexvault.kit.client import Client, ClientError, connection_string
 
 PIECE_BYTES: Final = 1 << 18
@@ -53,6 +53,15 @@ class Rows:
         return f"{self.count:,} rows, digest {self.digest}"
 
 
+def total_of(parts: Sequence[Rows]) -> Rows:
+    """Add sets of rows."""
+    return Rows(
+        count=sum(part.count for part in parts),
+        digest=digest_text(sum(int(part.digest, 16) for part in parts)),
+        size_bytes=sum(part.size_bytes for part in parts),
+    )
+
+
 def json_rows(client: Client, query: str, database: str = "postgres") -> list[list[Any]]:
     """Run a query whose one column is a JSON array: any name and any text is safe in it."""
     return [json.loads(row[0] or "[]") for row in client.query(query, database)]
@@ -67,13 +76,22 @@ def with_settings(client: Client, *settings: Mapping[str, str]) -> Client:
     return replace(client, settings=merged, environment=environment)
 
 
-def copy_to_stdout(copy_statement: str, *, encoding: str, condition: str = "") -> str | None:
+def copied_table(copy_statement: str) -> tuple[str, str] | None:
+    """Return schema and name of the table that a COPY statement fills; nothing for anything else."""
+    tokens = next(statements(copy_statement), ())
+    if len(tokens) < 4 or tokens[0].upper() != "COPY" or tokens[2] != ".":  # noqa: PLR2004 - COPY schema . table
+        return None
+    return name_of(tokens[1]), name_of(tokens[3])
+
+
+def copy_to_stdout(copy_statement: str, *, encoding: str, condition: str = "", is_query: bool = False) -> str | None:
     """Turn the `COPY table (columns) FROM stdin;` of an archive into the command that writes the same rows.
 
     Args:
         copy_statement: As the archive has it. Only its last words are changed, and only if they are words.
         encoding: Of the archive.
         condition: `WHERE ...` for a table of an extension, of which a dump holds a part.
+        is_query: Read by SELECT, as a partitioned table must be.
 
     Returns:
         Nothing when it is no such statement.
@@ -85,7 +103,7 @@ def copy_to_stdout(copy_statement: str, *, encoding: str, condition: str = "") -
     if tokens[0].upper() != "COPY" or [token.upper() for token in tokens[-2:]] != ["FROM", "STDIN"]:
         return None
     what = _FROM_STDIN.sub("", copy_statement.strip())
-    if condition:
+    if condition or is_query:
         table, columns = _table_and_columns(what)
         what = f"COPY (SELECT {columns} FROM {table} {condition})"
     return f"{what} TO STDOUT (ENCODING {quote_literal(literal_of(encoding))})"

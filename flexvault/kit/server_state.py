@@ -15,6 +15,7 @@ from flexvault.kit.row_streams import DUMP_SESSION, FIXED_SESSION, Rows, digest_
 from flexvault.kit.sequences import sequences_of_server
 
 _HAS_PARAMETER_RIGHTS: Final = 15
+_ENCODING: Final = "SELECT json_build_array(current_setting('server_encoding'))"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class ServerState:
     Attributes:
         facts: Of objects, roles and databases.
         rows: Of tables.
+        roots: Of partitions: the partitioned table of all.
         objects: Digests of large objects.
         sequences: Where they stand.
         refused: What could not be read, and why.
@@ -35,6 +37,7 @@ class ServerState:
     databases: tuple[str, ...]
     facts: Facts = field(default_factory=dict[Named, str])
     rows: dict[Named, Rows] = field(default_factory=dict[Named, Rows])
+    roots: dict[Named, Named] = field(default_factory=dict[Named, Named])
     objects: Facts = field(default_factory=dict[Named, str])
     sequences: Facts = field(default_factory=dict[Named, str])
     refused: dict[Named, str] = field(default_factory=dict[Named, str])
@@ -104,22 +107,26 @@ def _add_database(client: Client, state: ServerState, database: str, jobs: int) 
 
 def _add_rows(client: Client, state: ServerState, database: str, jobs: int) -> None:
     asked = with_settings(client, {"search_path": ""})
+    # Its own: a database of SQL_ASCII may hold bytes that are no letters of another encoding.
+    [[encoding]] = json_rows(client, _ENCODING, database)
 
     def read(table: tuple[str, str, list[str] | None]) -> tuple[Named, Rows | ClientError]:
         schema, name, columns = table
         # In the order of their names: the order in which they were added is a fact of its own.
         listed = ", ".join(map(quote_name, columns or ()))
-        command = f"COPY (SELECT {listed} FROM ONLY {quote_name(schema)}.{quote_name(name)}) TO STDOUT"
+        command = f"COPY (SELECT {listed} FROM ONLY {quote_name(schema)}.{quote_name(name)})"
+        command += f" TO STDOUT (ENCODING {quote_literal(encoding)})"
         named = Named(database, "rows of", f"{schema}.{name}")
         try:
             return named, digest_rows(asked, database, command)
         except ClientError as error:
             return named, error
 
-    tables = [
-        (schema, name, columns)
-        for schema, name, columns, _ in json_rows(client, catalog_queries.TABLES_WITH_ROWS, database)
-    ]
+    found_tables = json_rows(client, catalog_queries.TABLES_WITH_ROWS, database)
+    tables = [(schema, name, columns) for schema, name, columns, _ in found_tables]
+    for schema, name, _, root in found_tables:
+        if root:
+            state.roots[Named(database, "rows of", f"{schema}.{name}")] = Named(database, "rows of", ".".join(root))
     with ThreadPoolExecutor(jobs) as pool:
         for named, found in pool.map(read, tables):
             if isinstance(found, ClientError):

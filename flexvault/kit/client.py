@@ -48,6 +48,8 @@ _STOP: Final = "RAISE EXCEPTION 'statement %: %', statement.number, SQLERRM"
 _NOTE: Final = "UPDATE pg_temp.flexvault_statements SET failed = SQLERRM WHERE number = statement.number"
 _READ_TABLE: Final = "SELECT failed FROM pg_temp.flexvault_statements ORDER BY number"
 _COMMAND: Final = re.compile(r"^Command was: .*?(?=^pg_restore: |\Z)", re.MULTILINE | re.DOTALL)
+_CHATTER: Final = re.compile(r"^pg_restore: (?!error: |detail: |hint: ).*\n?", re.MULTILINE)
+_ENTRY: Final = re.compile(r"^pg_restore: from TOC entry (\d+); \S+ \S+ (.*)$", re.MULTILINE)
 _FAILED: Final = re.compile(r"ERROR:  statement (\d+): (.*)", re.DOTALL)
 
 
@@ -67,6 +69,18 @@ class StatementError(ClientError):
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
         self.number = number
+
+
+class RestoreError(ClientError):
+    """`pg_restore` stopped at an entry.
+
+    Attributes:
+        dump_id: Of the entry; 0 when it was none.
+    """
+
+    def __init__(self, message: str, dump_id: int) -> None:
+        super().__init__(message)
+        self.dump_id = dump_id
 
 
 class MissingProgramError(PermanentError):
@@ -155,8 +169,15 @@ class Client:
 
     def execute(self, statement: str, database: str = "postgres") -> None:
         """Run one statement that may not be inside a transaction with others, such as CREATE DATABASE."""
+        self.execute_in_turn([statement], database)
+
+    def execute_in_turn(self, statements: Sequence[str], database: str = "postgres") -> None:
+        """Run statements in one session, each in a transaction of its own; stops at the first error."""
         arguments = ["--no-psqlrc", "--no-password", "--quiet", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}"]
-        self.run("psql", *arguments, f"--dbname={connection_string(database)}", "--command", _whole(statement))
+        arguments.append(f"--dbname={connection_string(database)}")
+        for statement in statements:
+            arguments += ["--command", _whole(statement)]
+        self.run("psql", *arguments)
 
     def run_all(self, statements: Sequence[str], database: str = "postgres") -> None:
         """Run statements in one transaction: all or none.
@@ -188,9 +209,9 @@ class Client:
         """Let pg_restore put an archive into a database: the path of a file, or the pieces of its bytes.
 
         Raises:
-            ClientError: It stopped; without the statement that failed, which may hold a password.
+            RestoreError: It stopped; without the statement that failed, which may hold a password.
         """
-        arguments = ["--exit-on-error", "--no-password", "--no-tablespaces", *options]
+        arguments = ["--exit-on-error", "--verbose", "--no-password", "--no-tablespaces", *options]
         arguments.append(f"--dbname={connection_string(database)}")
         try:
             if isinstance(archive, str):
@@ -198,7 +219,7 @@ class Client:
             else:
                 self.feed("pg_restore", *arguments, pieces=archive)
         except ClientError as error:
-            raise ClientError(_COMMAND.sub("", error.message).strip()) from None
+            raise _restore_error(error.message) from None
 
     def feed(self, program: str, *arguments: str, pieces: Iterable[bytes]) -> bytes:
         """Run a program with pieces of bytes as its input and answer what it printed.
@@ -245,6 +266,17 @@ class Client:
             "PGDATABASE": "postgres",
         }
         return {**self.environment, **fixed, "PGOPTIONS": f"{given} {options}".strip()}
+
+
+def _restore_error(said: str) -> RestoreError:
+    """Find the entry and the error in what a talkative pg_restore said."""
+    chatter, _, error = said.partition("pg_restore: error: ")
+    entries = _ENTRY.findall(chatter)
+    text = _CHATTER.sub("", _COMMAND.sub("", error)).strip().replace("could not execute query: ", "", 1)
+    if not error:
+        return RestoreError(said.strip(), 0)
+    number, name = entries[-1] if entries else ("0", "")
+    return RestoreError(f"{name}: {text}" if name else text, int(number))
 
 
 def _escaped(value: str) -> str:

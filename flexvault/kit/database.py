@@ -1,5 +1,6 @@
 """Rebuild one database: make it, its definitions, its data, its indexes and keys, its settings and grants."""
 
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from flexvault.domain.dump_head import Change
 from flexvault.domain.errors import ConflictError
 from flexvault.domain.role_script import RESERVED_ROLES
 from flexvault.domain.sql_text import join, quote_literal, quote_name, readable, statements
-from flexvault.kit.client import Client, ClientError
+from flexvault.kit.client import Client, ClientError, RestoreError
 from flexvault.kit.known_errors import reason_of
 from flexvault.kit.load import HalfLoadedError, Say, begin_loading, end_loading, load, with_search_path
 from flexvault.kit.outcome import Outcome, one_line
@@ -24,6 +25,9 @@ _HOLDS_OBJECTS: Final = """
 SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')
 """
+_NEEDS_PATH: Final = re.compile(r"does not exist")
+_RIGHTS: Final = frozenset({"ACL", "DEFAULT ACL"})
+"""Entries that pg_restore runs behind all others."""
 _HOLDS_SECRETS: Final = frozenset({"SERVER", "USER MAPPING"})
 _QUIET: Final = frozenset({"ACL", "COMMENT", "TABLE DATA", "SEQUENCE SET", "SEQUENCE OWNED BY", "DEFAULT", "BLOBS"})
 
@@ -136,7 +140,7 @@ class DatabaseRebuild:
         self._tell("pre-data")
         self._restore(plan.schemas)
         self._client.run_all([f"GRANT CREATE ON SCHEMA {schema} TO {role}" for schema, role in plan.loans], plan.name)
-        self._restore(plan.before)
+        self._restore_in_order(plan.before)
         self._try_each(plan.tried_before)
 
     def _load(self) -> None:
@@ -156,7 +160,7 @@ class DatabaseRebuild:
             self._tell("materialized views")
         self._try_each(plan.views, with_path=True)
         self._tell("statistics, settings and grants")
-        self._client.execute("ANALYZE", plan.name)
+        self._analyze()
         self._try_each(plan.last)
         self._set_up()
 
@@ -175,19 +179,45 @@ class DatabaseRebuild:
             path.write_bytes(head)
             self._client.restore(plan.name, str(path), f"--jobs={jobs}")
 
+    def _restore_in_order(self, entries: Sequence[Entry]) -> None:
+        """Restore definitions; one that runs a function at once, which needs the path, is made under that alone.
+
+        A function of SQL is expanded when it is first used in a generated column, a default or a view.
+        """
+        left = list(entries)
+        while left:
+            try:
+                self._restore(left)
+            except RestoreError as error:
+                at = next((at for at, entry in enumerate(left) if entry.dump_id == error.dump_id), None)
+                if at is None or not _NEEDS_PATH.search(error.message):
+                    raise
+                self._restore([left[at]], with_path=True)
+                left = [*(entry for entry in left[:at] if entry.desc in _RIGHTS), *left[at + 1 :]]
+            else:
+                return
+
     def _try_each(self, entries: Iterable[Entry], *, with_path: bool = False) -> None:
         """Restore entries one by one and go on behind an error that is known."""
         for entry in entries:
             if entry.dump_id in self._gone:
                 continue
             try:
-                self._restore([entry], with_path=with_path)
+                self._restore_one(entry, with_path=with_path)
             except ClientError as error:
                 reason = reason_of(entry.desc, error.message)
                 if not reason:
                     raise
                 self._outcomes.append(outcome(self._plan.dump, entry, "refused", reason))
                 self._refused([entry.dump_id])
+
+    def _restore_one(self, entry: Entry, *, with_path: bool) -> None:
+        try:
+            self._restore([entry], with_path=with_path)
+        except ClientError as error:
+            if with_path or not _NEEDS_PATH.search(error.message):
+                raise
+            self._restore([entry], with_path=True)
 
     def _refused(self, numbers: Sequence[int]) -> None:
         """Take what depends on refused entries out of what is still to come."""
@@ -203,6 +233,18 @@ class DatabaseRebuild:
 
     def _without_gone(self, entries: Iterable[Entry]) -> list[Entry]:
         return [entry for entry in entries if entry.dump_id not in self._gone]
+
+    def _analyze(self) -> None:
+        """Gather statistics, for which functions of indexes run; a rebuild without them is slow and right."""
+        analyze = ("SET client_min_messages = error", self._plan.search_path, "ANALYZE")
+        try:
+            self._client.execute_in_turn(analyze, self._plan.name)
+        except ClientError as error:
+            reason = f"run ANALYZE yourself; it stopped: {error.message}"
+            database = self._plan.dump.database
+            self._outcomes.append(
+                Outcome(database=database, kind="statistics", name="", state="refused", reason=reason)
+            )
 
     def _set_up(self) -> None:
         """Run what belongs to the database itself, at last: it may be set to read only."""

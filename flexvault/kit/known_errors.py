@@ -74,6 +74,11 @@ KNOWN_ERRORS: Final = (
         "it its own (ALTER FUNCTION ... SET search_path), then create the index or REFRESH the view",
     ),
     _known(
+        "MATERIALIZED VIEW DATA",
+        r"permission denied",
+        "its owner may not read what it is made of, such as one that was a superuser: grant it, then REFRESH the view",
+    ),
+    _known(
         "DATABASE SETTING",
         r"permission denied to set parameter|unrecognized configuration parameter|cannot be changed|"
         r"invalid value for parameter",

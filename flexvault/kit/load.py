@@ -13,6 +13,7 @@ from typing import Final
 from flexvault.domain.dump_contents import Entry
 from flexvault.domain.dump_head import Change
 from flexvault.kit.client import Client, ClientError
+from flexvault.kit.outcome import one_line
 from flexvault.kit.plan import DatabasePlan
 from flexvault.kit.progress import SCHEMA
 
@@ -126,7 +127,7 @@ def _load_parts(
                     pool.shutdown(cancel_futures=True)
                     raise
                 failed.append((part, error))
-            say(f"database {plan.name}: data, part {number} of {len(parts)}")
+            say(f"database {one_line(plan.name)}: data, part {number} of {len(parts)}")
     return failed
 
 

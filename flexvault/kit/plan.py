@@ -7,6 +7,7 @@ What a target may refuse is tried one by one behind the rest, and what depends o
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from flexvault.domain.dump_choice import (
@@ -20,7 +21,7 @@ from flexvault.domain.dump_contents import Contents, Entry
 from flexvault.domain.dump_facts import qualified
 from flexvault.domain.dump_head import Change
 from flexvault.domain.role_script import RESERVED_ROLES
-from flexvault.domain.sql_text import join, quote_name, statements
+from flexvault.domain.sql_text import join, name_of, quote_name, statements
 from flexvault.kit.dumps import Dump
 from flexvault.kit.options import Options
 from flexvault.kit.outcome import Outcome, State
@@ -35,6 +36,10 @@ _TRIED: Final = frozenset({
 _FUNCTIONS: Final = frozenset({"FUNCTION", "PROCEDURE", "AGGREGATE"})
 _FOR_SUPERUSERS: Final = re.compile(r"\bLANGUAGE (c|internal)\b|\bLEAKPROOF\b")
 _EXPRESSION: Final = re.compile(r"\([^()]*\(")
+_QUOTED: Final = frozenset({
+    "TABLE", "TABLE DATA", "VIEW", "MATERIALIZED VIEW", "MATERIALIZED VIEW DATA", "SEQUENCE", "SEQUENCE SET", "INDEX",
+    "TYPE", "DOMAIN", "FOREIGN TABLE", "SCHEMA",
+})  # fmt: skip
 _JOBS: Final = frozenset({"job", "job_run_details"})
 
 
@@ -137,8 +142,11 @@ def outcome(dump: Dump, entry: Entry, state: State, reason: str) -> Outcome:
 
 
 def shown(entry: Entry) -> str:
-    """Name an entry's object, with its schema."""
-    return qualified(entry.namespace, entry.tag) if entry.desc != "SCHEMA" else qualified("", entry.tag)
+    """Name an entry's object, with its schema; what is no plain name is quoted."""
+    if entry.desc in _QUOTED:
+        return qualified(entry.namespace, entry.tag)
+    # Of a function, a trigger or a comment the tag is more than a name.
+    return f"{qualified('', entry.namespace)}.{entry.tag}" if entry.namespace else entry.tag
 
 
 def own_search_path(contents: Contents, given: str = "") -> str:
@@ -157,8 +165,9 @@ def own_search_path(contents: Contents, given: str = "") -> str:
 def dependents(contents: Contents, roots: Collection[int]) -> dict[int, int]:
     """Find what depends on entries, however far: dump id -> the root that it depends on. The roots are among them."""
     users: dict[int, list[int]] = {}
+    servers = {entry.tag: entry.dump_id for entry in contents.entries if entry.desc == "SERVER"}
     for entry in contents.entries:
-        for number in entry.dependencies:
+        for number in (*entry.dependencies, *_server_of(entry, servers)):
             users.setdefault(number, []).append(entry.dump_id)
     found = {root: root for root in roots}
     pending = list(roots)
@@ -169,6 +178,15 @@ def dependents(contents: Contents, roots: Collection[int]) -> dict[int, int]:
                 found[user] = found[number]
                 pending.append(user)
     return found
+
+
+def _server_of(entry: Entry, servers: Mapping[str, int]) -> list[int]:
+    """Find the server of a user mapping, which pg_dump does not note."""
+    if entry.desc != "USER MAPPING":
+        return []
+    tokens = next(statements(entry.definition), ())
+    names = [name_of(after) for word, after in pairwise(tokens) if word == "SERVER"]
+    return [servers[name] for name in names if name in servers]
 
 
 def sections_of(contents: Contents) -> dict[int, str]:

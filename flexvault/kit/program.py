@@ -129,7 +129,13 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help="only this schema of it",
     )
     add(
-        "--table", action="append", default=[], nargs=3, metavar=("DATABASE", "SCHEMA", "TABLE"), help="only this table"
+        "--table",
+        action="append",
+        type=_name,
+        default=[],
+        nargs=3,
+        metavar=("DATABASE", "SCHEMA", "TABLE"),
+        help="only it",
     )
     add("--into", type=_name, default="", metavar="NAME", help="name of the new database, when one is restored")
     add("--jobs", type=_jobs, default=2, metavar="N", help="streams of data at once (2)")

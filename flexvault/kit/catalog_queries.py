@@ -22,6 +22,11 @@ _OWN = (
 _RELATION_KIND = "CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\""
 
 
+def _sorted(options: LiteralString) -> LiteralString:
+    """Write options in an order of their own: pg_dump sorts them by name, so theirs does not survive."""
+    return f"(SELECT string_agg(item, ' ' ORDER BY item) FROM unnest({options}) AS item)"
+
+
 def _acl(acl: LiteralString, kind: LiteralString, owner: LiteralString) -> LiteralString:
     """Write a privilege list as text; `kind` is an SQL expression for the first argument of acldefault."""
     return _ACL.format(acl=f"coalesce({acl}, acldefault({kind}, {owner}))")
@@ -52,7 +57,8 @@ OF_THE_SERVER: Queries = {
         FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'""",
     "membership": """
         SELECT m.roleid::regrole || ' to ' || m.member::regrole, ((to_jsonb(m) - '{oid,roleid,member,grantor}'::text[])
-            || jsonb_build_object('grantor', m.grantor::regrole::text))::text
+            || jsonb_build_object('grantor',
+                CASE m.grantor WHEN 10 THEN 'the first superuser' ELSE m.grantor::regrole::text END))::text
         FROM pg_auth_members AS m WHERE m.member::regrole::text NOT LIKE 'pg\\_%'""",
     "settings of": """
         SELECT CASE setdatabase WHEN 0 THEN 'all databases' ELSE 'database ' || quote_ident(d.datname) END
@@ -91,6 +97,7 @@ OF_A_DATABASE: Queries = {
             format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull, 'default', pg_get_expr(e.adbin, e.adrelid),
             'identity', a.attidentity, 'generated', a.attgenerated, 'storage', a.attstorage, 'compression',
             to_jsonb(a) ->> 'attcompression', 'statistics', nullif(a.attstattarget, -1), 'options', a.attoptions,
+            {_sorted("a.attfdwoptions")},
             'collation', nullif(a.attcollation, 0)::regcollation, 'rights',
             (SELECT string_agg(item::text, ' ' ORDER BY item::text) FROM unnest(a.attacl) AS item))
         FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -122,7 +129,9 @@ OF_A_DATABASE: Queries = {
             concat_ws(' ', CASE p.prokind WHEN 'a' THEN (SELECT concat_ws(' ', aggtransfn, aggfinalfn, agginitval,
                 aggtranstype::regtype) FROM pg_aggregate WHERE aggfnoid = p.oid) ELSE pg_get_functiondef(p.oid) END,
             'owner', p.proowner::regrole, 'rights', {_acl("p.proacl", "'f'", "p.proowner")})
-        FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE {_own("pg_proc", "p.oid")}""",
+        FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE {_own("pg_proc", "p.oid")} AND NOT EXISTS (SELECT FROM pg_depend AS i
+            WHERE i.classid = 'pg_proc'::regclass AND i.objid = p.oid AND i.deptype = 'i')""",
     "trigger": f"""
         SELECT n.nspname || '.' || c.relname || ' ' || t.tgname,
             concat_ws(' ', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled)
@@ -192,12 +201,13 @@ OF_A_DATABASE: Queries = {
     "event trigger": """
         SELECT evtname, concat_ws(' ', evtevent, 'owner', evtowner::regrole, evtfoid::regproc, evtenabled, evttags)
         FROM pg_event_trigger""",
-    "foreign server": """
-        SELECT s.srvname, concat_ws(' ', w.fdwname, 'owner', s.srvowner::regrole, s.srvtype, s.srvversion, s.srvoptions)
+    "foreign server": f"""
+        SELECT s.srvname, concat_ws(' ', w.fdwname, 'owner', s.srvowner::regrole, s.srvtype, s.srvversion,
+            {_sorted("s.srvoptions")})
         FROM pg_foreign_server AS s JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw""",
-    "foreign data wrapper": """
+    "foreign data wrapper": f"""
         SELECT w.fdwname, concat_ws(' ', 'owner', w.fdwowner::regrole, nullif(w.fdwhandler, 0)::regproc,
-            nullif(w.fdwvalidator, 0)::regproc, w.fdwoptions)
+            nullif(w.fdwvalidator, 0)::regproc, {_sorted("w.fdwoptions")})
         FROM pg_foreign_data_wrapper AS w
         WHERE NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_foreign_data_wrapper'::regclass
                           AND d.objid = w.oid AND d.deptype = 'e')""",
@@ -205,10 +215,10 @@ OF_A_DATABASE: Queries = {
         SELECT 'server ' || s.srvname, {_acl("s.srvacl", "'S'", "s.srvowner")} FROM pg_foreign_server AS s
         UNION ALL
         SELECT 'wrapper ' || w.fdwname, {_acl("w.fdwacl", "'F'", "w.fdwowner")} FROM pg_foreign_data_wrapper AS w""",
-    "user mapping": """
-        SELECT m.srvname || ' for ' || m.usename, m.umoptions FROM pg_user_mappings AS m""",
+    "user mapping": f"""
+        SELECT m.srvname || ' for ' || m.usename, {_sorted("m.umoptions")} FROM pg_user_mappings AS m""",
     "foreign table": f"""
-        SELECT n.nspname || '.' || c.relname, concat_ws(' ', s.srvname, f.ftoptions)
+        SELECT n.nspname || '.' || c.relname, concat_ws(' ', s.srvname, {_sorted("f.ftoptions")})
         FROM pg_foreign_table AS f JOIN pg_class AS c ON c.oid = f.ftrelid
             JOIN pg_foreign_server AS s ON s.oid = f.ftserver JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE {_own("pg_class", "c.oid")}""",

@@ -57,6 +57,7 @@ class _Target:
     has_superuser: bool
     with_passwords: bool
     superusers: frozenset[str]
+    admins: set[tuple[str, str]]  # who may grant what by the statements so far: granted role, member
 
     def is_reserved(self, role: str) -> bool:
         if role.startswith("pg_"):
@@ -84,7 +85,7 @@ def plan_roles(
         with_passwords: Keep password verifiers.
     """
     parsed = tuple(statements(script))
-    target = _Target(target_major, administrator, has_superuser, with_passwords, _superusers(parsed))
+    target = _Target(target_major, administrator, has_superuser, with_passwords, _superusers(parsed), set())
     plans = (_plan(statement, target) for statement in parsed)
     return tuple(plan for plan in plans if plan is not None)
 
@@ -248,20 +249,27 @@ def _membership(granted: str, member: str, options: Statement, target: _Target) 
     elif lost:
         verdict = "partial"
         reason = f"not restored: {', '.join(lost)} (PostgreSQL {target.major} has no such option)"
-    elif grantor and _may_grant(grantor, target):
+    elif grantor and _may_grant(granted, grantor, target):
         sql += f" GRANTED BY {quote_name(grantor)}"
     elif grantor:
         verdict, reason = "rewrite", f"in {granted}: granted by {grantor} before, now by who runs the rebuild"
+    if verdict != "ask" and any(option.startswith("ADMIN") for option in kept):
+        target.admins.add((granted, member))
     return RoleStatement(verdict=verdict, sql=sql, reason=reason, role=member)
 
 
-def _may_grant(grantor: str, target: _Target) -> bool:
+def _may_grant(granted: str, grantor: str, target: _Target) -> bool:
     """Whether the grant can keep its grantor.
 
     From 16 on a superuser of the source is none of the grantors that the target takes: only the administrator who made
-    the server is one without ADMIN OPTION.
+    the server is one without ADMIN OPTION. Who is no superuser may name, from 16 on, a grantor whose member he is: the
+    administrator becomes a member of the roles that he makes.
     """
-    return target.has_superuser and grantor not in target.superusers | {target.administrator} | RESERVED_ROLES
+    if grantor in target.superusers | {target.administrator} | RESERVED_ROLES:
+        return False
+    if target.has_superuser:
+        return True
+    return target.major >= _FIRST_WITH_GRANT_OPTIONS and (granted, grantor) in target.admins
 
 
 def _grant_options(words: Statement, target: _Target) -> tuple[list[str], list[str]]:

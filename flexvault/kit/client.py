@@ -159,8 +159,7 @@ class Client:
         arguments = [*_PRINT_ROWS, "--pset=null=\x1d", f"--dbname={connection_string(database)}"]
         arguments += ["--command", _whole(sql)]
         text = self.run("psql", *arguments).decode("utf-8", "surrogateescape")
-        text = text.removesuffix("\n")
-        rows = text.split(RECORD_SEPARATOR) if text else []
+        rows = text.removesuffix("\n").split(RECORD_SEPARATOR) if text else []
         return [tuple(None if v == "\x1d" else v for v in row.split(FIELD_SEPARATOR)) for row in rows]
 
     def value(self, sql: str, database: str = "postgres") -> str:

@@ -4,6 +4,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -139,7 +140,7 @@ class DatabaseRebuild:
         plan = self._plan
         self._tell("pre-data")
         self._restore(plan.schemas)
-        self._client.run_all([f"GRANT CREATE ON SCHEMA {schema} TO {role}" for schema, role in plan.loans], plan.name)
+        self._client.run_all(self._loans("GRANT", "TO"), plan.name)
         self._restore_in_order(plan.before)
         self._try_each(plan.tried_before)
 
@@ -151,10 +152,10 @@ class DatabaseRebuild:
     def _complete(self) -> None:
         plan = self._plan
         self._tell("post-data")
+        self._lend_database("GRANT", "TO")
         self._restore(self._without_gone(plan.after), jobs=self._jobs, with_path=True)
-        self._try_each(plan.tried_after, with_path=True)
-        back = [f"REVOKE CREATE ON SCHEMA {schema} FROM {role}" for schema, role in plan.loans]
-        self._client.run_all(back, plan.name)
+        self._try_at_once(plan.tried_after)
+        self._client.run_all(self._loans("REVOKE", "FROM"), plan.name)
         self._restore(self._without_gone(plan.rights))
         if plan.views:
             self._tell("materialized views")
@@ -162,6 +163,7 @@ class DatabaseRebuild:
         self._tell("statistics, settings and grants")
         self._analyze()
         self._try_each(plan.last)
+        self._lend_database("REVOKE", "FROM")
         self._set_up()
 
     def _restore(self, entries: Sequence[Entry], *, jobs: int = 1, with_path: bool = False) -> None:
@@ -200,16 +202,44 @@ class DatabaseRebuild:
     def _try_each(self, entries: Iterable[Entry], *, with_path: bool = False) -> None:
         """Restore entries one by one and go on behind an error that is known."""
         for entry in entries:
-            if entry.dump_id in self._gone:
-                continue
-            try:
-                self._restore_one(entry, with_path=with_path)
-            except ClientError as error:
-                reason = reason_of(entry.desc, error.message)
-                if not reason:
-                    raise
-                self._outcomes.append(outcome(self._plan.dump, entry, "refused", reason))
-                self._refused([entry.dump_id])
+            if entry.dump_id not in self._gone:
+                self._judge(entry, self._try(entry, with_path=with_path))
+
+    def _try_at_once(self, entries: Sequence[Entry]) -> None:
+        """Try entries that need none of the others several at once, under the database's path, then the rest."""
+        numbers = {entry.dump_id for entry in entries}
+        first = self._without_gone(entry for entry in entries if numbers.isdisjoint(entry.dependencies))
+        with ThreadPoolExecutor(max_workers=self._jobs) as pool:
+            tries = [pool.submit(self._try, entry, with_path=True) for entry in first]
+        errors = [future.result() for future in tries]
+        for entry, error in zip(first, errors, strict=True):
+            self._judge(entry, error)
+        self._try_each([entry for entry in entries if entry not in first], with_path=True)
+
+    def _try(self, entry: Entry, *, with_path: bool) -> ClientError | None:
+        try:
+            self._restore_one(entry, with_path=with_path)
+        except ClientError as error:
+            return error
+        return None
+
+    def _judge(self, entry: Entry, error: ClientError | None) -> None:
+        if error is None:
+            return
+        reason = reason_of(entry.desc, error.message)
+        if not reason:
+            raise error
+        self._outcomes.append(outcome(self._plan.dump, entry, "refused", reason))
+        self._refused([entry.dump_id])
+
+    def _loans(self, verb: str, preposition: str) -> list[str]:
+        loans = self._plan.loans
+        return [f"{verb} CREATE ON SCHEMA {schema} {preposition} {role}" for schema, role in loans]
+
+    def _lend_database(self, verb: str, preposition: str) -> None:
+        name = quote_name(self._plan.name)
+        roles = self._plan.publishers
+        self._client.run_all([f"{verb} CREATE ON DATABASE {name} {preposition} {role}" for role in roles])
 
     def _restore_one(self, entry: Entry, *, with_path: bool) -> None:
         try:

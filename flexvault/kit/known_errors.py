@@ -36,7 +36,7 @@ KNOWN_ERRORS: Final = (
     ),
     _known(
         "PUBLICATION|PUBLICATION TABLES IN SCHEMA|PUBLICATION TABLE",
-        r"must be superuser to create FOR ALL TABLES publication|must be superuser to (create|add) .*SCHEMA|"
+        r"must be superuser to create FOR ALL TABLES publication|must be superuser to (create|add) .*(?i:schema)|"
         r"must be superuser to create FOR TABLES IN SCHEMA publication|FOR ALL (TABLES|SEQUENCES)",
         "only a superuser publishes all tables or schemas: publish the tables by name",
     ),

@@ -25,7 +25,7 @@ from flexvault.domain.sql_text import join, name_of, quote_name, statements
 from flexvault.kit.dumps import Dump
 from flexvault.kit.options import Options
 from flexvault.kit.outcome import Outcome, State
-from flexvault.kit.target import Target, major_of
+from flexvault.kit.target import Target
 
 _FIRST_WITH_SAFE_PATH: Final = 17
 _DEFAULT_PATH: Final = '"$user", public'
@@ -35,6 +35,9 @@ _TRIED: Final = frozenset({
 })  # fmt: skip
 _FUNCTIONS: Final = frozenset({"FUNCTION", "PROCEDURE", "AGGREGATE"})
 _FOR_SUPERUSERS: Final = re.compile(r"\bLANGUAGE (c|internal)\b|\bLEAKPROOF\b")
+_SHELL_TOKENS: Final = 5
+"""Of `CREATE TYPE schema.name`, a type that was never finished."""
+_OTHER_GRANTOR: Final = "SET SESSION AUTHORIZATION "
 _EXPRESSION: Final = re.compile(r"\([^()]*\(")
 _QUOTED: Final = frozenset({
     "TABLE", "TABLE DATA", "VIEW", "MATERIALIZED VIEW", "MATERIALIZED VIEW DATA", "SEQUENCE", "SEQUENCE SET", "INDEX",
@@ -54,6 +57,7 @@ class DatabasePlan:
         changes: Dump id -> owner that the target does not give objects to.
         schemas: Come first where the administrator is no superuser.
         loans: Quoted pairs of schema and owner, who must be allowed to create there before owning something in it.
+        publishers: Quoted owners of publications, who must be allowed to create in the database before owning one.
         before: Definitions that the data needs.
         tried_before: Likewise, one by one, as the target may refuse them.
         data: Rows, sequences, large objects.
@@ -72,6 +76,7 @@ class DatabasePlan:
     changes: Mapping[int, Change]
     schemas: tuple[Entry, ...]
     loans: tuple[tuple[str, str], ...]
+    publishers: tuple[str, ...]
     before: tuple[Entry, ...]
     tried_before: tuple[Entry, ...]
     data: tuple[Entry, ...]
@@ -106,7 +111,8 @@ def plan_database(dump: Dump, target: Target, options: Options) -> DatabasePlan:
         name=options.into or dump.database,
         choice=options.choice(dump.database),
         search_path=own_search_path(contents, options.search_paths.get(dump.database, "")),
-        changes={entry.dump_id: Change(owner="") for entry in changed},
+        changes=_changes(kept, target),
+        publishers=() if target.is_superuser else _publishers(kept),
         loans=() if target.is_superuser else _loans(kept),
         left_out=(
             *(item for item in left_out.values() if item.dump_id in chosen),
@@ -211,8 +217,8 @@ class _Steps:
         self._target = target
         self._sections = sections_of(contents)
         self._last = dependents(contents, [e.dump_id for e in kept if _comes_last(e)])
-        has_other_path = target.major >= _FIRST_WITH_SAFE_PATH > major_of(contents.server_version)
-        tried = [e for e in kept if _may_be_refused(e) or (has_other_path and _runs_functions(e))]
+        is_safe = target.major >= _FIRST_WITH_SAFE_PATH
+        tried = [e for e in kept if _may_be_refused(e) or (is_safe and _runs_functions(e))]
         self._tried = dependents(contents, [entry.dump_id for entry in tried])
         self._steps: dict[str, list[Entry]] = {}
         for entry in kept:
@@ -228,7 +234,7 @@ class _Steps:
             return "last"
         if not self._target.is_superuser and entry.desc == "SCHEMA":
             return "schemas"
-        if not self._target.is_superuser and entry.desc == "ACL" and entry.tag.startswith("SCHEMA "):
+        if not self._target.is_superuser and entry.desc == "ACL" and _comes_behind(entry):
             return "rights"
         return self._step_of_section(entry)
 
@@ -315,8 +321,26 @@ def _may_be_refused(entry: Entry) -> bool:
     if entry.desc in _FUNCTIONS:
         return bool(_FOR_SUPERUSERS.search(entry.definition))
     if entry.desc == "TYPE":
-        return "INPUT = " in entry.definition
+        return "INPUT = " in entry.definition or len(next(statements(entry.definition), ())) <= _SHELL_TOKENS
     return entry.desc in _TRIED or (entry.desc == "COMMENT" and entry.tag.startswith("EXTENSION "))
+
+
+def _comes_behind(entry: Entry) -> bool:
+    """Say whether rights wait until everything is made: a lent right would be lost, a grantor needs his schema."""
+    return entry.tag.startswith("SCHEMA ") or _OTHER_GRANTOR in entry.definition
+
+
+def _changes(kept: Iterable[Entry], target: Target) -> dict[int, Change]:
+    """Answer how entries must be changed where the administrator is no superuser."""
+    if target.is_superuser:
+        return {}
+    changes = {entry.dump_id: Change(owner="") for entry in kept if entry.owner in RESERVED_ROLES}
+    for entry in kept:
+        if entry.desc == "ACL" and _OTHER_GRANTOR in entry.definition:
+            # Who is no superuser may still become a role that he is a member of.
+            definition = entry.definition.replace("RESET SESSION AUTHORIZATION", "RESET ROLE")
+            changes[entry.dump_id] = Change(definition=definition.replace(_OTHER_GRANTOR, "SET ROLE "))
+    return changes
 
 
 def _comes_last(entry: Entry) -> bool:
@@ -341,3 +365,8 @@ def _loans(kept: list[Entry]) -> tuple[tuple[str, str], ...]:
     return tuple(
         sorted((quote_name(schema), quote_name(role)) for schema, role in pairs if owner_of.get(schema) != role)
     )
+
+
+def _publishers(kept: list[Entry]) -> tuple[str, ...]:
+    owners = {entry.owner for entry in kept if entry.desc == "PUBLICATION" and entry.owner} - RESERVED_ROLES
+    return tuple(sorted(map(quote_name, owners)))

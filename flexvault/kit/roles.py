@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from flexvault.domain.role_script import RESERVED_ROLES, RoleStatement, plan_roles
-from flexvault.domain.sql_text import quote_literal, quote_name, statements
+from flexvault.domain.sql_text import join, quote_literal, quote_name, statements
 from flexvault.kit.client import Client, ClientError, StatementError
 from flexvault.kit.known_errors import reason_of
 from flexvault.kit.options import Options
@@ -14,6 +14,9 @@ from flexvault.kit.progress import ROLES, Progress, Row
 from flexvault.kit.target import Target
 
 _FIRST_WITH_SET_OPTION: Final = 16
+_OF_THE_ADMINISTRATOR: Final = frozenset({"REPLICATION", "BYPASSRLS", "CREATEDB"})
+"""Attributes that from PostgreSQL 16 on only a role that has them gives."""
+_GRANTOR: Final = " GRANTED BY "
 _STATES: Final[dict[str, State]] = {
     "partial": "lost",
     "lost": "lost",
@@ -53,15 +56,21 @@ class Roles:
         before = ["SET createrole_self_grant = 'set, inherit'"] if self._grants_itself else []
         sql = [*before, *(item.sql or "" for item in run)]
         progress.write(ROLES, "intent", choice=row.choice if row else "[]")  # from here on they are this kit's
-        try:
-            self._client.run_all(sql)
-        except StatementError as error:
-            item = run[error.number - len(before)] if error.number >= len(before) else None
-            about = f"role {one_line(item.role)}" if item else "the session"
-            hint = "nothing was made; see `rebuild.pyz roles --plan`, mend the target and run it again"
-            raise ClientError(f"{about}: {error.message}", hint=hint) from None
+        regranted: list[Outcome] = []
+        while True:
+            try:
+                self._client.run_all(sql)
+                break
+            except StatementError as error:
+                item = run[error.number - len(before)] if error.number >= len(before) else None
+                # None of them was run, so they run again with a little less of this one.
+                less, outcome = _less(item, sql[error.number]) if item else ("", None)
+                if outcome is None:
+                    raise _failed(item, error) from None
+                sql[error.number] = less
+                regranted.append(outcome)
         refused = self._run_settings([item for item in self.plan if item.is_run and _is_setting(item)])
-        return [*self.outcomes(), *refused]
+        return [*self.outcomes(), *regranted, *refused]
 
     def outcomes(self) -> list[Outcome]:
         """Say what becomes of the roles, without running anything."""
@@ -140,6 +149,29 @@ class Roles:
                     Outcome(database="", kind="setting", name=name, state="refused", reason=f"{reason} ({error})")
                 )
         return found
+
+
+def _less(item: RoleStatement, sql: str) -> tuple[str, Outcome | None]:
+    """Answer what of a refused statement the target may still take, and what is lost with the rest."""
+    grant, link, grantor = sql.rpartition(_GRANTOR)
+    if link:
+        reason = f"{grant}: granted by {grantor} before, now by who runs the rebuild"
+        return grant, Outcome(database="", kind="role", name=item.role, state="restored", reason=reason)
+    tokens = next(statements(sql), ())
+    lost = [token for token in tokens if token in _OF_THE_ADMINISTRATOR]
+    if not lost:
+        return sql, None
+    kept = join(tuple(token for token in tokens if token not in lost))
+    reason = f"not restored: {', '.join(lost)} (the administrator of the target has it not)"
+    # Nothing may be left of it: then it says what is so anyway.
+    kept = f"{kept} INHERIT" if kept.endswith(" WITH") else kept
+    return kept, Outcome(database="", kind="role", name=item.role, state="lost", reason=reason)
+
+
+def _failed(item: RoleStatement | None, error: StatementError) -> ClientError:
+    about = f"role {one_line(item.role)}" if item else "the session"
+    hint = "no role was made; mend the target, then run the same command again"
+    return ClientError(f"{about}: {error.message}", hint=hint)
 
 
 def is_create(item: RoleStatement) -> bool:

@@ -175,3 +175,26 @@ def test_a_database_of_any_name_is_chosen_by_its_name(case: Case, run_server: Se
         assert target.execute("SELECT n FROM hostile", HOSTILE) == [(1,)]
         with pytest.raises(RebuildFailedError, match="database nowhere is in none of the files"):
             rebuild(case.folder, "t", target.url(), target.bin, options=("--database", "nowhere"))
+
+
+def test_a_grantor_that_the_target_does_not_take_is_replaced_and_told(run_server: ServerMaker, tmp_path: Path) -> None:
+    with run_server() as source:
+        source.execute("CREATE ROLE a; CREATE ROLE b; CREATE ROLE d; GRANT a TO b WITH ADMIN OPTION")
+        source.execute("GRANT a TO d GRANTED BY b")
+        dump_server(source, tmp_path, "t")
+    write_kit(tmp_path, "t", kit_facts(tmp_path, "t"))
+    with run_server(superuser="azuresu") as target:
+        target.execute("CREATE ROLE flexadmin LOGIN CREATEROLE CREATEDB")
+        # Roles that the administrator may grant, and whose member he is not.
+        target.execute(
+            "CREATE ROLE a; CREATE ROLE b; GRANT a, b TO flexadmin WITH ADMIN OPTION, INHERIT FALSE, SET FALSE"
+        )
+        options = ("--existing-roles", "update")
+        rebuild(tmp_path, "t", target.url(user="flexadmin"), target.bin, options=options)
+        grantors = target.execute(
+            "SELECT member::regrole::text, grantor::regrole::text FROM pg_auth_members "
+            "WHERE roleid = 'a'::regrole AND member <> 'flexadmin'::regrole ORDER BY 1"
+        )
+    assert grantors == [("b", "flexadmin"), ("d", "flexadmin")]
+    report = json.loads((tmp_path / "rebuild-report.json").read_text())["objects"]
+    assert 'GRANT "a" TO "d"' in "".join(item["reason"] for item in report if item["name"] == "d")

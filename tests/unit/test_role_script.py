@@ -148,6 +148,13 @@ def test_a_grantor_that_was_a_superuser_is_not_kept() -> None:
     assert plan(script, superuser=True)[1].sql == 'GRANT "a" TO "b"'
 
 
+@pytest.mark.parametrize(("major", "kept"), [(15, False), (16, True)])
+def test_without_superuser_a_grantor_is_kept_who_was_given_the_right_before(major: int, *, kept: bool) -> None:
+    script = "GRANT a TO b WITH ADMIN OPTION GRANTED BY c; GRANT a TO d GRANTED BY b; GRANT x TO d GRANTED BY b;"
+    sql = [item.sql or "" for item in plan(script, major=major)]
+    assert [" GRANTED BY " in text for text in sql] == [False, kept, False]
+
+
 def test_only_three_verdicts_are_run() -> None:
     planned = plan(
         "CREATE ROLE a; GRANT azure_pg_admin TO a; GRANT x TO a GRANTED BY y; DROP ROLE a; CREATE ROLE azuresu;"

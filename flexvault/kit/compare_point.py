@@ -128,10 +128,9 @@ class PointComparison:
 
     def _compare_objects(self, database: PointDatabase) -> None:
         contents = database.contents
-        wanted, found = (
-            large_objects.facts_of_contents(contents),
-            large_objects.facts_of_server(self._client, contents.database),
-        )
+        administrator = "" if self._login.has_superuser else self._login.name
+        wanted = large_objects.facts_of_contents(contents, administrator=administrator)
+        found = large_objects.facts_of_server(self._client, contents.database)
         reasons = {} if self._login.has_superuser else lost_without_superuser(contents)
         compare_facts(self.tally, wanted, found, reasons=reasons)
         expected = database.objects

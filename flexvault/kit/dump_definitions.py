@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from flexvault.domain.dump_catalogue import object_ids
 from flexvault.domain.dump_contents import Contents, Entry
 from flexvault.domain.dump_facts import database_facts
 from flexvault.domain.never_restored import NEVER_RESTORED, why_not_without_superuser
@@ -59,16 +60,21 @@ def left_out(contents: Contents) -> dict[Named, str]:
 def lost_without_superuser(contents: Contents) -> dict[Named, str]:
     """Return what an administrator without superuser does not restore or changes, with the reason."""
     lost: dict[Named, str] = {}
+    database = contents.database
     for entry in contents.entries:
-        named = name_entry(contents.database, entry)
+        named = name_entry(database, entry)
         if reason := why_not_without_superuser(entry):
             lost[named] = reason
         if entry.desc in OBJECTS_WITH_OWNERS | {"DATABASE"} and entry.owner in RESERVED_ROLES:
             reason = f"the service's own role {entry.owner} owned it, now who ran the rebuild"
-            lost[Named(contents.database, f"owner of {named.kind}", named.name)] = reason
+            lost[Named(database, f"owner of {named.kind}", named.name)] = reason
+        if entry.owner in RESERVED_ROLES and entry.desc in {"BLOB", "BLOB METADATA"}:
+            reason = f"the service's own role {entry.owner} owned it, now who ran the rebuild"
+            for oid in object_ids(entry):
+                lost[Named(database, "owner of large object", oid)] = reason
         if entry.tablespace:
             reason = "the target has no tablespaces of its own"
-            lost[Named(contents.database, f"tablespace of {named.kind}", named.name)] = reason
+            lost[Named(database, f"tablespace of {named.kind}", named.name)] = reason
     return lost
 
 

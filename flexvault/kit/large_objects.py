@@ -1,12 +1,13 @@
 """Compare large objects: their bytes, owners, rights and comments."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from flexvault.domain.dump_catalogue import object_ids
 from flexvault.domain.dump_contents import Contents, entries_by_id
 from flexvault.domain.dump_counting import object_hash
+from flexvault.domain.role_script import RESERVED_ROLES
 from flexvault.domain.sql_text import Statement, literal_of, name_of, statements
 from flexvault.kit.client import Client
 from flexvault.kit.comparison import Facts, Named
@@ -91,8 +92,17 @@ def facts_of_server(client: Client, database: str) -> Facts:
     return facts
 
 
-def facts_of_contents(contents: Contents) -> Facts:
-    """Return the same as the table of contents has it."""
+def facts_of_contents(contents: Contents, *, administrator: str = "") -> Facts:
+    """Return the same as the table of contents has it.
+
+    Args:
+        contents: Of the archive.
+        administrator: Has the rights that the service's own roles had as owners, on a target that is not theirs.
+    """
+
+    def who(role: str) -> str:
+        return administrator if administrator and role in RESERVED_ROLES else role
+
     database, by_id = contents.database, entries_by_id(contents)
     rights: dict[str, set[_Right]] = {}
     facts: Facts = {}
@@ -100,7 +110,7 @@ def facts_of_contents(contents: Contents) -> Facts:
         if entry.desc in {"BLOB", "BLOB METADATA"}:
             for oid in object_ids(entry):
                 facts[Named(database, "owner of large object", oid)] = entry.owner
-                rights[oid] = {_Right(entry.owner, entry.owner, privilege, False) for privilege in _ALL}  # noqa: FBT003
+                rights[oid] = {_Right(who(entry.owner), who(entry.owner), privilege, False) for privilege in _ALL}  # noqa: FBT003
     for entry in contents.entries:
         if not entry.tag.startswith("LARGE OBJECT"):
             continue
@@ -109,14 +119,14 @@ def facts_of_contents(contents: Contents) -> Facts:
         oids = [oid for other in about if other.desc in {"BLOB", "BLOB METADATA"} for oid in object_ids(other)]
         if entry.desc == "ACL":
             for oid in oids:
-                _apply(rights[oid], entry.owner, entry.definition)
+                _apply(rights[oid], entry.owner, entry.definition, who)
         elif entry.desc == "COMMENT":  # of one object always, although it depends on the entry of many
             named = Named(database, "comment on large object", entry.tag.removeprefix("LARGE OBJECT "))
             facts[named] = literal_of(next(statements(entry.definition))[-1])
     return facts | {Named(database, "rights on large object", oid): _write(found) for oid, found in rights.items()}
 
 
-def _apply(rights: set[_Right], owner: str, definition: str) -> None:
+def _apply(rights: set[_Right], owner: str, definition: str, who: Callable[[str], str]) -> None:
     """Run GRANT and REVOKE on a set of rights."""
     grantor = owner
     for statement in statements(definition):
@@ -126,14 +136,15 @@ def _apply(rights: set[_Right], owner: str, definition: str) -> None:
         elif words[0] == "RESET":
             grantor = owner
         elif words[0] in {"GRANT", "REVOKE"}:
-            _apply_one(rights, grantor, statement, words)
+            _apply_one(rights, who(grantor), statement, who)
 
 
-def _apply_one(rights: set[_Right], grantor: str, statement: Statement, words: Statement) -> None:
+def _apply_one(rights: set[_Right], grantor: str, statement: Statement, who: Callable[[str], str]) -> None:
+    words = tuple(token.upper() for token in statement)
     at = words.index("ON")
     named = [word for word in words[1:at] if word in _ALL] or list(_ALL)
     token = statement[at + 5]  # ON LARGE OBJECT oid TO grantee
-    grantee = None if token.upper() == "PUBLIC" else name_of(token)
+    grantee = None if token.upper() == "PUBLIC" else who(name_of(token))
     rights.difference_update([r for r in rights if r.grantee == grantee and r.privilege in named])
     if words[0] == "GRANT":
         is_grantable = words[at + 6 : at + 9] == ("WITH", "GRANT", "OPTION")

@@ -20,6 +20,10 @@ SAME = {
         "CHECK (((s)::text = ANY (ARRAY[('a'::character varying)::text, ('b,]('::character varying)::text])))",
     ),
     "cast_of_one": ("(ARRAY['a'::character varying])::text[]", "ARRAY[('a'::character varying)::text]"),
+    "only": (
+        "ALTER FOREIGN TABLE t ALTER COLUMN a OPTIONS (b 'c');",
+        "ALTER FOREIGN TABLE ONLY t ALTER COLUMN a OPTIONS (b 'c')",
+    ),
     "list_in_a_list": (
         "(ARRAY[(ARRAY['a'::name])::text[]])::text[]",
         "ARRAY[(ARRAY[('a'::name)::text])::text]",
@@ -34,6 +38,7 @@ OTHER = {
     "longer_list": (VARCHAR_LIST, VARCHAR_LIST.replace("'a'::character varying, ", "")),
     "other_type": ("(ARRAY['a'::name])::text[]", "(ARRAY['a'::name])::name[]"),
     "order_of_a_list": ("ARRAY['a', 'b']", "ARRAY['b', 'a']"),
+    "only_is_a_name": ('ALTER TABLE "ONLY" RENAME TO t', "ALTER TABLE RENAME TO t"),
     "not_closed": ("(ARRAY['a'", "(ARRAY['b'"),
 }
 

@@ -108,6 +108,7 @@ class Client:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     application_name: str = APPLICATION_NAME
+    _running: set[subprocess.Popen[bytes]] = field(default_factory=set[subprocess.Popen[bytes]], compare=False)
 
     def run(self, program: str, *arguments: str, stdin: int | IO[bytes] = subprocess.DEVNULL) -> bytes:
         """Run a program to its end and answer what it printed.
@@ -144,12 +145,19 @@ class Client:
         except FileNotFoundError:
             hint = "install the PostgreSQL client of the server's version and put it on the PATH"
             raise MissingProgramError(f"{program} is not on the PATH", hint=hint) from None
+        self._running.add(process)
         try:
             yield process
         finally:
+            self._running.discard(process)
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+    def stop(self) -> None:
+        """End all programs that are at work, in whatever threads; those then hear an error."""
+        for process in tuple(self._running):
+            process.kill()
 
     def query(self, sql: str, database: str = "postgres") -> list[tuple[str | None, ...]]:
         """Run one SQL command string (one transaction, as psql sends it whole) and answer its last result's rows.

@@ -6,7 +6,7 @@ that are not in. Where a CHECK of one table reads another the order matters: suc
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ _PART_BYTES: Final = 16 * 1024 * 1024
 _PART_ENTRIES: Final = 200
 _MOST_LOCKS: Final = 1000
 """Large objects that one transaction may make: each takes a lock, and the server has some thousands."""
+_STOP_SECONDS: Final = 0.2
 _MAY_PASS: Final = re.compile(r"violates check constraint|(SQL|PL/pgSQL) function")
 _MAKE: Final = (
     f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
@@ -124,11 +125,20 @@ def _load_parts(
                 future.result()
             except ClientError as error:
                 if not _MAY_PASS.search(error.message) or not part.is_atomic:
-                    pool.shutdown(cancel_futures=True)
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    say(f"database {one_line(plan.name)}: stopped by {one_line(error.message)}")
+                    stop_loading(client, running)
                     raise
                 failed.append((part, error))
             say(f"database {one_line(plan.name)}: data, part {number} of {len(parts)}")
     return failed
+
+
+def stop_loading(client: Client, running: Collection[Future[None]]) -> None:
+    """End the other streams; the psql that holds the lock stays, it belongs to another client."""
+    while not all(future.done() for future in running):
+        client.stop()
+        wait(running, timeout=_STOP_SECONDS)
 
 
 def _load_part(client: Client, plan: DatabasePlan, part: Part) -> None:

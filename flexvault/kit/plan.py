@@ -122,6 +122,11 @@ def plan_database(dump: Dump, target: Target, options: Options) -> DatabasePlan:
                 for e in changed
                 if e.desc not in {"ACL", "COMMENT", "DEFAULT ACL"}
             ),
+            *(
+                outcome(dump, e, "restored", f"in the default tablespace, before in {e.tablespace}")
+                for e in kept
+                if e.tablespace not in {"", "pg_default"} and not e.has_data
+            ),
         ),
         schemas=steps.of("schemas"),
         before=steps.of("before"),

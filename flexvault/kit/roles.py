@@ -87,7 +87,13 @@ class Roles:
                 state, reason = "restored", ""
             if reason:
                 found.append(Outcome(database="", kind="role", name=item.role, state=state, reason=reason))
-        return found
+        return list(dict.fromkeys([*found, *self._without_password()]))
+
+    def _without_password(self) -> list[Outcome]:
+        """Name the roles that may log in and have no password in the script."""
+        logins = [item for item in self.plan if item.is_run and _may_log_in(item) and "PASSWORD" not in item.reason]
+        reason = "the backup has no password of it: set one before it is to log in by one"
+        return [Outcome(database="", kind="role", name=item.role, state="ask", reason=reason) for item in logins]
 
     def set_in_databases(self) -> list[Outcome]:
         """Run the settings of roles in databases, which must be there."""
@@ -183,6 +189,12 @@ def is_in_database(item: RoleStatement) -> bool:
     """Say whether a statement sets something for a role in one database."""
     words = [token.upper() for token in next(statements(item.sql or ""), ())]
     return words[:2] == ["ALTER", "ROLE"] and words[3:5] == ["IN", "DATABASE"]
+
+
+def _may_log_in(item: RoleStatement) -> bool:
+    """Say whether a statement lets a role log in and gives it no password."""
+    tokens = next(statements(item.sql or ""), ())
+    return tokens[:2] == ("ALTER", "ROLE") and "LOGIN" in tokens[3:] and "PASSWORD" not in tokens[3:]
 
 
 def _is_setting(item: RoleStatement) -> bool:

@@ -32,6 +32,12 @@ PRELOADED: Final = {
 Source: each extension's own installation page; Microsoft's list of extensions of a flexible server names the same.
 """
 
+_OWN_WAYS: Final = {
+    "timescaledb": "restores its tables only between timescaledb_pre_restore() and timescaledb_post_restore(): "
+    "restore that database by its documentation",
+}
+"""Extensions whose data no ordinary restore brings back. Source: TimescaleDB's page on logical backups."""
+
 _ROOM_FACTORS: Final = {"gzip": 3.0, "none": 1.3}
 """Bytes of a database per byte of its archive, measured on a mixed one (1,945 MB from 700 MB and 1,561 MB)."""
 _GIB: Final = 1024**3
@@ -101,6 +107,8 @@ def _check_roles(
 def _check_extensions(client: Client, target: Target, plans: Sequence[DatabasePlan]) -> Iterator[Finding]:
     wanted = sorted({e.tag for plan in plans for e in plan.restored if e.desc == "EXTENSION"} - {"plpgsql"})
     for name in wanted:
+        if name in _OWN_WAYS:
+            yield problem(f"extension {name} {_OWN_WAYS[name]}", f"leave it out: --without-extension {name}")
         if name not in target.extensions:
             hint = f"use a server that offers it, or leave it out: --without-extension {name}"
             yield problem(f"extension is not offered by the server: {one_line(name)}", hint)

@@ -133,7 +133,7 @@ def _rebuild_and_compare(screen: Screen, endpoints: Endpoints) -> bool:
                 ca=endpoints["storage"]["ca"],
             )
             rebuild(files, PREFIX, server.url, binaries(), on_line=_log)
-            stage.proof = f"{len(paths)} files; the kit's own commands, stopping at the first error"
+            stage.proof = f"{len(paths)} files; the kit's own program, stopping at the first error"
         compared = [
             _compare(screen, title, files, server.url, url)
             for title, url in (("Compare with the recovery point", None), ("Compare with the source", source))

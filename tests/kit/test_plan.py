@@ -1,0 +1,155 @@
+"""A plan puts every entry into one step, and names what it leaves out with what depends on it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flexvault.domain.dump_choice import TableName
+from flexvault.kit.dumps import Dump, open_dump, walk_dump
+from flexvault.kit.facts import KitFile
+from flexvault.kit.options import Options
+from flexvault.kit.plan import DatabasePlan, own_search_path, plan_database
+from flexvault.kit.target import Target
+from tests.unit.archive_writer import Block, Item, Recipe
+
+TARGET = Target(
+    version="18.4",
+    major=18,
+    administrator="flexadmin",
+    is_superuser=False,
+    may_create_roles=True,
+    may_create_databases=True,
+    roles=frozenset({"flexadmin"}),
+    databases={},
+    extensions={},
+    allowed=None,
+    preloaded=(),
+    has_icu=True,
+)
+PRE, DATA, POST, NONE = 2, 3, 4, 1
+ITEMS = (
+    Item(desc="ENCODING", section=PRE, definition="SET client_encoding = 'UTF8';\n"),
+    Item(desc="SEARCHPATH", section=PRE, definition="SELECT pg_catalog.set_config('search_path', '', false);\n"),
+    Item(desc="DATABASE", tag="shop", owner="app", definition="CREATE DATABASE shop WITH ENCODING = 'UTF8';\n"),
+    Item(
+        desc="DATABASE PROPERTIES",
+        tag="shop",
+        definition="ALTER DATABASE shop SET search_path TO 'sales', 'public';\n",
+    ),
+    Item(desc="SCHEMA", tag="sales", owner="app", definition="CREATE SCHEMA sales;\n"),
+    Item(desc="ACL", tag="SCHEMA sales", owner="app", section=NONE, dependencies=(5,)),
+    Item(desc="EXTENSION", tag="vector", definition="CREATE EXTENSION vector;\n"),
+    Item(desc="COMMENT", tag="EXTENSION vector", section=NONE, dependencies=(7,)),
+    Item(desc="TABLE", tag="item", namespace="sales", owner="other", dependencies=(5, 7)),
+    Item(
+        desc="FUNCTION",
+        tag="f()",
+        namespace="sales",
+        owner="app",
+        definition="... LANGUAGE c AS 'x';",
+        dependencies=(5,),
+    ),
+    Item(desc="TABLE", tag="plain", namespace="sales", owner="azuresu", dependencies=(5,)),
+    Item(desc="SUBSCRIPTION", tag="sub", section=POST, definition="CREATE SUBSCRIPTION sub CONNECTION 'password=x'"),
+    Item(
+        desc="TABLE DATA", tag="item", namespace="sales", owner="other", section=DATA, dependencies=(9,), block=Block()
+    ),
+    Item(desc="TABLE DATA", tag="job", namespace="cron", section=DATA, block=Block()),
+    Item(desc="INDEX", tag="i", namespace="sales", owner="app", section=POST, dependencies=(11,), definition="(a)"),
+    Item(desc="INDEX", tag="e", namespace="sales", owner="app", section=POST, dependencies=(11,), definition="(f(a))"),
+    Item(desc="EVENT TRIGGER", tag="ddl", section=POST, dependencies=(10,)),
+    Item(desc="COMMENT", tag="EVENT TRIGGER ddl", section=NONE, dependencies=(17,)),
+    Item(desc="MATERIALIZED VIEW DATA", tag="v", namespace="sales", section=POST),
+    Item(desc="TABLE", tag="outside", namespace="public", owner="app"),
+    Item(desc="VIEW", tag="both", namespace="sales", owner="app", dependencies=(5, 20)),
+)
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> Dump:
+    content = Recipe(items=ITEMS, compression="none").build()
+    (tmp_path / "d").write_bytes(content)
+    return walk_dump(open_dump(tmp_path, KitFile(name="d", kind="database", size_bytes=len(content))))
+
+
+STEPS = ("schemas", "before", "tried_before", "data", "after", "tried_after", "rights", "views", "last")
+
+
+def steps(plan: DatabasePlan) -> dict[str, list[int]]:
+    return {step: [entry.dump_id for entry in getattr(plan, step)] for step in STEPS}
+
+
+def test_without_superuser_schemas_come_first_and_their_rights_last(dump: Dump):
+    plan = plan_database(dump, TARGET, Options())
+    assert steps(plan) == {
+        "schemas": [5],
+        "before": [7, 9, 11, 20, 21],
+        "tried_before": [8, 10],
+        "data": [13],
+        "after": [15],
+        "tried_after": [16],
+        "rights": [6],
+        "views": [19],
+        "last": [17, 18],
+    }
+    assert plan.loans == (('"public"', '"app"'), ('"sales"', '"other"'))
+
+
+def test_every_entry_is_restored_once_or_left_out_with_a_reason(dump: Dump):
+    for target in (TARGET, replace(TARGET, is_superuser=True), replace(TARGET, major=16)):
+        plan = plan_database(dump, target, Options())
+        restored = [entry.dump_id for entry in plan.restored]
+        left_out = [item.dump_id for item in plan.left_out if item.state == "left out"]
+        assert sorted([*restored, *left_out]) == [*range(5, 22)]
+        assert all(item.reason for item in plan.left_out)
+
+
+def test_a_superuser_needs_no_loans_and_keeps_all_owners(dump: Dump):
+    plan = plan_database(dump, replace(TARGET, is_superuser=True), Options())
+    assert (plan.loans, plan.schemas, plan.rights, plan.changes) == ((), (), (), {})
+
+
+def test_what_the_service_owned_goes_to_the_administrator_and_is_told(dump: Dump):
+    plan = plan_database(dump, TARGET, Options())
+    assert [plan.changes[11].owner] == [""]
+    told = {item.name: item.reason for item in plan.left_out if item.state == "restored"}
+    assert told == {"sales.plain": "owned by azuresu before, now by flexadmin"}
+
+
+def test_an_extension_is_left_out_with_all_that_needs_it(dump: Dump):
+    plan = plan_database(dump, TARGET, Options(without_extensions=frozenset({"vector"})))
+    left_out = {item.dump_id: item.reason for item in plan.left_out if item.state == "left out"}
+    assert set(left_out) == {7, 8, 9, 12, 13, 14}
+    assert left_out[13] == "depends on extension vector, which is left out"
+
+
+def test_subscriptions_come_only_when_asked_for(dump: Dump):
+    assert 12 not in steps(plan_database(dump, TARGET, Options()))["last"]
+    assert 12 in steps(plan_database(dump, TARGET, Options(with_subscriptions=True)))["last"]
+
+
+def test_the_path_of_the_functions_is_the_databases_own(dump: Dump):
+    assert plan_database(dump, TARGET, Options()).search_path == "SET search_path TO 'sales', 'public';\n"
+    given = Options(search_paths={"shop": "app, public"})
+    assert plan_database(dump, TARGET, given).search_path == "SET search_path TO app, public;\n"
+
+
+def test_a_database_without_a_path_of_its_own_has_the_servers(tmp_path: Path):
+    content = Recipe(items=ITEMS[:3]).build()
+    (tmp_path / "d").write_bytes(content)
+    contents = open_dump(tmp_path, KitFile(name="d", kind="database", size_bytes=len(content))).contents
+    assert own_search_path(contents) == 'SET search_path TO "$user", public;\n'
+
+
+def test_a_chosen_table_brings_what_it_needs_and_its_rows(dump: Dump):
+    plan = plan_database(dump, TARGET, Options(tables={"shop": (TableName("sales", "item"),)}))
+    assert [entry.dump_id for entry in plan.restored] == [5, 7, 9, 13]
+
+
+def test_a_chosen_schema_names_what_needs_a_table_elsewhere(dump: Dump):
+    plan = plan_database(dump, TARGET, Options(schemas={"shop": ("sales",)}))
+    assert 21 not in [entry.dump_id for entry in plan.restored]
+    assert {item.name: item.reason for item in plan.left_out}[
+        "sales.both"
+    ] == "needs an object outside the chosen schemas"

@@ -13,7 +13,7 @@ from bench.planning import measure_planning
 from local_cloud.state_folder import ChildrenAliveError, FolderInUseError
 
 PURE = {"planning": measure_planning, "dumps": measure_dumps, "deep": measure_deep_verification}
-PARTS = ("all", *PURE, "backups", "verify", "jobs", "rebuild_compared")
+PARTS = ("all", *PURE, "backups", "verify", "jobs", "compare", "rebuild_compared")
 
 
 def main() -> int:
@@ -29,10 +29,16 @@ def main() -> int:
     if part not in PURE:
         # Here, not above: the pure parts need no SDK and no cloud.
         from bench.backups import measure_backups  # noqa: PLC0415
+        from bench.comparing import measure_comparing  # noqa: PLC0415
         from bench.job_lists import measure_job_lists  # noqa: PLC0415
         from bench.verifying import measure_verifying  # noqa: PLC0415
 
-        measures = {"backups": measure_backups, "verify": measure_verifying, "jobs": measure_job_lists}
+        measures = {
+            "backups": measure_backups,
+            "verify": measure_verifying,
+            "jobs": measure_job_lists,
+            "compare": measure_comparing,
+        }
         try:
             for name, measure in measures.items():
                 if part in {"all", name}:

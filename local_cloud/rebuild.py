@@ -95,7 +95,7 @@ def rebuild(
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     with subprocess.Popen(
         [sys.executable, "-I", str(kit), "restore", "--files", str(files_folder), *options],
-        env=_environment(server_url, pg_bin),
+        env=server_environment(server_url, pg_bin),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -121,7 +121,7 @@ def _relative_path(name: str, prefix: str) -> PurePosixPath:
     return path
 
 
-def _environment(server_url: str, pg_bin: Path) -> dict[str, str]:
+def server_environment(server_url: str, pg_bin: Path) -> dict[str, str]:
     """Give the kit what its README asks for, and nothing of this process that could lead it to another server."""
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "sslmode": "PGSSLMODE"}
     parts = conninfo_to_dict(server_url)

@@ -1,6 +1,6 @@
 """Count and digest the data of one block of an archive: rows of a table, or large objects."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -111,6 +111,24 @@ def count_block(
     return replace(facts, sha256=stream.hashed.hexdigest())
 
 
+def object_hash(oid: int) -> blake2b:
+    """Begin the digest of a large object; its bytes follow."""
+    return blake2b(oid.to_bytes(OID_BYTES), digest_size=DIGEST_BYTES)
+
+
+def object_digests(contents: Contents, entry: Entry, block: Block, read: RangeRead) -> dict[int, int]:
+    """Read one block of large objects and return the digest of each, which `count_block` only adds up.
+
+    Raises:
+        IntegrityError: code `DamagedData` or `IncompleteArchive`: this is not what pg_dump wrote.
+    """
+    stream = BlockStream(contents, block, read)
+    stream.open()
+    digests = {oid: digest for oid, digest, _ in _objects(contents, entry, block, stream)}
+    stream.close()
+    return digests
+
+
 def hash_block(
     contents: Contents,
     block: Block,
@@ -161,20 +179,28 @@ def _count_rows(contents: Contents, block: Block, stream: BlockStream) -> BlockF
 
 
 def _count_objects(contents: Contents, entry: Entry, block: Block, stream: BlockStream) -> BlockFacts:
-    listed = listed_objects(contents, entry)
     count = plain_bytes = total = 0
+    for _, digest, size_bytes in _objects(contents, entry, block, stream):
+        count, total, plain_bytes = count + 1, total + digest, plain_bytes + size_bytes
+    digest = digest_text(total)
+    return BlockFacts(dump_id=block.dump_id, sha256="", count=count, plain_bytes=plain_bytes, digest=digest)
+
+
+def _objects(contents: Contents, entry: Entry, block: Block, stream: BlockStream) -> Iterator[tuple[int, int, int]]:
+    """Yield oid, digest and size in bytes of each large object of a block."""
+    listed = listed_objects(contents, entry)
+    count = 0
     while oid := stream.integer():
         if listed and oid not in listed:
             raise damaged(contents, block, f"holds a large object {oid} that it does not list")
-        hashed = blake2b(oid.to_bytes(OID_BYTES), digest_size=DIGEST_BYTES)
+        hashed, size_bytes = object_hash(oid), 0
         for piece in plain(contents, block, stream.pieces()):
             hashed.update(piece)
-            plain_bytes += len(piece)
-        count, total = count + 1, total + int.from_bytes(hashed.digest())
+            size_bytes += len(piece)
+        count += 1
+        yield oid, int.from_bytes(hashed.digest()), size_bytes
     if listed and count != len(listed):
         raise damaged(contents, block, f"holds {count} large objects of the {len(listed)} that it lists")
-    digest = digest_text(total)
-    return BlockFacts(dump_id=block.dump_id, sha256="", count=count, plain_bytes=plain_bytes, digest=digest)
 
 
 def _inserts(contents: Contents, block: Block, stream: BlockStream) -> BlockFacts:

@@ -2,9 +2,10 @@
 
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from local_cloud.compare import compare_servers
+from local_cloud.compare import compare
 from local_cloud.demo.client import ApiError, VaultClient
 from local_cloud.demo.orders import CONTAINER, POLICY, SERVER, daily_policy, protect, restore_order
 from local_cloud.demo.screen import RunningStage, Screen
@@ -30,7 +31,6 @@ FAILURES = (
 )
 INTERRUPTED = 130
 """What a shell answers for a program that SIGINT ended."""
-_WORDS = {"largeObjects": "large object(s)"}
 
 
 def main() -> int:
@@ -134,12 +134,19 @@ def _rebuild_and_compare(screen: Screen, endpoints: Endpoints) -> bool:
             )
             rebuild(files, PREFIX, server.url, binaries(), on_line=_log)
             stage.proof = f"{len(paths)} files; the kit's own program, stopping at the first error"
-        with screen.stage("Compare everything") as stage:
-            found = compare_servers(source, server.url)
-            counts = ", ".join(f"{count} {_WORDS.get(name, name)}" for name, count in found.counts.items())
-            stage.proof = f"all equal: {counts}" if found.is_equal else f"{len(found.differences)} DIFFERENCES"
-    for difference in found.differences:
-        print(f"demo: {difference}", file=sys.stderr)
+        compared = [
+            _compare(screen, title, files, server.url, url)
+            for title, url in (("Compare with the recovery point", None), ("Compare with the source", source))
+        ]
+    return all(compared)
+
+
+def _compare(screen: Screen, title: str, files: Path, server_url: str, source_url: str | None) -> bool:
+    with screen.stage(title) as stage:
+        found = compare(files, PREFIX, server_url, binaries(), source_url=source_url, on_line=_log)
+        stage.proof = found.verdict.partition(";")[0] if found.is_equal else f"{len(found.findings)} DIFFERENCES"
+    for line in found.findings:
+        print(f"demo: {line}", file=sys.stderr)
     return found.is_equal
 
 

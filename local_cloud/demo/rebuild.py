@@ -5,7 +5,7 @@ import contextlib
 import signal
 import sys
 
-from local_cloud.compare import compare_servers
+from local_cloud.compare import compare
 from local_cloud.endpoints import Endpoints, read_endpoints
 from local_cloud.postgres import PostgresSetupError, binaries, empty_server
 from local_cloud.processes import ChildEndedError, ChildNotReadyError, interrupt_on_stop_signals
@@ -67,15 +67,21 @@ def _rebuild(endpoints: Endpoints, prefix: str, source: str) -> bool:
         print(f"{len(paths)} files of {prefix} are in {files.relative_to(ROOT)}", flush=True)
         with empty_server(FOLDER / "server") as server:
             rebuild(files, prefix, server.url, binaries(), on_line=lambda line: print(f"  {line}", flush=True))
-            found = compare_servers(endpoints["servers"][source]["postgres"], server.url)
-            for difference in found.differences:
-                print(f"differs from {source} as it is now: {difference}")
-            print(f"all equal: {found.counts}" if found.is_equal else f"{len(found.differences)} differences")
+            url = endpoints["servers"][source]["postgres"]
+            against = {"its recovery point": None, f"{source} as it is now": url}
+            compared = {
+                name: compare(files, prefix, server.url, binaries(), source_url=source_url)
+                for name, source_url in against.items()
+            }
+            for name, found in compared.items():
+                for line in found.findings:
+                    print(f"differs from {name}: {line}")
+                print(f"compared with {name}: {found.verdict}")
             if sys.stdin.isatty():
                 print(f"look at it: {binaries() / 'psql'} {server.url}\nCtrl-C ends it", flush=True)
                 with contextlib.suppress(KeyboardInterrupt):
                     signal.pause()
-        return found.is_equal
+        return all(found.is_equal for found in compared.values())
     finally:
         own.release()
 

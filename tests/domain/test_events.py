@@ -197,13 +197,23 @@ def instance(rows: MemoryRows) -> Mapping[str, Any]:
     return find(rows, Target(table=row_keys.CONFIG, partition="vault", key=row_keys.instance_row(INSTANCE))).values
 
 
+VERIFIED = {
+    **POINT,
+    "number": 1,
+    "verdict": "Broken",
+    "completed_at": AT.isoformat(),
+    "findings": 2,
+    "result_hash": "a" * 64,
+    "result_version": "v",
+}
 LIFE = [
     entry("PolicyChanged", POLICY, 1),
     entry("ProtectionRequested", REQUESTED, 2),
     entry("ProtectionConfigured", CONFIGURED, 3),
-    entry("Sealed", SEALED, 4),
-    entry("RestoreStarted", POINT, 5),
-    entry("RestoreEnded", POINT, 6),
+    entry("Sealed", SEALED, 3),
+    entry("RestoreStarted", POINT, 4),
+    entry("RestoreEnded", POINT, 5),
+    entry("PointVerified", VERIFIED, 6),
     entry("JobClosed", CLOSED, 7),
     entry("Tombstoned", POINT, 8),
     entry("PointDeleted", POINT, 9),

@@ -9,9 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from local_cloud.compare import compare_servers
 from local_cloud.rebuild import RebuildFailedError, rebuild
 from tests.rebuild.backup import dump_server, kit_facts, write_kit
+from tests.rebuild.comparing import compare_servers
 from tests.rebuild.conftest import Server, ServerMaker
 from tests.rebuild.seed import EMPTY_DATABASE, ODD_DATABASE, SHOP
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from local_cloud.compare import compare_servers, server_facts
 from local_cloud.rebuild import RebuildFailedError, rebuild
 from tests.rebuild.backup import dump_server, kit_facts, write_kit
+from tests.rebuild.comparing import compare_servers, server_facts
 from tests.rebuild.conftest import BIN, OLD_BIN, Server, ServerMaker
 from tests.rebuild.seed import EMPTY_DATABASE, ODD_DATABASE, SHOP, quoted, seed
 

@@ -1,16 +1,18 @@
-"""Catalog queries of the comparison: each returns rows of (name of an object, its value as text).
+"""Catalog queries of the comparison with a living source: each returns rows of (name of an object, value as text).
+
+They are no queries of pg_dump: a thing that pg_dump forgets must not be forgotten here too.
 
 Oids, transaction ids and physical facts stay out: they never survive a dump. A missing privilege list counts as the
 default one, because pg_dump writes nothing for it, and lists are sorted, because their order says nothing.
 """
 
-from typing import LiteralString
+from typing import Final, LiteralString
 
 type Queries = dict[str, LiteralString]
 """Kind of object -> query."""
 
 _ACL = "(SELECT string_agg(item::text, ' ' ORDER BY item::text) FROM unnest({acl}) AS item)"
-_USER_SCHEMA = "{schema} NOT IN ('pg_catalog', 'information_schema') AND {schema} NOT LIKE 'pg\\_toast%%'"
+_USER_SCHEMA = "{schema} NOT IN ('pg_catalog', 'information_schema') AND {schema} NOT LIKE 'pg\\_toast%'"
 _OWN = (
     "NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = '{catalog}'::regclass AND d.objid = {oid} "
     "AND d.deptype = 'e')"
@@ -18,6 +20,11 @@ _OWN = (
 
 
 _RELATION_KIND = "CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\""
+
+
+def _sorted(options: LiteralString) -> LiteralString:
+    """Write options in an order of their own: pg_dump sorts them by name, so theirs does not survive."""
+    return f"(SELECT string_agg(item, ' ' ORDER BY item) FROM unnest({options}) AS item)"
 
 
 def _acl(acl: LiteralString, kind: LiteralString, owner: LiteralString) -> LiteralString:
@@ -30,9 +37,18 @@ def _own(catalog: LiteralString, oid: LiteralString) -> LiteralString:
     return f"{_USER_SCHEMA.format(schema='n.nspname')} AND {_OWN.format(catalog=catalog, oid=oid)}"
 
 
-DATABASES = "SELECT datname FROM pg_database WHERE datallowconn ORDER BY datname"
+DATABASES: Final = "SELECT json_build_array(datname) FROM pg_database WHERE datallowconn ORDER BY datname"
+
+OF_DATABASE: Final = "database properties"
 
 OF_THE_SERVER: Queries = {
+    OF_DATABASE: f"""
+    SELECT d.datname, concat_ws(' ', 'owner', datdba::regrole, 'encoding', pg_encoding_to_char(encoding),
+        'provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), 'collate', datcollate, 'ctype', datctype, 'locale',
+        coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '-'),
+        'icu rules', coalesce(to_jsonb(d) ->> 'daticurules', '-'), 'connection limit', datconnlimit, 'template',
+        datistemplate, 'rights', {_acl("datacl", "'d'", "datdba")}, 'comment', shobj_description(d.oid, 'pg_database'))
+    FROM pg_database AS d""",
     "role": """
         SELECT rolname, concat_ws(' ', 'superuser', rolsuper, 'inherit', rolinherit, 'createrole', rolcreaterole,
             'createdb', rolcreatedb, 'login', rolcanlogin, 'replication', rolreplication, 'bypassrls', rolbypassrls,
@@ -41,27 +57,18 @@ OF_THE_SERVER: Queries = {
         FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'""",
     "membership": """
         SELECT m.roleid::regrole || ' to ' || m.member::regrole, ((to_jsonb(m) - '{oid,roleid,member,grantor}'::text[])
-            || jsonb_build_object('grantor', m.grantor::regrole::text))::text
+            || jsonb_build_object('grantor',
+                CASE m.grantor WHEN 10 THEN 'the first superuser' ELSE m.grantor::regrole::text END))::text
         FROM pg_auth_members AS m WHERE m.member::regrole::text NOT LIKE 'pg\\_%'""",
     "settings of": """
         SELECT CASE setdatabase WHEN 0 THEN 'all databases' ELSE 'database ' || quote_ident(d.datname) END
             || CASE setrole WHEN 0 THEN ', all roles' ELSE ', role ' || setrole::regrole END,
             (SELECT string_agg(item, ' | ' ORDER BY item) FROM unnest(setconfig) AS item)
         FROM pg_db_role_setting LEFT JOIN pg_database AS d ON d.oid = setdatabase""",
-    "server parameter rights": f"""
-        SELECT parname, {_ACL.format(acl="paracl")} FROM pg_parameter_acl""",
 }
 
-OF_A_DATABASE_ENTRY: Queries = {
-    "database properties": f"""
-        SELECT d.datname, concat_ws(' ', 'owner', datdba::regrole, 'encoding', pg_encoding_to_char(encoding),
-            'provider', to_jsonb(d) ->> 'datlocprovider', 'collate', datcollate, 'ctype', datctype, 'locale',
-            coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '-'),
-            'icu rules', coalesce(to_jsonb(d) ->> 'daticurules', '-'), 'connection limit', datconnlimit, 'template',
-            datistemplate, 'connections', datallowconn, 'rights', {_acl("datacl", "'d'", "datdba")},
-            'comment', shobj_description(d.oid, 'pg_database'))
-        FROM pg_database AS d WHERE d.datname = ANY (%(databases)s)""",
-}
+PARAMETER_RIGHTS: Final = f"SELECT parname, {_ACL.format(acl='paracl')} FROM pg_parameter_acl"
+"""From PostgreSQL 15 on."""
 
 OF_A_DATABASE: Queries = {
     "schema": f"""
@@ -70,7 +77,8 @@ OF_A_DATABASE: Queries = {
         WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
             AND {_OWN.format(catalog="pg_namespace", oid="n.oid")}""",
     "extension": """
-        SELECT extname, concat_ws(' ', 'version', extversion, 'schema', extnamespace::regnamespace)
+        SELECT extname, concat_ws(' ', 'version', extversion, 'schema', extnamespace::regnamespace, 'owner',
+            CASE WHEN oid >= 16384 THEN extowner::regrole END)
         FROM pg_extension""",
     "relation": f"""
         SELECT n.nspname || '.' || c.relname, concat_ws(' ', 'kind', c.relkind, 'owner', c.relowner::regrole,
@@ -88,8 +96,9 @@ OF_A_DATABASE: Queries = {
              WHERE b.attrelid = c.oid AND b.attnum BETWEEN 1 AND a.attnum AND NOT b.attisdropped),
             format_type(a.atttypid, a.atttypmod), 'not null', a.attnotnull, 'default', pg_get_expr(e.adbin, e.adrelid),
             'identity', a.attidentity, 'generated', a.attgenerated, 'storage', a.attstorage, 'compression',
-            a.attcompression, 'statistics', a.attstattarget, 'options', a.attoptions, 'collation',
-            nullif(a.attcollation, 0)::regcollation, 'rights',
+            to_jsonb(a) ->> 'attcompression', 'statistics', nullif(a.attstattarget, -1), 'options', a.attoptions,
+            {_sorted("a.attfdwoptions")},
+            'collation', nullif(a.attcollation, 0)::regcollation, 'rights',
             (SELECT string_agg(item::text, ' ' ORDER BY item::text) FROM unnest(a.attacl) AS item))
         FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
             LEFT JOIN pg_attrdef AS e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
@@ -100,7 +109,12 @@ OF_A_DATABASE: Queries = {
             concat_ws(' ', pg_get_constraintdef(c.oid), 'validated', c.convalidated, 'parents',
                 c.coninhcount)
         FROM pg_constraint AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
-        WHERE {_own("pg_constraint", "c.oid")}""",
+        WHERE c.contype <> 'n' AND {_own("pg_constraint", "c.oid")}""",
+    "not null constraint": f"""
+        SELECT coalesce(nullif(c.conrelid, 0)::regclass::text, c.contypid::regtype::text) || ' ' || c.conname,
+            concat_ws(' ', pg_get_constraintdef(c.oid), 'validated', c.convalidated, 'parents', c.coninhcount)
+        FROM pg_constraint AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
+        WHERE c.contype = 'n' AND {_own("pg_constraint", "c.oid")}""",
     "index": f"""
         SELECT n.nspname || '.' || c.relname, concat_ws(' ', pg_get_indexdef(i.indexrelid), 'valid', i.indisvalid,
             'clustered', i.indisclustered, 'replica identity', i.indisreplident)
@@ -115,7 +129,9 @@ OF_A_DATABASE: Queries = {
             concat_ws(' ', CASE p.prokind WHEN 'a' THEN (SELECT concat_ws(' ', aggtransfn, aggfinalfn, agginitval,
                 aggtranstype::regtype) FROM pg_aggregate WHERE aggfnoid = p.oid) ELSE pg_get_functiondef(p.oid) END,
             'owner', p.proowner::regrole, 'rights', {_acl("p.proacl", "'f'", "p.proowner")})
-        FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE {_own("pg_proc", "p.oid")}""",
+        FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE {_own("pg_proc", "p.oid")} AND NOT EXISTS (SELECT FROM pg_depend AS i
+            WHERE i.classid = 'pg_proc'::regclass AND i.objid = p.oid AND i.deptype = 'i')""",
     "trigger": f"""
         SELECT n.nspname || '.' || c.relname || ' ' || t.tgname,
             concat_ws(' ', pg_get_triggerdef(t.oid), 'enabled', t.tgenabled)
@@ -164,6 +180,7 @@ OF_A_DATABASE: Queries = {
         SELECT o.type || ' ' || o.identity, d.description
         FROM pg_description AS d, pg_identify_object(d.classoid, d.objoid, d.objsubid) AS o
         WHERE coalesce(o.schema, '') NOT IN ('pg_catalog', 'information_schema') AND d.objoid >= 16384
+            AND d.classoid <> 'pg_largeobject'::regclass
             AND NOT EXISTS (SELECT FROM pg_depend AS e
                             WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')""",
     "system object rights": f"""
@@ -184,28 +201,107 @@ OF_A_DATABASE: Queries = {
     "event trigger": """
         SELECT evtname, concat_ws(' ', evtevent, 'owner', evtowner::regrole, evtfoid::regproc, evtenabled, evttags)
         FROM pg_event_trigger""",
-    "foreign server": """
-        SELECT s.srvname, concat_ws(' ', w.fdwname, 'owner', s.srvowner::regrole, s.srvtype, s.srvversion, s.srvoptions)
+    "foreign server": f"""
+        SELECT s.srvname, concat_ws(' ', w.fdwname, 'owner', s.srvowner::regrole, s.srvtype, s.srvversion,
+            {_sorted("s.srvoptions")})
         FROM pg_foreign_server AS s JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw""",
-    "large object": f"""
-        SELECT m.oid, concat_ws(' ', length(lo_get(m.oid)), 'bytes, SHA-256', encode(sha256(lo_get(m.oid)), 'hex'),
-            'owner', m.lomowner::regrole, 'rights', {_acl("m.lomacl", "'L'", "m.lomowner")})
-        FROM pg_largeobject_metadata AS m""",
+    "foreign data wrapper": f"""
+        SELECT w.fdwname, concat_ws(' ', 'owner', w.fdwowner::regrole, nullif(w.fdwhandler, 0)::regproc,
+            nullif(w.fdwvalidator, 0)::regproc, {_sorted("w.fdwoptions")})
+        FROM pg_foreign_data_wrapper AS w
+        WHERE NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = 'pg_foreign_data_wrapper'::regclass
+                          AND d.objid = w.oid AND d.deptype = 'e')""",
+    "rights on foreign object": f"""
+        SELECT 'server ' || s.srvname, {_acl("s.srvacl", "'S'", "s.srvowner")} FROM pg_foreign_server AS s
+        UNION ALL
+        SELECT 'wrapper ' || w.fdwname, {_acl("w.fdwacl", "'F'", "w.fdwowner")} FROM pg_foreign_data_wrapper AS w""",
+    "user mapping": f"""
+        SELECT m.srvname || ' for ' || m.usename, {_sorted("m.umoptions")} FROM pg_user_mappings AS m""",
+    "foreign table": f"""
+        SELECT n.nspname || '.' || c.relname, concat_ws(' ', s.srvname, {_sorted("f.ftoptions")})
+        FROM pg_foreign_table AS f JOIN pg_class AS c ON c.oid = f.ftrelid
+            JOIN pg_foreign_server AS s ON s.oid = f.ftserver JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE {_own("pg_class", "c.oid")}""",
+    "language": f"""
+        SELECT l.lanname, concat_ws(' ', 'owner', l.lanowner::regrole, 'trusted', l.lanpltrusted, 'rights',
+            {_acl("l.lanacl", "'l'", "l.lanowner")})
+        FROM pg_language AS l WHERE l.lanispl AND {_OWN.format(catalog="pg_language", oid="l.oid")}""",
+    "cast": f"""
+        SELECT format_type(c.castsource, NULL) || ' as ' || format_type(c.casttarget, NULL),
+            concat_ws(' ', nullif(c.castfunc, 0)::regprocedure, c.castcontext, c.castmethod)
+        FROM pg_cast AS c WHERE c.oid >= 16384 AND {_OWN.format(catalog="pg_cast", oid="c.oid")}""",
+    "collation": f"""
+        SELECT n.nspname || '.' || c.collname, concat_ws(' ', 'owner', c.collowner::regrole, c.collprovider,
+            c.collisdeterministic, c.collcollate, c.collctype,
+            coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale'), to_jsonb(c) ->> 'collicurules')
+        FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace
+        WHERE {_own("pg_collation", "c.oid")}""",
+    "conversion": f"""
+        SELECT n.nspname || '.' || c.conname, concat_ws(' ', 'owner', c.conowner::regrole,
+            pg_encoding_to_char(c.conforencoding), pg_encoding_to_char(c.contoencoding), c.conproc, c.condefault)
+        FROM pg_conversion AS c JOIN pg_namespace AS n ON n.oid = c.connamespace
+        WHERE {_own("pg_conversion", "c.oid")}""",
+    "operator": f"""
+        SELECT o.oid::regoperator, concat_ws(' ', 'owner', o.oprowner::regrole, o.oprcode, o.oprresult::regtype,
+            nullif(o.oprcom, 0)::regoperator, nullif(o.oprnegate, 0)::regoperator, o.oprrest, o.oprjoin,
+            o.oprcanmerge, o.oprcanhash)
+        FROM pg_operator AS o JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+        WHERE {_own("pg_operator", "o.oid")}""",
+    "operator class": f"""
+        SELECT n.nspname || '.' || c.opcname || ' using ' || a.amname, concat_ws(' ', 'owner', c.opcowner::regrole,
+            c.opcintype::regtype, c.opcdefault, nullif(c.opckeytype, 0)::regtype)
+        FROM pg_opclass AS c JOIN pg_namespace AS n ON n.oid = c.opcnamespace JOIN pg_am AS a ON a.oid = c.opcmethod
+        WHERE {_own("pg_opclass", "c.oid")}""",
+    "operator family": f"""
+        SELECT n.nspname || '.' || f.opfname || ' using ' || a.amname, concat_ws(' ', 'owner', f.opfowner::regrole,
+            (SELECT string_agg(concat_ws(' ', o.amopstrategy, o.amopopr::regoperator), ', '
+                ORDER BY o.amopstrategy, o.amopopr::regoperator::text) FROM pg_amop AS o WHERE o.amopfamily = f.oid),
+            (SELECT string_agg(concat_ws(' ', p.amprocnum, p.amproc), ', ' ORDER BY p.amprocnum, p.amproc::text)
+             FROM pg_amproc AS p WHERE p.amprocfamily = f.oid))
+        FROM pg_opfamily AS f JOIN pg_namespace AS n ON n.oid = f.opfnamespace JOIN pg_am AS a ON a.oid = f.opfmethod
+        WHERE {_own("pg_opfamily", "f.oid")}""",
+    "text search configuration": f"""
+        SELECT n.nspname || '.' || c.cfgname, concat_ws(' ', 'owner', c.cfgowner::regrole, p.prsname,
+            (SELECT string_agg(concat_ws(' ', m.maptokentype, m.mapseqno, m.mapdict::regdictionary), ', '
+                ORDER BY m.maptokentype, m.mapseqno) FROM pg_ts_config_map AS m WHERE m.mapcfg = c.oid))
+        FROM pg_ts_config AS c JOIN pg_namespace AS n ON n.oid = c.cfgnamespace
+            JOIN pg_ts_parser AS p ON p.oid = c.cfgparser
+        WHERE {_own("pg_ts_config", "c.oid")}""",
+    "text search dictionary": f"""
+        SELECT n.nspname || '.' || td.dictname, concat_ws(' ', 'owner', td.dictowner::regrole, t.tmplname,
+            td.dictinitoption)
+        FROM pg_ts_dict AS td JOIN pg_namespace AS n ON n.oid = td.dictnamespace
+            JOIN pg_ts_template AS t ON t.oid = td.dicttemplate
+        WHERE {_own("pg_ts_dict", "td.oid")}""",
 }
 
-TABLES_WITH_ROWS = f"""
-    SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+TABLES_WITH_ROWS: Final = f"""
+    SELECT json_build_array(n.nspname, c.relname, (SELECT json_agg(a.attname ORDER BY a.attname)
+        FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+        (SELECT json_build_array(rn.nspname, r.relname)
+         FROM pg_class AS r JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
+         WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)))
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {_USER_SCHEMA.format(schema="n.nspname")}
-    ORDER BY n.nspname, c.relname"""
+    ORDER BY c.relpages DESC"""
 
-# The row as text names each value exactly (NULL and '' differ); the sum of two 64-bit halves is the order-free digest.
-ROWS_OF_A_TABLE = """
-    SELECT count(*), coalesce(sum(('x' || left(h, 16))::bit(64)::bigint::numeric), 0) || '/'
-        || coalesce(sum(('x' || right(h, 16))::bit(64)::bigint::numeric), 0)
-    FROM (SELECT md5((row_.*)::text) AS h FROM ONLY {table} AS row_) AS hashed"""
+DERIVED: Queries = {
+    "rows of materialized view": f"""
+        SELECT n.nspname || '.' || c.relname, 'it was filled again from its query'
+        FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'm' AND {_own("pg_class", "c.oid")}""",
+    "collation version": """
+        SELECT '', coalesce(to_jsonb(d) ->> 'datcollversion', 'none')
+        FROM pg_database AS d WHERE d.datname = current_database()""",
+}
+"""What a rebuild makes anew."""
 
-SEQUENCES = f"""
-    SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'S' AND {_USER_SCHEMA.format(schema="n.nspname")} ORDER BY n.nspname, c.relname"""
-
-VALUE_OF_A_SEQUENCE = "SELECT last_value, is_called FROM {sequence}"
+LEFT_OUT: Queries = {
+    "subscription": """
+        SELECT subname, 'it would connect to the publisher again' FROM pg_subscription
+        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())""",
+    "security label": """
+        SELECT objtype || ' ' || objname || ' of ' || provider, 'it needs the provider that wrote it'
+        FROM pg_seclabels""",
+}
+"""What a rebuild leaves out on purpose."""

@@ -1,0 +1,158 @@
+"""Compare two living servers by what was written down of them."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from flexvault.kit import catalog_queries
+from flexvault.kit.client import Client
+from flexvault.kit.compare_facts import compare_facts
+from flexvault.kit.comparison import Comparison, Facts, Named, Tally
+from flexvault.kit.login_reasons import reasons_without_superuser
+from flexvault.kit.row_streams import total_of
+from flexvault.kit.server_state import ServerState, server_state
+
+_SQL_KINDS: Final = frozenset({"constraint", "index", "view definition", "policy", "rule", "column", "trigger"})
+_NOT_NULL: Final = "not null constraint"
+_HAS_NOT_NULL: Final = 18
+_HAS_MAINTAIN: Final = 17
+_RIGHTS: Final = re.compile(r"(?<==)[a-zA-Z*]+(?=/)")
+_KINDS_WITH_MAINTAIN: Final = frozenset({"relation", "default privileges", "system object rights"})
+
+
+def compare_servers(
+    source: Client,
+    target: Client,
+    *,
+    databases: Collection[str] = (),
+    jobs: int = 2,
+    on_line: Callable[[str], None] = lambda _: None,
+) -> Comparison:
+    """Compare everything of two servers, or what belongs to some databases and the roles.
+
+    Raises:
+        ClientError: A server cannot be reached or refuses its catalog.
+        MissingProgramError: psql is not there.
+    """
+
+    def read(client: Client) -> ServerState:
+        return server_state(client, databases=databases, jobs=jobs, on_line=on_line)
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(read, (source, target))
+    return compare_states(one, other, chosen=databases)
+
+
+def compare_states(source: ServerState, target: ServerState, *, chosen: Collection[str] = ()) -> Comparison:
+    """Compare what was written down of two servers, or of one at two moments."""
+    tally = Tally(against="the source server")
+    _compare_databases(tally, source, target, chosen)
+    both = set(source.databases) & set(target.databases)
+    refused = source.refused | target.refused
+    for named, reason in refused.items():
+        tally.not_proven(named, f"refused: {reason}")
+    _compare_catalogs(tally, source, target, both)
+
+    rows = _rows(source, target)
+    for counted_as in ("sequences", "largeObjects", "tables"):
+        counted = rows if counted_as == "tables" else [_counted(state, counted_as) for state in (source, target)]
+        parts = [_known(facts, refused, both) for facts in counted]
+        compare_facts(tally, *parts, counted_as=counted_as, is_sql=lambda _: False)
+    # What is equal has the same number of rows on both sides, wherever they lie.
+    differing = {finding.named for finding in (*tally.differences, *tally.unproven)}
+    tally.counts["rows"] = sum(
+        found.count for named, found in source.rows.items() if named not in differing and named.database in both
+    )
+    _name_the_rest(tally, source, target)
+    return tally.result()
+
+
+def _counted(state: ServerState, counted_as: str) -> Facts:
+    return state.sequences if counted_as == "sequences" else state.objects
+
+
+def _rows(source: ServerState, target: ServerState) -> list[Facts]:
+    """Return the rows of both sides, of partitions together where a rebuild has put some of them elsewhere.
+
+    Hashing by an enum does that: its values have other oids on another server.
+    """
+    by_root: dict[Named, list[Named]] = {}
+    for named, root in source.roots.items():
+        by_root.setdefault(root, []).append(named)
+    sides = [dict(source.rows), dict(target.rows)]
+    for root, names in by_root.items():
+        if all(named in side for side in sides for named in names) and any(
+            sides[0][named] != sides[1][named] for named in names
+        ):
+            totals = [total_of([side[named] for named in names]) for side in sides]
+            if totals[0] == totals[1]:
+                for side, total in zip(sides, totals, strict=True):
+                    for named in names:
+                        del side[named]
+                    side[root] = total
+    return [{named: str(rows) for named, rows in side.items()} for side in sides]
+
+
+def _compare_databases(tally: Tally, source: ServerState, target: ServerState, chosen: Collection[str]) -> None:
+    for name in sorted({*chosen}.difference(source.databases)):
+        tally.not_proven(Named(name, "database", ""), "chosen, but the source server has no such")
+    one, other = ({Named(name, "database", ""): "a database" for name in s.databases} for s in (source, target))
+    compare_facts(tally, one, other, counted_as="databases")
+
+
+def _compare_catalogs(tally: Tally, source: ServerState, target: ServerState, both: Collection[str]) -> None:
+    one, other = (_of_both(state.facts, both) for state in (source, target))
+    majors = source.login.major, target.login.major
+    if majors[0] != majors[1]:
+        one, other = (_as_older(facts, min(majors), tally) for facts in (one, other))
+    reasons = {} if target.login.has_superuser else reasons_without_superuser(one, other, target.login)
+    for is_role, counted_as in ((True, "roles"), (False, "facts")):
+        parts = [
+            {named: facts[named] for named in facts if (named.kind == "role") == is_role} for facts in (one, other)
+        ]
+        compare_facts(
+            tally, *parts, reasons=reasons, counted_as=counted_as, is_sql=lambda named: named.kind in _SQL_KINDS
+        )
+
+
+def _name_the_rest(tally: Tally, source: ServerState, target: ServerState) -> None:
+    for named, value in (target.derived | source.derived).items():
+        is_version = named.kind == "collation version"
+        reason = f"{value} in the source, {target.derived.get(named)} in the target" if is_version else value
+        tally.leave_out(named, reason, state="derived")
+    for named, reason in (target.left_out | source.left_out).items():
+        tally.leave_out(named, reason)
+    tally.leave_out(Named("", "passwords of roles", ""), "the files hold none that a rebuild may use; set new ones")
+
+
+def _of_both(facts: Facts, both: Collection[str]) -> Facts:
+    """Take what belongs to the server or to databases of both: of one that is missing that alone is said."""
+    return {
+        named: value
+        for named, value in facts.items()
+        if (named.name if named.kind == catalog_queries.OF_DATABASE else named.database) in {"", *both}
+    }
+
+
+def _as_older(facts: Facts, major: int, tally: Tally) -> Facts:
+    """Leave out what the older of two servers cannot have."""
+    found = dict(facts)
+    if major < _HAS_NOT_NULL:
+        found = {named: value for named, value in found.items() if named.kind != _NOT_NULL}
+        tally.note("constraints that say NOT NULL are compared as columns: one server is older than PostgreSQL 18")
+    if major < _HAS_MAINTAIN:
+        found = {
+            named: _RIGHTS.sub(_without_maintain, value) if named.kind in _KINDS_WITH_MAINTAIN else value
+            for named, value in found.items()
+        }
+        tally.note("the right MAINTAIN is not compared: one server is older than PostgreSQL 17")
+    return found
+
+
+def _without_maintain(rights: re.Match[str]) -> str:
+    return rights[0].replace("m*", "").replace("m", "")
+
+
+def _known(facts: Facts, refused: Mapping[Named, str], both: Collection[str]) -> Facts:
+    return {named: value for named, value in facts.items() if named not in refused and named.database in both}

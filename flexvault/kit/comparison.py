@@ -1,0 +1,256 @@
+"""What a comparison found: what differs, what could not be proven, what was not compared, and how much is equal."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from flexvault.domain.sql_text import readable
+
+type State = Literal["differs", "missing", "onlyInTarget", "notProven", "leftOut", "derived"]
+
+REPORT_VERSION: Final = 1
+_LONGEST_SHOWN: Final = 160
+_MAY_HOLD_PASSWORDS: Final = frozenset({"user mapping", "server", "foreign server", "subscription"})
+_HIDDEN: Final = "(not shown, it may hold a password)"
+_SAID: Final[Mapping[State, str]] = {
+    "differs": "differs",
+    "missing": "missing in the target",
+    "onlyInTarget": "only in the target",
+    "notProven": "not proven",
+    "leftOut": "left out",
+    "derived": "derived, not compared",
+}
+_WORDS: Final = {
+    "databases": ("database", "databases"),
+    "tables": ("table", "tables"),
+    "rows": ("row", "rows"),
+    "largeObjects": ("large object", "large objects"),
+    "sequences": ("sequence", "sequences"),
+    "roles": ("role", "roles"),
+    "facts": ("definition, owner, right or setting", "definitions, owners, rights and settings"),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Named:
+    """An object, or something about one.
+
+    Attributes:
+        database: Exact name; empty for what belongs to the server.
+        kind: Such as `table`, `owner of table` or `rows of`.
+        name: Exact, not quoted, behind its schema's.
+    """
+
+    database: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        about = f"{self.kind} {self.name}".strip()
+        return f"database {self.database}: {about}" if self.database else about
+
+
+def one_line(text: str) -> str:
+    """Write a text on one line that a terminal does not obey: a source may name its objects as it likes."""
+    shown = readable(text)
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
+
+
+type Facts = dict[Named, str]
+"""What is known of each object."""
+
+
+def put(facts: Facts, named: Named, value: str) -> None:
+    """Record a fact; several of one name (comments on overloaded objects) become one, sorted, so that none hides."""
+    facts[named] = "\n".join(sorted([facts[named], value])) if named in facts else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One object that is not simply equal.
+
+    Attributes:
+        source: What it is in the source, as far as that can be shown.
+        target: Likewise.
+        reason: Why it is not compared or not proven; empty for a difference.
+    """
+
+    named: Named
+    state: State
+    source: str = ""
+    target: str = ""
+    reason: str = ""
+
+    def line(self) -> str:
+        """Write it as one line, long values cut around the first difference."""
+        parts = [f"{self.named}: {_SAID[self.state]}"]
+        if self.reason:
+            parts.append(self.reason)
+        source, target = _cut(self.source, self.target)
+        if source:
+            parts.append(f"in the source: {source}")
+        if target:
+            parts.append(f"in the target: {target}")
+        return one_line(", ".join(parts))
+
+    def to_json(self) -> dict[str, str]:
+        """Write it for the report, values whole."""
+        return {
+            "database": readable(self.named.database),
+            "kind": self.named.kind,
+            "name": readable(self.named.name),
+            "state": self.state,
+            "source": readable(self.source),
+            "target": readable(self.target),
+            "reason": readable(self.reason),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What two servers, or a server and a recovery point, have in common.
+
+    Attributes:
+        against: What the target was compared with, in words.
+        differences: What differs, is missing or is there too much.
+        unproven: What should have been compared and could not be: it counts as no equality.
+        not_compared: What is left out on purpose or is derived from the rest: by name, with the reason.
+        counts: Of what is equal, by `databases`, `tables`, `rows`, `largeObjects`, `sequences`, `roles` and `facts`.
+        equal_kinds: Of what is equal, by kind of object.
+        notes: What a reader needs to know of how it was compared, such as the time zone.
+    """
+
+    against: str
+    differences: tuple[Finding, ...]
+    unproven: tuple[Finding, ...]
+    not_compared: tuple[Finding, ...]
+    counts: Mapping[str, int]
+    equal_kinds: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether nothing differs, nothing stays unproven, and at least a database was compared."""
+        return not self.differences and not self.unproven and self.counts.get("databases", 0) > 0
+
+    def lines(self) -> Iterator[str]:
+        """Write it for people; the last line is the verdict."""
+        for finding in (*self.differences, *self.unproven, *self.not_compared):
+            yield finding.line()
+        yield from self.notes
+        yield self.verdict()
+
+    def verdict(self) -> str:
+        """Say in one line what came of it."""
+        apart = Counter(finding.named.kind for finding in self.not_compared)
+        rest = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in sorted(apart.items()))
+        rest = f"; not compared: {rest}" if rest else ""
+        if self.is_equal:
+            return f"all equal: {self._said_counts()}{rest}"
+        if not self.differences and not self.unproven:
+            return f"nothing was compared: no database of {self.against} is in the target{rest}"
+        found = [_number(len(self.differences), "difference", "differences")] if self.differences else []
+        found += [f"{len(self.unproven)} not proven"] if self.unproven else []
+        return f"{', '.join(found)}; equal: {self._said_counts()}{rest}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the report."""
+        return {
+            "version": REPORT_VERSION,
+            "against": self.against,
+            "isEqual": self.is_equal,
+            "verdict": self.verdict(),
+            "counts": dict(self.counts),
+            "equalKinds": dict(self.equal_kinds),
+            "differences": [finding.to_json() for finding in self.differences],
+            "notProven": [finding.to_json() for finding in self.unproven],
+            "notCompared": [finding.to_json() for finding in self.not_compared],
+            "notes": list(self.notes),
+        }
+
+    def to_bytes(self) -> bytes:
+        """Write the report as a file."""
+        return json.dumps(self.to_json(), indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+    def _said_counts(self) -> str:
+        known = [_number(self.counts[key], *words) for key, words in _WORDS.items() if self.counts.get(key)]
+        return ", ".join(known) or "nothing"
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Collects findings. One thread at a time adds to it."""
+
+    against: str
+    differences: list[Finding] = field(default_factory=list[Finding])
+    unproven: list[Finding] = field(default_factory=list[Finding])
+    not_compared: list[Finding] = field(default_factory=list[Finding])
+    counts: Counter[str] = field(default_factory=Counter[str])
+    equal_kinds: Counter[str] = field(default_factory=Counter[str])
+    notes: list[str] = field(default_factory=list[str])
+
+    def equal(self, named: Named, counted_as: str = "facts", count: int = 1) -> None:
+        """Count something that is equal."""
+        self.equal_kinds[named.kind] += 1
+        self.counts[counted_as] += count
+
+    def differ(self, named: Named, source: str | None, target: str | None) -> None:
+        """Record a difference; nothing stands for an object that is not there."""
+        state: State = "missing" if target is None else "onlyInTarget" if source is None else "differs"
+        self.differences.append(_finding(named, state, source, target, ""))
+
+    def not_proven(self, named: Named, reason: str, *, source: str = "", target: str = "") -> None:
+        """Record what could not be compared."""
+        self.unproven.append(_finding(named, "notProven", source, target, reason))
+
+    def leave_out(self, named: Named, reason: str, *, state: State = "leftOut") -> None:
+        """Record what is not compared on purpose."""
+        self.not_compared.append(Finding(named=named, state=state, reason=reason))
+
+    def note(self, text: str) -> None:
+        """Tell the reader something, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def result(self) -> Comparison:
+        """Put it all together, sorted."""
+        in_order = [
+            tuple(sorted(found, key=lambda finding: (finding.named, finding.state)))
+            for found in (self.differences, self.unproven, self.not_compared)
+        ]
+        return Comparison(
+            against=self.against,
+            differences=in_order[0],
+            unproven=in_order[1],
+            not_compared=in_order[2],
+            counts=dict(self.counts),
+            equal_kinds=dict(sorted(self.equal_kinds.items())),
+            notes=tuple(self.notes),
+        )
+
+
+def _finding(named: Named, state: State, source: str | None, target: str | None, reason: str) -> Finding:
+    if named.kind.removeprefix("definition of ") in _MAY_HOLD_PASSWORDS:
+        source, target = (value and _HIDDEN for value in (source, target))
+    return Finding(named=named, state=state, source=source or "", target=target or "", reason=reason)
+
+
+def _cut(source: str, target: str) -> tuple[str, str]:
+    """Show the part of two values where they begin to differ, each on one line."""
+    source, target = " ".join(source.split()) or source.strip(), " ".join(target.split()) or target.strip()
+    if max(len(source), len(target)) <= _LONGEST_SHOWN:
+        return source, target
+    same = next((i for i, (a, b) in enumerate(zip(source, target, strict=False)) if a != b), 0)
+    start = max(same - _LONGEST_SHOWN // 4, 0)
+    return _window(source, start), _window(target, start)
+
+
+def _window(text: str, start: int) -> str:
+    end = start + _LONGEST_SHOWN
+    return f"{'...' if start and text else ''}{text[start:end]}{'...' if end < len(text) else ''}"
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

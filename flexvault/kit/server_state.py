@@ -1,0 +1,135 @@
+"""Write down a living server: objects, roles and databases by catalog queries, and the rows of every table."""
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from flexvault.domain.dump_facts import SERVICE_DATABASES
+from flexvault.domain.sql_text import quote_literal, quote_name
+from flexvault.kit import catalog_queries, large_objects
+from flexvault.kit.client import Client, ClientError
+from flexvault.kit.comparison import Facts, Named, put
+from flexvault.kit.login import Login, login_of
+from flexvault.kit.row_streams import DUMP_SESSION, FIXED_SESSION, Rows, digest_rows, json_rows, with_settings
+from flexvault.kit.sequences import sequences_of_server
+
+_HAS_PARAMETER_RIGHTS: Final = 15
+_ENCODING: Final = "SELECT json_build_array(current_setting('server_encoding'))"
+
+
+@dataclass(slots=True, kw_only=True)
+class ServerState:
+    """All that is known of a server.
+
+    Attributes:
+        facts: Of objects, roles and databases.
+        rows: Of tables.
+        roots: Of partitions: the partitioned table of all.
+        objects: Digests of large objects.
+        sequences: Where they stand.
+        refused: What could not be read, and why.
+        derived: What is made anew by a rebuild.
+        left_out: What a rebuild leaves out on purpose, and why.
+    """
+
+    login: Login
+    databases: tuple[str, ...]
+    facts: Facts = field(default_factory=dict[Named, str])
+    rows: dict[Named, Rows] = field(default_factory=dict[Named, Rows])
+    roots: dict[Named, Named] = field(default_factory=dict[Named, Named])
+    objects: Facts = field(default_factory=dict[Named, str])
+    sequences: Facts = field(default_factory=dict[Named, str])
+    refused: dict[Named, str] = field(default_factory=dict[Named, str])
+    derived: Facts = field(default_factory=dict[Named, str])
+    left_out: Facts = field(default_factory=dict[Named, str])
+
+
+def server_state(
+    client: Client,
+    *,
+    databases: Collection[str] = (),
+    jobs: int = 2,
+    on_line: Callable[[str], None] = lambda _: None,
+) -> ServerState:
+    """Write down a whole server.
+
+    Raises:
+        ClientError: It cannot be reached or refuses its catalog.
+    """
+    pinned = with_settings(client, DUMP_SESSION, FIXED_SESSION, {"search_path": "pg_catalog"})
+    login = login_of(pinned)
+    found = [name for (name,) in json_rows(pinned, catalog_queries.DATABASES) if name not in SERVICE_DATABASES]
+    names = [name for name in found if name not in {"template0", "template1"} and (not databases or name in databases)]
+    state = ServerState(login=login, databases=tuple(sorted(names)))
+    of_server = dict(catalog_queries.OF_THE_SERVER)
+    if login.major >= _HAS_PARAMETER_RIGHTS:
+        of_server["server parameter rights"] = catalog_queries.PARAMETER_RIGHTS
+    for kind, name, value in _read(pinned, of_server, "postgres"):
+        if kind != catalog_queries.OF_DATABASE or name in names:
+            put(state.facts, Named("", kind, name), value)
+    for name in state.databases:
+        _add_database(pinned, state, name, jobs)
+        on_line(f"database {name} is read")
+    return state
+
+
+def _read(client: Client, queries: Mapping[str, str], database: str) -> list[list[str]]:
+    """Run queries as one and return kind, name and value of each object."""
+    parts = [
+        f"SELECT json_build_array({quote_literal(kind)}, q.name::text, coalesce(q.value::text, ''))"
+        f" FROM ({query}) AS q(name, value)"
+        for kind, query in queries.items()
+    ]
+    return json_rows(client, " UNION ALL ".join(parts), database)
+
+
+def _add_database(client: Client, state: ServerState, database: str, jobs: int) -> None:
+    for queries, facts in (
+        (catalog_queries.OF_A_DATABASE, state.facts),
+        (catalog_queries.DERIVED, state.derived),
+        (catalog_queries.LEFT_OUT, state.left_out),
+    ):
+        for kind, name, value in _read(client, queries, database):
+            put(facts, Named(database, kind, name), value)
+    state.derived[Named(database, "planner statistics", "")] = "run vacuumdb --analyze-in-stages on the target"
+    state.facts |= large_objects.facts_of_server(client, database)
+    try:
+        for oid, digest in large_objects.digests_of_server(client, database).items():
+            state.objects[Named(database, "large object", str(oid))] = f"digest {digest:032x}"
+    except ClientError as error:
+        state.refused[Named(database, "large objects", "")] = error.message
+    found, refused = sequences_of_server(client, database)
+    state.sequences |= found
+    state.refused |= refused
+    _add_rows(client, state, database, jobs)
+
+
+def _add_rows(client: Client, state: ServerState, database: str, jobs: int) -> None:
+    asked = with_settings(client, {"search_path": ""})
+    # Its own: a database of SQL_ASCII may hold bytes that are no letters of another encoding.
+    [[encoding]] = json_rows(client, _ENCODING, database)
+
+    def read(table: tuple[str, str, list[str] | None]) -> tuple[Named, Rows | ClientError]:
+        schema, name, columns = table
+        # In the order of their names: the order in which they were added is a fact of its own.
+        listed = ", ".join(map(quote_name, columns or ()))
+        command = f"COPY (SELECT {listed} FROM ONLY {quote_name(schema)}.{quote_name(name)})"
+        command += f" TO STDOUT (ENCODING {quote_literal(encoding)})"
+        named = Named(database, "rows of", f"{schema}.{name}")
+        try:
+            return named, digest_rows(asked, database, command)
+        except ClientError as error:
+            return named, error
+
+    found_tables = json_rows(client, catalog_queries.TABLES_WITH_ROWS, database)
+    tables = [(schema, name, columns) for schema, name, columns, _ in found_tables]
+    for schema, name, _, root in found_tables:
+        if root:
+            state.roots[Named(database, "rows of", f"{schema}.{name}")] = Named(database, "rows of", ".".join(root))
+    with ThreadPoolExecutor(jobs) as pool:
+        for named, found in pool.map(read, tables):
+            if isinstance(found, ClientError):
+                state.refused[named] = found.message
+            else:
+                state.rows[named] = found

@@ -55,8 +55,8 @@ _FAILED: Final = re.compile(r"ERROR:  statement (\d+): (.*)", re.DOTALL)
 
 _GO_ON_HINT: Final = "mend this, then run the same command again: it goes on"
 _PATH_HINT: Final = (
-    "if a function needs a search_path that is not its database's: --search-path DATABASE 'app, public'; else mend this, "
-    "then run the same command again: it goes on"
+    "if a function needs a search_path that is not its database's: --search-path DATABASE 'app, public'; "
+    "else mend this, then run the same command again: it goes on"
 )
 
 

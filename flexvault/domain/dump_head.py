@@ -8,7 +8,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from flexvault.domain.dump_contents import NO_DATA, OFFSET_NOT_SET, Contents, Entry, encode_text
+from flexvault.domain.dump_contents import (
+    NO_DATA,
+    OFFSET_NOT_SET,
+    Contents,
+    Entry,
+    encode_text,
+    entries_by_id,
+)
 from flexvault.domain.dump_cursor import RangeRead, incomplete
 
 SESSION: Final = frozenset({"ENCODING", "STDSTRINGS", "SEARCHPATH"})
@@ -34,6 +41,8 @@ class Head:
 
     contents: Contents
     raw: bytes
+    by_id: Mapping[int, Entry]
+    session: frozenset[int]
 
     @classmethod
     def read(cls, contents: Contents, read: RangeRead) -> "Head":
@@ -50,7 +59,8 @@ class Head:
                 raise incomplete(contents.name, contents.size_bytes, f"reading stopped at byte {position}")
             parts.append(part)
             position += len(part)
-        return cls(contents, b"".join(parts))
+        session = frozenset(entry.dump_id for entry in contents.entries if entry.desc in SESSION)
+        return cls(contents, b"".join(parts), entries_by_id(contents), session)
 
     def archive(
         self,
@@ -69,8 +79,8 @@ class Head:
             statements: SQL that is run at the end of the data, such as a note that it is in.
         """
         contents, changed = self.contents, changes or {}
-        kept = [entry for entry in contents.entries if entry.dump_id in chosen or entry.desc in SESSION]
-        last = max((entry.dump_id for entry in contents.entries), default=0)
+        kept = sorted((self.by_id[number] for number in self.session.union(chosen)), key=lambda entry: entry.start)
+        last = max(self.by_id, default=0)
         added = [self._statement(last + number, sql) for number, sql in enumerate(statements, start=1)]
         width = 1 + contents.int_size
         parts = [self.raw[: contents.entries_start - width], _integer(contents, len(kept) + len(added))]

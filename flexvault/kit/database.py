@@ -216,7 +216,8 @@ class DatabaseRebuild:
         errors = [future.result() for future in tries]
         for entry, error in zip(first, errors, strict=True):
             self._judge(entry, error)
-        self._try_each([entry for entry in entries if entry not in first], with_path=True)
+        tried = {entry.dump_id for entry in first}
+        self._try_each([entry for entry in entries if entry.dump_id not in tried], with_path=True)
 
     def _try(self, entry: Entry, *, with_path: bool) -> ClientError | None:
         try:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from flexvault.domain.role_script import RESERVED_ROLES, RoleStatement, plan_roles
-from flexvault.domain.sql_text import join, quote_literal, quote_name, statements
+from flexvault.domain.sql_text import join, quote_name, statements
 from flexvault.kit.client import Client, ClientError, StatementError
 from flexvault.kit.known_errors import reason_of
 from flexvault.kit.options import Options
@@ -139,9 +139,9 @@ class Roles:
             return []
         kinds = ("USAGE", "SET") if self._grants_itself else ("MEMBER",)
         may = " AND ".join(f"pg_catalog.pg_has_role(current_user, oid, '{kind}')" for kind in kinds)
-        names = ", ".join(quote_literal(role) for role in asked)
-        query = f"SELECT json_agg(rolname) FROM pg_catalog.pg_roles WHERE rolname IN ({names}) AND NOT ({may})"
-        return json.loads(self._client.value(query) or "[]")
+        query = f"SELECT pg_catalog.json_agg(rolname) FROM pg_catalog.pg_roles WHERE NOT ({may})"
+        others: list[str] = json.loads(self._client.value(query) or "[]")
+        return [role for role in asked if role in set(others)]
 
     def _run_settings(self, items: Sequence[RoleStatement]) -> list[Outcome]:
         found: list[Outcome] = []

@@ -198,3 +198,34 @@ def test_a_grantor_that_the_target_does_not_take_is_replaced_and_told(run_server
     assert grantors == [("b", "flexadmin"), ("d", "flexadmin")]
     report = json.loads((tmp_path / "rebuild-report.json").read_text())["objects"]
     assert 'GRANT "a" TO "d"' in "".join(item["reason"] for item in report if item["name"] == "d")
+
+
+def test_a_subscription_that_is_asked_for_comes_disabled(case: Case, run_server: ServerMaker) -> None:
+    options = ("--database", "traps", "--with-subscriptions")
+    with run_server(case.server.bin) as target:
+        rebuild(case.folder, "t", target.url(), target.bin, options=options)
+        found = target.execute("SELECT subname, subenabled FROM pg_subscription")
+        lines = (case.folder / "rebuild-report.txt").read_text()
+    assert found == [("elsewhere", False)]
+    assert "secret-of-others" not in lines
+
+
+def test_a_path_that_the_database_has_not_may_be_given(run_server: ServerMaker, tmp_path: Path) -> None:
+    with run_server() as source:
+        source.execute("CREATE DATABASE d")
+        source.execute("ALTER ROLE postgres IN DATABASE d SET search_path = app", "d")  # of a role: not the database's
+        source.execute(
+            "CREATE SCHEMA app; SET search_path = app; CREATE FUNCTION app.one() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+            "CREATE FUNCTION app.positive(v int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN v >= one(); END';"
+            "CREATE TABLE app.t (v int CHECK (app.positive(v))); INSERT INTO app.t VALUES (1)",
+            "d",
+        )
+        dump_server(source, tmp_path, "t")
+    write_kit(tmp_path, "t", kit_facts(tmp_path, "t"))
+    with run_server() as target:
+        with pytest.raises(RebuildFailedError) as failed:
+            rebuild(tmp_path, "t", target.url(), target.bin)
+        assert 'TABLE DATA t postgres: COPY failed for table "t": ERROR:  function one() does not' in str(failed.value)
+        assert "--search-path DATABASE 'app, public'" in str(failed.value)
+        rebuild(tmp_path, "t", target.url(), target.bin, options=("--search-path", "d", "app, public"))
+        assert target.execute("SELECT v FROM app.t", "d") == [(1,)]

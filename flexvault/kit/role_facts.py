@@ -26,11 +26,13 @@ class RoleFacts:
     Attributes:
         role_of: Whom a fact is about; of a membership the member.
         attributes: Role -> attribute -> value, such as `CREATEDB` -> `no`; they are a fact of kind `role`, too.
+        statements: Those that make a setting.
     """
 
     facts: Facts
     role_of: dict[Named, str]
     attributes: dict[str, dict[str, str]]
+    statements: dict[Named, str]
 
     def put(self, named: Named, role: str, value: str) -> None:
         """Record a fact."""
@@ -63,7 +65,7 @@ def without_grantors(value: str) -> set[str]:
 def role_facts(script: Iterable[str]) -> RoleFacts:
     """Read a roles script, or several pieces of one. Passwords and security labels are left out."""
     attributes: dict[str, dict[str, str]] = {}
-    facts = RoleFacts(facts={}, role_of={}, attributes=attributes)
+    facts = RoleFacts(facts={}, role_of={}, attributes=attributes, statements={})
     members: list[Statement] = []
     for statement in (found for piece in script for found in statements(piece)):
         words = _words(statement)
@@ -127,6 +129,7 @@ def _add_setting(facts: RoleFacts, statement: Statement) -> None:
     role = name_of(statement[2])
     named = Named("", "setting", f"{name_of(statement[at + 1])} of role {role}{where}")
     facts.put(named, role, join(statement[at + 3 :]))
+    facts.statements[named] = join(statement)
 
 
 def _add_membership(facts: RoleFacts, statement: Statement, attributes: dict[str, dict[str, str]]) -> None:

@@ -1,5 +1,6 @@
 """Which entries of an archive a person's choice brings along: the same for a restore and for its comparison."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -9,12 +10,14 @@ from flexvault.domain.dump_choice import (
     data_of_tables,
     definitions_of_schemas,
     definitions_of_tables,
+    left_behind_by_tables,
 )
 from flexvault.domain.dump_contents import Contents, Entry
 from flexvault.domain.sql_text import Statement, join, quote_name, statements
 from flexvault.kit.options import Options
 
 NOT_REACHED: Final = "needs an object outside the chosen schemas"
+NOT_CHOSEN: Final = "needs another table, which was not chosen"
 
 
 def chosen_entries(contents: Contents, options: Options) -> frozenset[int]:
@@ -30,9 +33,10 @@ def chosen_entries(contents: Contents, options: Options) -> frozenset[int]:
     definitions: frozenset[int] = frozenset()
     data: frozenset[int] = frozenset()
     if schemas:
-        definitions, data = definitions_of_schemas(contents, schemas), data_of_schemas(contents, schemas)
+        definitions = definitions_of_schemas(contents, schemas, beside_tables=tables)
+        data = data_of_schemas(contents, schemas)
     if tables:
-        definitions |= definitions_of_tables(contents, tables)
+        definitions |= definitions_of_tables(contents, tables, beside=definitions)
         data |= data_of_tables(contents, tables)
     made = {e.dump_id for e in contents.entries if e.dump_id in definitions and e.desc in {"TABLE", "SEQUENCE"}}
     kept = {e.dump_id for e in contents.entries if e.dump_id in data and not made.isdisjoint(e.dependencies)}
@@ -42,6 +46,19 @@ def chosen_entries(contents: Contents, options: Options) -> frozenset[int]:
 def lies_in_chosen_schema(entry: Entry, options: Options, database: str) -> bool:
     """Say whether an entry belongs to a schema that was chosen."""
     return entry.namespace in options.schemas.get(database, ())
+
+
+def left_behind(contents: Contents, options: Options, chosen: frozenset[int]) -> Iterator[tuple[Entry, str]]:
+    """Yield what lies in a chosen schema or belongs to a chosen table, and cannot come along; and why."""
+    tables = options.tables.get(contents.database, ())
+    of_tables = {entry.dump_id for entry in left_behind_by_tables(contents, tables, chosen)}
+    for entry in contents.entries:
+        if entry.dump_id in chosen:
+            continue
+        if lies_in_chosen_schema(entry, options, contents.database):
+            yield entry, NOT_REACHED
+        elif entry.dump_id in of_tables:
+            yield entry, NOT_CHOSEN
 
 
 def is_apart(entry: Entry) -> bool:

@@ -16,7 +16,7 @@ from flexvault.domain.dump_facts import qualified
 from flexvault.domain.dump_head import Change
 from flexvault.domain.role_script import RESERVED_ROLES
 from flexvault.domain.sql_text import join, name_of, quote_name, statements
-from flexvault.kit.choice import NOT_REACHED, chosen_entries, is_apart, lies_in_chosen_schema
+from flexvault.kit.choice import chosen_entries, is_apart, left_behind
 from flexvault.kit.dumps import Dump
 from flexvault.kit.options import Options
 from flexvault.kit.outcome import Outcome, State
@@ -110,7 +110,7 @@ def plan_database(dump: Dump, target: Target, options: Options) -> DatabasePlan:
         loans=() if target.is_superuser else _loans(kept),
         left_out=(
             *(item for item in left_out.values() if item.dump_id in chosen),
-            *_not_reached(dump, options, chosen),
+            *(outcome(dump, e, "left out", reason) for e, reason in left_behind(contents, options, chosen)),
             *(
                 outcome(dump, e, "restored", f"owned by {e.owner} before, now by {target.administrator}")
                 for e in changed
@@ -239,13 +239,6 @@ class _Steps:
         if section == "post-data":
             return "tried_after" if is_tried else "after"
         return "tried_before" if is_tried else "before"
-
-
-def _not_reached(dump: Dump, options: Options, chosen: frozenset[int]) -> Iterable[Outcome]:
-    """Name what lies in a chosen schema and cannot come along."""
-    for entry in dump.contents.entries:
-        if lies_in_chosen_schema(entry, options, dump.database) and entry.dump_id not in chosen:
-            yield outcome(dump, entry, "left out", NOT_REACHED)
 
 
 def _left_out(dump: Dump, target: Target, options: Options) -> dict[int, Outcome]:

@@ -16,6 +16,7 @@ _OF_TABLE: Final = frozenset({
     "CONSTRAINT", "DEFAULT", "INDEX", "INDEX ATTACH", "TABLE ATTACH", "STATISTICS", "TRIGGER", "RULE", "POLICY",
     "ROW SECURITY", "SEQUENCE", "SEQUENCE OWNED BY", "COMMENT", "ACL", "SECURITY LABEL", "CHECK CONSTRAINT",
 })  # fmt: skip
+_NAMED_BY_TABLE: Final = frozenset({"FK CONSTRAINT", "CONSTRAINT", "CHECK CONSTRAINT", "TRIGGER", "RULE", "POLICY"})
 _OF_SCHEMA: Final = frozenset({"ACL", "COMMENT"})
 _RELATIONS: Final = frozenset({"TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE"})
 
@@ -65,22 +66,30 @@ def data_of_schemas(contents: Contents, schemas: Collection[str]) -> frozenset[i
     )
 
 
-def definitions_of_tables(contents: Contents, tables: Collection[TableName]) -> frozenset[int]:
+def definitions_of_tables(
+    contents: Contents, tables: Collection[TableName], *, beside: Collection[int] = ()
+) -> frozenset[int]:
     """Choose what makes tables: their own definitions, and everything that those depend on, such as types.
 
     Left out: views, publications, keys to tables that were not chosen, and policies that read such tables (row security
-    itself stays on, so that nobody sees more).
+    itself stays on, so that nobody sees more). See `left_behind_by_tables`.
+
+    Args:
+        contents: Of the archive.
+        tables: Their exact names.
+        beside: Dump ids of what else is chosen: what belongs to the tables may need it, such as a key to one.
 
     Raises:
         NotFoundError: The archive has no such tables; all are named.
     """
     own = _with_partitions(contents, _tables(contents, tables))
+    there = own.union(beside)
     by_id = entries_by_id(contents)
     chosen = set(own)
     # Twice: what belongs to a table, then what belongs to that, such as the comment on an index.
     for _ in range(2):
-        chosen |= {e.dump_id for e in contents.entries if e.desc in _OF_TABLE and _belongs(e, chosen, own, by_id)}
-    chosen |= {e.dump_id for e in contents.entries if e.desc == "FK CONSTRAINT" and _belongs(e, own, own, by_id)}
+        chosen |= {e.dump_id for e in contents.entries if e.desc in _OF_TABLE and _belongs(e, chosen, there, by_id)}
+    chosen |= {e.dump_id for e in contents.entries if e.desc == "FK CONSTRAINT" and _belongs(e, own, there, by_id)}
     pending = list(chosen)
     while pending:
         needed = {d for d in by_id[pending.pop()].dependencies if d in by_id and not by_id[d].has_data} - chosen
@@ -96,10 +105,41 @@ def definitions_of_tables(contents: Contents, tables: Collection[TableName]) -> 
     )
 
 
-def definitions_of_schemas(contents: Contents, schemas: Collection[str]) -> frozenset[int]:
+def left_behind_by_tables(
+    contents: Contents, tables: Collection[TableName], chosen: Collection[int]
+) -> tuple[Entry, ...]:
+    """Find what belongs to tables and is not among what was chosen with them: it needs another table.
+
+    Such are foreign keys, policies and triggers, and what makes a table a partition of another.
+
+    Raises:
+        NotFoundError: The archive has no such tables; all are named.
+    """
+    own = _with_partitions(contents, _tables(contents, tables))
+    names = {TableName(e.namespace, e.tag) for e in contents.entries if e.dump_id in own}
+    return tuple(
+        entry
+        for entry in contents.entries
+        if entry.dump_id not in chosen and not own.isdisjoint(entry.dependencies) and _is_part_of(entry, names)
+    )
+
+
+def _is_part_of(entry: Entry, tables: Collection[TableName]) -> bool:
+    """Say whether an entry is about one of the tables: the tags of these kinds begin with the table's name."""
+    if entry.desc == "TABLE ATTACH":
+        return TableName(entry.namespace, entry.tag) in tables
+    if entry.desc not in _NAMED_BY_TABLE:
+        return False
+    return any(entry.namespace == table.schema and entry.tag.startswith(f"{table.name} ") for table in tables)
+
+
+def definitions_of_schemas(
+    contents: Contents, schemas: Collection[str], *, beside_tables: Collection[TableName] = ()
+) -> frozenset[int]:
     """Choose what makes all objects of schemas, and everything that those depend on, such as types elsewhere.
 
-    Left out: publications, event triggers, and whatever needs a table or view of another schema, such as keys to it.
+    Left out: publications, event triggers, and whatever needs a table or view of another schema, such as keys to it,
+    unless that is one of the tables that are chosen beside.
 
     Raises:
         NotFoundError: The archive has nothing in such schemas; all are named.
@@ -110,7 +150,8 @@ def definitions_of_schemas(contents: Contents, schemas: Collection[str]) -> froz
     own = {e.dump_id for e in contents.entries if _lies_in(e, wanted)}
     own |= {e.dump_id for e in contents.entries if e.desc in _OF_SCHEMA and not own.isdisjoint(e.dependencies)}
     needs = {number: _needed(number, by_id) for number in own}
-    outside = {e.dump_id for e in contents.entries if e.desc in _RELATIONS} - own
+    beside = _with_partitions(contents, _tables(contents, beside_tables))
+    outside = {e.dump_id for e in contents.entries if e.desc in _RELATIONS} - own - beside
     chosen = {number for number in own if outside.isdisjoint(needs[number])}
     chosen = chosen.union(*(needs[number] for number in chosen))
     within = {by_id[number].namespace for number in chosen}
@@ -158,9 +199,23 @@ def _tables(contents: Contents, tables: Collection[TableName]) -> frozenset[int]
     for entry in contents.entries:
         if entry.desc in {"TABLE", "TABLE DATA"}:
             found.setdefault(TableName(entry.namespace, entry.tag), entry)
-    missing = [readable(qualified(table.schema, table.name)) for table in tables if table not in found]
-    _check_found(contents, missing, "tables")
+    missing = [table for table in tables if table not in found]
+    _check_no_views(contents, missing)
+    _check_found(contents, (readable(qualified(table.schema, table.name)) for table in missing), "tables")
     return frozenset(found[table].dump_id for table in tables)
+
+
+def _check_no_views(contents: Contents, missing: Collection[TableName]) -> None:
+    """Say of names that are no tables what they are."""
+    kinds = _RELATIONS | {"SEQUENCE"}
+    found = [e for e in contents.entries if e.desc in kinds and TableName(e.namespace, e.tag) in missing]
+    if found:
+        what = ", ".join(f"{readable(qualified(e.namespace, e.tag))} is a {e.desc.lower()}" for e in found)
+        raise NotFoundError(
+            f"{contents.name} has no such table: {what}",
+            hint="only tables are chosen by name; choose its whole schema",
+            target=contents.name,
+        )
 
 
 def _with_partitions(contents: Contents, tables: frozenset[int]) -> frozenset[int]:

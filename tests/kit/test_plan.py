@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flexvault.domain.dump_choice import TableName
+from flexvault.domain.errors import NotFoundError
 from flexvault.kit.dumps import Dump, open_dump, walk_dump
 from flexvault.kit.facts import KitFile
 from flexvault.kit.options import Options
@@ -63,6 +64,8 @@ ITEMS = (
     Item(desc="MATERIALIZED VIEW DATA", tag="v", namespace="sales", section=POST),
     Item(desc="TABLE", tag="outside", namespace="public", owner="app"),
     Item(desc="VIEW", tag="both", namespace="sales", owner="app", dependencies=(5, 20)),
+    Item(desc="FK CONSTRAINT", tag="item to_plain", namespace="sales", section=POST, dependencies=(9, 11)),
+    Item(desc="FK CONSTRAINT", tag="outside to_item", namespace="public", section=POST, dependencies=(20, 9)),
 )
 
 
@@ -87,7 +90,7 @@ def test_without_superuser_schemas_come_first_and_their_rights_last(dump: Dump):
         "before": [7, 9, 11, 20, 21],
         "tried_before": [8, 10],
         "data": [13],
-        "after": [15],
+        "after": [15, 22, 23],
         "tried_after": [16],
         "rights": [6],
         "views": [19],
@@ -101,7 +104,7 @@ def test_every_entry_is_restored_once_or_left_out_with_a_reason(dump: Dump):
         plan = plan_database(dump, target, Options())
         restored = [entry.dump_id for entry in plan.restored]
         left_out = [item.dump_id for item in plan.left_out if item.state == "left out"]
-        assert sorted([*restored, *left_out]) == [*range(5, 22)]
+        assert sorted([*restored, *left_out]) == [*range(5, 24)]
         assert all(item.reason for item in plan.left_out)
 
 
@@ -120,7 +123,7 @@ def test_what_the_service_owned_goes_to_the_administrator_and_is_told(dump: Dump
 def test_an_extension_is_left_out_with_all_that_needs_it(dump: Dump):
     plan = plan_database(dump, TARGET, Options(without_extensions=frozenset({"vector"})))
     left_out = {item.dump_id: item.reason for item in plan.left_out if item.state == "left out"}
-    assert set(left_out) == {7, 8, 9, 12, 13, 14}
+    assert set(left_out) == {7, 8, 9, 12, 13, 14, 22, 23}
     assert left_out[13] == "depends on extension vector, which is left out"
 
 
@@ -153,3 +156,22 @@ def test_a_chosen_schema_names_what_needs_a_table_elsewhere(dump: Dump):
     assert {item.name: item.reason for item in plan.left_out}[
         "sales.both"
     ] == "needs an object outside the chosen schemas"
+
+
+def test_a_chosen_table_names_its_keys_to_tables_that_were_not_chosen(dump: Dump):
+    plan = plan_database(dump, TARGET, Options(tables={"shop": (TableName("sales", "item"),)}))
+    left_out = {item.name: item.reason for item in plan.left_out}
+    assert left_out == {"sales.item to_plain": "needs another table, which was not chosen"}
+
+
+def test_keys_between_a_chosen_table_and_a_chosen_schema_come_along(dump: Dump):
+    options = Options(schemas={"shop": ("sales",)}, tables={"shop": (TableName("public", "outside"),)})
+    plan = plan_database(dump, TARGET, options)
+    assert {20, 21, 22, 23} <= {entry.dump_id for entry in plan.restored}
+    assert not [item for item in plan.left_out if item.state == "left out" and item.dump_id in {21, 22, 23}]
+
+
+def test_a_view_that_was_chosen_as_a_table_is_said_to_be_one(dump: Dump):
+    with pytest.raises(NotFoundError, match=r"sales\.both is a view") as failed:
+        plan_database(dump, TARGET, Options(tables={"shop": (TableName("sales", "both"),)}))
+    assert "choose its whole schema" in str(failed.value.hint)

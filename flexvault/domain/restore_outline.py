@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, cast
 
+from flexvault.domain import never_restored
 from flexvault.domain.deep_verification import DeepVerification, VerifiedFile
 from flexvault.domain.dump_catalogue import ObjectKind
 from flexvault.domain.dump_facts import SERVICE_DATABASES
@@ -46,10 +47,7 @@ class Treatment(StrEnum):
 
 
 _TREATMENTS: Final[Mapping[ObjectKind, tuple[Treatment, str]]] = {
-    "subscription": (
-        Treatment.NOT_RESTORED,
-        "it would connect to the publisher again; its definition in the dump holds a password",
-    ),
+    "subscription": (Treatment.NOT_RESTORED, never_restored.SUBSCRIPTION),
     "eventTrigger": (Treatment.RESTORED_LAST, "it would fire for every object; a target without superuser refuses it"),
     "materializedView": (Treatment.REFRESHED, "its rows are made anew, so they may differ from those of the source"),
     "foreignServer": (
@@ -58,13 +56,6 @@ _TREATMENTS: Final[Mapping[ObjectKind, tuple[Treatment, str]]] = {
     ),
     "publication": (Treatment.NEEDS_HANDS, "a target without superuser refuses one for all tables"),
 }
-_NEVER: Final = (
-    "passwords of roles: they are not in the dump",
-    "security labels: each needs the provider that wrote it; Entra roles are made again by an Entra administrator",
-    "statistics: run ANALYZE, or vacuumdb --analyze-in-stages",
-    "server parameters and firewall rules: they are not in the dump",
-)
-_EVERY_SERVER: Final = "every server has it already: its file is for reading, a rebuild never writes to it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +179,7 @@ def outline_restore(
         databases=tuple(_outline(one, verified.get(one.file.path)) for one in rebuilt),
         left_out=left_out,
         other_files=tuple(one.name for one in copied if one.name not in used | explained),
-        never=_NEVER,
+        never=never_restored.OF_THE_POINT,
         verification=verification,
     )
 
@@ -201,7 +192,7 @@ def _left_out(manifest: Manifest, file_prefix: str, copied: Sequence[RestoredFil
         if one.database and not file:
             found.append(LeftOutDatabase(name=one.database, file="", reason="it was not chosen"))
         elif one.database in SERVICE_DATABASES:
-            found.append(LeftOutDatabase(name=one.database, file=file, reason=_EVERY_SERVER))
+            found.append(LeftOutDatabase(name=one.database, file=file, reason=never_restored.SERVICE_DATABASE))
         elif not one.database and one.file.kind == FileKind.DATABASE:
             reason = f"'{one.name}' is no archive of a version that could be read when it was sealed"
             found.append(LeftOutDatabase(name="", file=file, reason=reason))

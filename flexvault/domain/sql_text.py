@@ -130,3 +130,9 @@ def _backslashes_after(statement: Statement, *, now: bool) -> bool:
 def readable(text: str) -> str:
     """Replace bytes that no encoding explains (kept as surrogates) by escapes, so that the text is valid UTF-8."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def one_line(text: str) -> str:
+    """Show a text on one line that a terminal does not obey: a source may name its objects as it likes."""
+    shown = " ".join(readable(text).split())
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)

@@ -280,7 +280,8 @@ TABLES_WITH_ROWS: Final = f"""
         FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
         (SELECT json_build_array(rn.nspname, r.relname)
          FROM pg_class AS r JOIN pg_namespace AS rn ON rn.oid = r.relnamespace
-         WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)))
+         WHERE c.relispartition AND r.oid = pg_partition_root(c.oid)),
+        EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attgenerated <> ''))
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND {_USER_SCHEMA.format(schema="n.nspname")}
     ORDER BY c.relpages DESC"""
@@ -298,10 +299,10 @@ DERIVED: Queries = {
 
 LEFT_OUT: Queries = {
     "subscription": """
-        SELECT subname, 'it would connect to the publisher again' FROM pg_subscription
+        SELECT subname, '' FROM pg_subscription
         WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())""",
     "security label": """
-        SELECT objtype || ' ' || objname || ' of ' || provider, 'it needs the provider that wrote it'
+        SELECT objtype || ' ' || objname || ' of ' || provider, ''
         FROM pg_seclabels""",
 }
-"""What a rebuild leaves out on purpose."""
+"""What a rebuild leaves out on purpose; why is said by `never_restored`."""

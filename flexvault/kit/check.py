@@ -8,14 +8,14 @@ from typing import Final
 
 from flexvault.domain.dump_facts import SERVICE_DATABASES
 from flexvault.domain.errors import VaultError
-from flexvault.domain.sql_text import readable
+from flexvault.domain.landing_files import FileKind
+from flexvault.domain.sql_text import one_line
 from flexvault.kit.client import Client
-from flexvault.kit.dumps import DATABASE, ROLES, Dump, open_dump, roles_file, roles_script, walk_dump
+from flexvault.kit.dumps import Dump, open_dump, roles_file, roles_script, walk_dump
 from flexvault.kit.facts import KitFacts, KitFile
 from flexvault.kit.finding import Finding, problem
 from flexvault.kit.load import Say
-from flexvault.kit.options import Options
-from flexvault.kit.outcome import one_line
+from flexvault.kit.options import MANY_INTO_ONE, Options
 from flexvault.kit.plan import DatabasePlan, plan_database
 from flexvault.kit.progress import Progress, Row
 from flexvault.kit.roles import Roles
@@ -89,10 +89,12 @@ def _script(facts: KitFacts, folder: Path) -> str:
 def _check_files(facts: KitFacts, folder: Path, options: Options, findings: list[Finding], say: Say) -> list[Dump]:
     dumps: list[Dump] = []
     for file in facts.files:
-        if file.kind == ROLES or (file.kind == DATABASE and _may_be_wanted(file, options)):
+        if file.kind == FileKind.ROLES or (
+            file.kind == FileKind.DATABASE and (not file.database or options.wants_listed(file.database))
+        ):
             before = len(findings)
             findings += _check_file(file, folder, say)
-            if file.kind == DATABASE and len(findings) == before:
+            if file.kind == FileKind.DATABASE and len(findings) == before:
                 try:
                     dump = open_dump(folder, file)
                     if dump.database in SERVICE_DATABASES or options.wants(dump.database):
@@ -100,11 +102,6 @@ def _check_files(facts: KitFacts, folder: Path, options: Options, findings: list
                 except VaultError as error:
                     findings.append(problem(error.message, "download the file again"))
     return dumps
-
-
-def _may_be_wanted(file: KitFile, options: Options) -> bool:
-    wanted = {readable(name) for name in (*options.databases, *options.schemas, *options.tables)}
-    return not wanted or not file.database or file.database in wanted
 
 
 def _check_file(file: KitFile, folder: Path, say: Say) -> list[Finding]:
@@ -143,11 +140,11 @@ def _check_programs(client: Client, target: Target | None, dumps: Sequence[Dump]
 def _check_choice(dumps: Sequence[Dump], restored: Sequence[Dump], options: Options) -> list[Finding]:
     found: list[Finding] = []
     have = {dump.database for dump in restored}
-    for name in sorted({*options.databases, *options.schemas, *options.tables} - have):
+    for name in sorted(options.named - have):
         reason = "is one that every server has already" if name in SERVICE_DATABASES else "is in none of the files"
         found.append(problem(f"database {one_line(name)} {reason}", "`rebuild.pyz show` lists what the files hold"))
     if options.into and len(restored) != 1:
-        found.append(problem("--into names one database, and several are restored", "choose one with --database"))
+        found.append(problem(MANY_INTO_ONE, "choose one with --database"))
     seen: dict[str, str] = {}
     for dump in dumps:
         if dump.database in seen:

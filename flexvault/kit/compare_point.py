@@ -1,34 +1,44 @@
 """Compare a rebuilt server with the recovery point that it was rebuilt from. The source may be gone."""
 
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
 from flexvault.domain.dump_contents import Contents, read_contents
 from flexvault.domain.dump_facts import SERVICE_DATABASES
-from flexvault.domain.errors import VaultError
+from flexvault.domain.errors import InvalidInputError, VaultError
 from flexvault.domain.landing_files import FileKind
+from flexvault.domain.never_restored import SERVICE_DATABASE, STATISTICS
 from flexvault.domain.role_script import decode_script
 from flexvault.domain.row_digest import MODULUS, digest_text
+from flexvault.domain.sql_text import readable
 from flexvault.kit import large_objects
 from flexvault.kit.client import Client, ClientError, MissingProgramError, connection_string
 from flexvault.kit.compare_facts import compare_facts
 from flexvault.kit.compare_roles import compare_roles
 from flexvault.kit.comparison import Facts, Named, Tally
-from flexvault.kit.dump_definitions import definitions, filled_views, left_out, lost_without_superuser
-from flexvault.kit.facts import KitFacts
-from flexvault.kit.login import login_of
+from flexvault.kit.dump_definitions import (
+    definitions,
+    filled_views,
+    is_object,
+    left_out,
+    lost_without_superuser,
+    name_entry,
+)
+from flexvault.kit.facts import KitFacts, KitFile
+from flexvault.kit.options import MANY_INTO_ONE, Options
 from flexvault.kit.point_files import PointDatabase, digests_of_file, opened, read_database
-from flexvault.kit.row_checks import Relation, TableKey, relations_of, row_checks
+from flexvault.kit.restore_report import RestoreReport
+from flexvault.kit.row_checks import Relation, TableKey, relations_of, row_checks, table_of
 from flexvault.kit.row_streams import json_rows
 from flexvault.kit.sequences import sequences_of_contents, sequences_of_server
+from flexvault.kit.target import look_at
 from flexvault.kit.target_rows import compare_rows
 
 _DATABASES: Final = """
 SELECT json_build_array(datname, to_jsonb(d) ->> 'datcollversion') FROM pg_database AS d
 WHERE datallowconn AND NOT datistemplate OR datname NOT IN ('template0', 'template1')"""
-_VACUUM: Final = "a restore has none: run vacuumdb --analyze-in-stages"
 _NOT_IN_A_DUMP: Final = "a dump does not hold it"
 
 
@@ -36,50 +46,58 @@ class PointComparison:
     """Compares one target with one recovery point."""
 
     def __init__(
-        self, client: Client, facts: KitFacts, folder: Path, *, jobs: int, on_line: Callable[[str], None]
+        self,
+        client: Client,
+        facts: KitFacts,
+        folder: Path,
+        options: Options,
+        *,
+        said: RestoreReport,
+        on_line: Callable[[str], None],
     ) -> None:
         self._client, self._facts, self._folder = client, facts, folder
-        self._jobs, self._on_line = jobs, on_line
+        self._options, self._said, self._on_line = options, said, on_line
         against = f"the recovery point of {facts.server_name} of {facts.recovery_point_time}"
         self.tally = Tally(against=against)
-        self._login = login_of(client)
+        self._target = look_at(client)
 
-    def compare(self, chosen: Collection[str]) -> None:
+    def compare(self) -> None:
         """Compare databases, all or those that were chosen, and the roles."""
         found = {str(row[0]): row[1] for row in json_rows(self._client, _DATABASES)}
-        expected: set[str] = set()
+        wanted: list[KitFile] = []
         for file in self._facts.files:
             if file.kind != FileKind.DATABASE:
                 continue
             named = Named(file.database, "database", "")
             if file.database in SERVICE_DATABASES:
-                self.tally.leave_out(named, "a database of the service: a rebuild never writes to it")
-            elif chosen and file.database not in chosen:
+                self.tally.leave_out(named, SERVICE_DATABASE)
+            elif not self._options.wants_listed(file.database):
                 self.tally.leave_out(named, "not chosen")
             else:
-                expected.add(file.database)
-                try:
-                    database = read_database(self._facts, file, self._folder, jobs=self._jobs, on_line=self._on_line)
-                except VaultError as error:
-                    self.tally.not_proven(named, error.message)
-                    continue
-                self._compare_database(database, is_there=database.contents.database in found)
-                self.tally.leave_out(
-                    Named(file.database, "collation version", ""),
-                    f"{_NOT_IN_A_DUMP}; the target has {found.get(file.database) or 'none'}",
-                    state="derived",
-                )
-        self._compare_names(chosen, found, expected)
-        self._compare_roles(is_choice=bool(chosen or self._facts.left_out))
+                wanted.append(file)
+        if self._options.into and len(wanted) != 1:
+            raise InvalidInputError(MANY_INTO_ONE, hint="choose one with --database")
+        for file in wanted:
+            try:
+                database = read_database(self._facts, file, self._folder, self._options, on_line=self._on_line)
+            except VaultError as error:
+                self.tally.not_proven(Named(file.database, "database", ""), error.message)
+                continue
+            self._compare_database(database, found)
+        self._compare_names(found, {readable(file.database) for file in wanted})
+        self._compare_roles(is_choice=bool(self._options.named or self._facts.left_out))
 
-    def _compare_names(self, chosen: Collection[str], found: Collection[str], expected: Collection[str]) -> None:
-        known = {file.database for file in self._facts.files} | {*self._facts.left_out}
-        for name in sorted({*chosen}.difference(expected)):
-            self.tally.not_proven(Named(name, "database", ""), "chosen, but the recovery point's files have no such")
+    def _compare_names(self, found: Collection[str], expected: Collection[str]) -> None:
+        known = {file.database for file in self._facts.files} | {*self._facts.left_out, self._options.into}
+        for name in sorted(self._options.named):
+            if readable(name) not in expected:
+                self.tally.not_proven(
+                    Named(name, "database", ""), "chosen, but the recovery point's files have no such"
+                )
         for name in self._facts.left_out:
             self.tally.leave_out(Named(name, "database", ""), "left out of this restore by choice")
         for name in sorted(set(found) - known - SERVICE_DATABASES):
-            if chosen or self._facts.left_out:
+            if self._options.named or self._facts.left_out:
                 self.tally.leave_out(Named(name, "database", ""), "the target has it of its own")
             else:
                 self.tally.differ(Named(name, "database", ""), None, "a database")
@@ -92,14 +110,21 @@ class PointComparison:
             try:
                 with opened(self._folder / file.name) as read:
                     script = decode_script(read(0, file.size_bytes))
-                compare_roles(self._client, self._login, script, self.tally, is_choice=is_choice)
+                compare_roles(self._client, self._target, script, self.tally, said=self._said, is_choice=is_choice)
             except VaultError as error:
                 self.tally.not_proven(Named("", "roles", ""), error.message)
 
-    def _compare_database(self, database: PointDatabase, *, is_there: bool) -> None:
-        name = database.contents.database
+    def _compare_database(self, database: PointDatabase, versions: Mapping[str, str | None]) -> None:
+        chosen = database.chosen
+        name = chosen.database
         named = Named(name, "database", "")
-        if not is_there:
+        self.tally.expect(self._said.reasons(database.contents, database.file.database))
+        version = versions.get(name) or "none"
+        self.tally.leave_out(
+            Named(name, "collation version", ""), f"{_NOT_IN_A_DUMP}; the target has {version}", state="derived"
+        )
+        self._name_the_rest(database)
+        if name not in versions:
             self.tally.differ(named, database.file.name, None)
             return
         self.tally.equal(named, "databases")
@@ -109,12 +134,24 @@ class PointComparison:
             self.tally.not_proven(named, f"refused: {error.message}")
             return
         checks = row_checks(database, relations, self.tally)
-        compare_rows(self._client, database.contents, checks, self.tally, jobs=self._jobs, on_line=self._on_line)
-        self._compare_sequences(database.contents)
+        jobs = self._options.jobs
+        compare_rows(self._client, chosen, checks, self.tally, jobs=jobs, on_line=self._on_line)
+        self._compare_sequences(chosen)
         self._compare_objects(database)
-        self._compare_views(database.contents, relations)
-        self._compare_definitions(database.contents)
-        self.tally.leave_out(Named(name, "planner statistics", ""), _VACUUM, state="derived")
+        self._compare_views(chosen, relations)
+        self._compare_definitions(chosen, {name_entry(name, entry) for entry, _ in database.rest})
+        self.tally.leave_out(Named(name, "planner statistics", ""), STATISTICS, state="derived")
+
+    def _name_the_rest(self, database: PointDatabase) -> None:
+        """Name what was not chosen: it is neither missing nor equal."""
+        name = database.contents.database
+        for entry, reason in database.rest:
+            if is_object(entry):
+                self.tally.leave_out(name_entry(name, entry), reason)
+            elif entry.desc == "TABLE DATA":
+                self.tally.leave_out(Named(name, "rows of", ".".join(table_of(entry))), reason)
+        if any(entry.desc in {"BLOB", "BLOB METADATA"} for entry, _ in database.rest):
+            self.tally.leave_out(Named(name, "large objects", ""), "not chosen")
 
     def _compare_sequences(self, contents: Contents) -> None:
         found, refused = sequences_of_server(self._client, contents.database)
@@ -127,11 +164,11 @@ class PointComparison:
         )
 
     def _compare_objects(self, database: PointDatabase) -> None:
-        contents = database.contents
-        administrator = "" if self._login.has_superuser else self._login.name
+        contents = database.chosen
+        administrator = "" if self._target.is_superuser else self._target.administrator
         wanted = large_objects.facts_of_contents(contents, administrator=administrator)
         found = large_objects.facts_of_server(self._client, contents.database)
-        reasons = {} if self._login.has_superuser else lost_without_superuser(contents)
+        reasons = {} if self._target.is_superuser else lost_without_superuser(contents)
         compare_facts(self.tally, wanted, found, reasons=reasons)
         expected = database.objects
         named = Named(contents.database, "large objects", "")
@@ -174,7 +211,7 @@ class PointComparison:
                 named = Named(contents.database, "version of extension", entry.tag)
                 self.tally.leave_out(named, _NOT_IN_A_DUMP, state="derived")
 
-    def _compare_definitions(self, contents: Contents) -> None:
+    def _compare_definitions(self, contents: Contents, rest: Collection[Named]) -> None:
         name = contents.database
         omitted = left_out(contents)
         for named, reason in omitted.items():
@@ -185,12 +222,14 @@ class PointComparison:
             self.tally.not_proven(Named(name, "definitions", ""), f"refused: {error.message}")
             return
         majors = _major(contents.dump_version), _major(found.dump_version)
-        reasons = {} if self._login.has_superuser else lost_without_superuser(contents)
-        there: Facts = {named: value for named, value in definitions(found).items() if named not in omitted}
+        reasons = {} if self._target.is_superuser else lost_without_superuser(contents)
+        wanted = definitions(contents)
+        # What an extension brings is there although it was not chosen.
+        beside = omitted.keys() | set(rest).difference(wanted)
         compare_facts(
             self.tally,
-            definitions(contents),
-            there,
+            wanted,
+            {named: value for named, value in definitions(found).items() if named not in beside},
             reasons=reasons,
             majors=majors if majors[0] != majors[1] else None,
         )

@@ -1,15 +1,18 @@
 """Compare the roles of a rebuilt server with the roles script of its recovery point."""
 
+from flexvault.domain.never_restored import PASSWORDS
 from flexvault.domain.role_script import RESERVED_ROLES, RoleStatement, plan_roles
 from flexvault.domain.sql_text import quote_name
 from flexvault.kit.client import Client
 from flexvault.kit.comparison import Named, Tally
-from flexvault.kit.login import Login
-from flexvault.kit.role_facts import GRANTED_BY, RoleFacts, role_facts
-from flexvault.kit.row_streams import with_settings
+from flexvault.kit.restore_report import RestoreReport
+from flexvault.kit.role_facts import GRANTED_BY, RoleFacts, planned_facts, role_facts, roles_of_server, without_grantors
+from flexvault.kit.target import Target
 
 
-def compare_roles(client: Client, login: Login, script: str, tally: Tally, *, is_choice: bool) -> None:
+def compare_roles(
+    client: Client, server: Target, script: str, tally: Tally, *, said: RestoreReport, is_choice: bool
+) -> None:
     """Compare the script with what pg_dumpall writes of the target.
 
     What the plan of the script says cannot be restored on this target is left out with the plan's reason; it is equal
@@ -17,21 +20,22 @@ def compare_roles(client: Client, login: Login, script: str, tally: Tally, *, is
 
     Args:
         client: Reaches the target.
-        login: Who compares.
+        server: The target, and who compares.
         script: The recovery point's.
         tally: Hears what came of it.
+        said: What the restore said of roles that it could not make as they were.
         is_choice: Only some databases were restored, so the target may have roles of its own.
 
     Raises:
         ClientError: pg_dumpall was refused.
         MissingProgramError: It is not there.
     """
-    utc = with_settings(client, {"TimeZone": "UTC"})
-    arguments = ("--roles-only", "--no-role-passwords", "--no-password")
-    found = role_facts([utc.run("pg_dumpall", *arguments).decode("utf-8", "surrogateescape")])
+    found = roles_of_server(client)
     wanted = role_facts([script])
-    plan = plan_roles(script, target_major=login.major, administrator=login.name, has_superuser=login.has_superuser)
-    reasons = _Reasons(wanted=wanted, found=found, plan=plan, login=login, is_choice=is_choice)
+    plan = plan_roles(
+        script, target_major=server.major, administrator=server.administrator, has_superuser=server.is_superuser
+    )
+    reasons = _Reasons(wanted=wanted, found=found, plan=plan, server=server, is_choice=is_choice)
     for named in sorted(set(wanted.facts) | set(found.facts)):
         source, target = wanted.facts.get(named), found.facts.get(named)
         if source is not None and source == target:
@@ -39,8 +43,10 @@ def compare_roles(client: Client, login: Login, script: str, tally: Tally, *, is
         elif reason := reasons.of(named):
             tally.leave_out(named, reason)
         else:
-            tally.differ(named, source, target)
-    tally.leave_out(Named("", "passwords of roles", ""), "the files hold none that a rebuild may use; set new ones")
+            sides = [facts.attributes.get(named.name, {}) for facts in (wanted, found)]
+            differing = {name for name, value in sides[0].items() if value != sides[1].get(name)}
+            tally.differ(named, source, target, said.of_role(named, differing, is_there=target is not None))
+    tally.leave_out(Named("", "passwords of roles", ""), PASSWORDS)
 
 
 class _Reasons:
@@ -52,18 +58,18 @@ class _Reasons:
         wanted: RoleFacts,
         found: RoleFacts,
         plan: tuple[RoleStatement, ...],
-        login: Login,
+        server: Target,
         is_choice: bool,
     ) -> None:
         self._wanted, self._found, self._plan = wanted, found, plan
-        self._login, self._is_choice = login, is_choice
-        self._planned = role_facts([statement.sql for statement in plan if statement.is_run and statement.sql])
+        self._server, self._is_choice = server, is_choice
+        self._planned = planned_facts(plan)
 
     def of(self, named: Named) -> str:
         """Return the reason, or nothing when the plan does not explain it."""
         source, target = self._wanted.facts.get(named), self._found.facts.get(named)
         role = (self._wanted.role_of | self._found.role_of)[named]
-        if role == self._login.name:
+        if role == self._server.administrator:
             return "the administrator of the target stays as it is"
         if role.startswith("pg_") or role in RESERVED_ROLES:
             return "the target has this role of its own"
@@ -93,6 +99,4 @@ def _same_but_grantor(one: str | None, other: str | None) -> bool:
     """Compare the options alone: who may be the grantor differs by version and by who runs the rebuild."""
     if one is None or other is None or GRANTED_BY in one:
         return False
-    return {line.split(GRANTED_BY)[0] for line in one.split("\n")} == {
-        line.split(GRANTED_BY)[0] for line in other.split("\n")
-    }
+    return without_grantors(one) == without_grantors(other)

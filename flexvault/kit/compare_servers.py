@@ -5,13 +5,17 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from flexvault.domain.errors import InvalidInputError
+from flexvault.domain.never_restored import PASSWORDS
 from flexvault.kit import catalog_queries
+from flexvault.kit.administrator_reasons import reasons_without_superuser
 from flexvault.kit.client import Client
 from flexvault.kit.compare_facts import compare_facts
 from flexvault.kit.comparison import Comparison, Facts, Named, Tally
-from flexvault.kit.login_reasons import reasons_without_superuser
+from flexvault.kit.options import MANY_INTO_ONE, Options
+from flexvault.kit.restore_report import RestoreReport
 from flexvault.kit.row_streams import total_of
-from flexvault.kit.server_state import ServerState, server_state
+from flexvault.kit.server_state import ServerState, server_state, with_database
 
 _SQL_KINDS: Final = frozenset({"constraint", "index", "view definition", "policy", "rule", "column", "trigger"})
 _NOT_NULL: Final = "not null constraint"
@@ -24,29 +28,43 @@ _KINDS_WITH_MAINTAIN: Final = frozenset({"relation", "default privileges", "syst
 def compare_servers(
     source: Client,
     target: Client,
+    options: Options,
     *,
-    databases: Collection[str] = (),
-    jobs: int = 2,
+    said: RestoreReport | None = None,
     on_line: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
     """Compare everything of two servers, or what belongs to some databases and the roles.
 
     Raises:
         ClientError: A server cannot be reached or refuses its catalog.
+        InvalidInputError: Tables or schemas are chosen: a source does not say what a choice of them brings along.
         MissingProgramError: psql is not there.
     """
+    if options.schemas or options.tables:
+        hint = "run it without the variables SOURCE_PG...: then the recovery point is compared"
+        raise InvalidInputError("a choice of schemas or tables is compared with the recovery point alone", hint=hint)
+    if options.into and len(options.named) != 1:
+        raise InvalidInputError(MANY_INTO_ONE, hint="choose one with --database")
+    inside = (options.into,) if options.into else options.databases
 
     def read(client: Client) -> ServerState:
-        return server_state(client, databases=databases, jobs=jobs, on_line=on_line)
+        databases = options.databases if client is source else inside
+        return server_state(client, databases=databases, jobs=options.jobs, on_line=on_line)
 
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(read, (source, target))
-    return compare_states(one, other, chosen=databases)
+    if options.into:
+        other = with_database(other, options.into, options.databases[0])
+    return compare_states(one, other, chosen=options.databases, said=said)
 
 
-def compare_states(source: ServerState, target: ServerState, *, chosen: Collection[str] = ()) -> Comparison:
+def compare_states(
+    source: ServerState, target: ServerState, *, chosen: Collection[str] = (), said: RestoreReport | None = None
+) -> Comparison:
     """Compare what was written down of two servers, or of one at two moments."""
     tally = Tally(against="the source server")
+    for name in source.databases:
+        tally.expect((said or RestoreReport()).reasons_by_kind(name))
     _compare_databases(tally, source, target, chosen)
     both = set(source.databases) & set(target.databases)
     refused = source.refused | target.refused
@@ -97,16 +115,18 @@ def _rows(source: ServerState, target: ServerState) -> list[Facts]:
 def _compare_databases(tally: Tally, source: ServerState, target: ServerState, chosen: Collection[str]) -> None:
     for name in sorted({*chosen}.difference(source.databases)):
         tally.not_proven(Named(name, "database", ""), "chosen, but the source server has no such")
+    for name in source.others:
+        tally.leave_out(Named(name, "database", ""), "not chosen")
     one, other = ({Named(name, "database", ""): "a database" for name in s.databases} for s in (source, target))
     compare_facts(tally, one, other, counted_as="databases")
 
 
 def _compare_catalogs(tally: Tally, source: ServerState, target: ServerState, both: Collection[str]) -> None:
     one, other = (_of_both(state.facts, both) for state in (source, target))
-    majors = source.login.major, target.login.major
+    majors = source.server.major, target.server.major
     if majors[0] != majors[1]:
         one, other = (_as_older(facts, min(majors), tally) for facts in (one, other))
-    reasons = {} if target.login.has_superuser else reasons_without_superuser(one, other, target.login)
+    reasons = {} if target.server.is_superuser else reasons_without_superuser(one, other, target.server)
     for is_role, counted_as in ((True, "roles"), (False, "facts")):
         parts = [
             {named: facts[named] for named in facts if (named.kind == "role") == is_role} for facts in (one, other)
@@ -123,7 +143,7 @@ def _name_the_rest(tally: Tally, source: ServerState, target: ServerState) -> No
         tally.leave_out(named, reason, state="derived")
     for named, reason in (target.left_out | source.left_out).items():
         tally.leave_out(named, reason)
-    tally.leave_out(Named("", "passwords of roles", ""), "the files hold none that a rebuild may use; set new ones")
+    tally.leave_out(Named("", "passwords of roles", ""), PASSWORDS)
 
 
 def _of_both(facts: Facts, both: Collection[str]) -> Facts:

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from flexvault.domain.sql_text import readable
+from flexvault.domain.sql_text import one_line, readable
 
 type State = Literal["differs", "missing", "onlyInTarget", "notProven", "leftOut", "derived"]
 
 REPORT_VERSION: Final = 1
 _LONGEST_SHOWN: Final = 160
+_QUIET_KINDS: Final = 40
+"""Not compared for one reason, of one kind and database: so many are shown by name; the report has all."""
 _MAY_HOLD_PASSWORDS: Final = frozenset({"user mapping", "server", "foreign server", "subscription"})
 _HIDDEN: Final = "(not shown, it may hold a password)"
 _SAID: Final[Mapping[State, str]] = {
@@ -52,12 +54,6 @@ class Named:
         return f"database {self.database}: {about}" if self.database else about
 
 
-def one_line(text: str) -> str:
-    """Write a text on one line that a terminal does not obey: a source may name its objects as it likes."""
-    shown = readable(text)
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
-
-
 type Facts = dict[Named, str]
 """What is known of each object."""
 
@@ -74,7 +70,7 @@ class Finding:
     Attributes:
         source: What it is in the source, as far as that can be shown.
         target: Likewise.
-        reason: Why it is not compared or not proven; empty for a difference.
+        reason: Why it is not compared or not proven, or what the restore said; empty for any other difference.
     """
 
     named: Named
@@ -115,6 +111,7 @@ class Comparison:
     Attributes:
         against: What the target was compared with, in words.
         differences: What differs, is missing or is there too much.
+        named_by_restore: Likewise, but the end report of the restore named it and said why. It is no equality.
         unproven: What should have been compared and could not be: it counts as no equality.
         not_compared: What is left out on purpose or is derived from the rest: by name, with the reason.
         counts: Of what is equal, by `databases`, `tables`, `rows`, `largeObjects`, `sequences`, `roles` and `facts`.
@@ -124,6 +121,7 @@ class Comparison:
 
     against: str
     differences: tuple[Finding, ...]
+    named_by_restore: tuple[Finding, ...]
     unproven: tuple[Finding, ...]
     not_compared: tuple[Finding, ...]
     counts: Mapping[str, int]
@@ -133,12 +131,25 @@ class Comparison:
     @property
     def is_equal(self) -> bool:
         """Whether nothing differs, nothing stays unproven, and at least a database was compared."""
-        return not self.differences and not self.unproven and self.counts.get("databases", 0) > 0
+        return not self._apart and self.counts.get("databases", 0) > 0
+
+    @property
+    def _apart(self) -> tuple[Finding, ...]:
+        return (*self.differences, *self.named_by_restore, *self.unproven)
 
     def lines(self) -> Iterator[str]:
         """Write it for people; the last line is the verdict."""
-        for finding in (*self.differences, *self.unproven, *self.not_compared):
+        for finding in self._apart:
             yield finding.line()
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for finding in self.not_compared:
+            key = (finding.named.database, finding.named.kind, finding.reason)
+            counts[key] += 1
+            if counts[key] <= _QUIET_KINDS:
+                yield finding.line()
+        for (database, kind, reason), count in counts.items():
+            if count > _QUIET_KINDS:
+                yield f"{Named(database, kind, '...')}: {count - _QUIET_KINDS} more, {one_line(reason)}: see the report"
         yield from self.notes
         yield self.verdict()
 
@@ -149,9 +160,12 @@ class Comparison:
         rest = f"; not compared: {rest}" if rest else ""
         if self.is_equal:
             return f"all equal: {self._said_counts()}{rest}"
-        if not self.differences and not self.unproven:
+        if not self._apart:
             return f"nothing was compared: no database of {self.against} is in the target{rest}"
         found = [_number(len(self.differences), "difference", "differences")] if self.differences else []
+        if self.named_by_restore:
+            found = [_number(len(self.differences), "unexplained difference", "unexplained differences")]
+            found += [f"{len(self.named_by_restore)} that the restore named"]
         found += [f"{len(self.unproven)} not proven"] if self.unproven else []
         return f"{', '.join(found)}; equal: {self._said_counts()}{rest}"
 
@@ -165,6 +179,7 @@ class Comparison:
             "counts": dict(self.counts),
             "equalKinds": dict(self.equal_kinds),
             "differences": [finding.to_json() for finding in self.differences],
+            "namedByRestore": [finding.to_json() for finding in self.named_by_restore],
             "notProven": [finding.to_json() for finding in self.unproven],
             "notCompared": [finding.to_json() for finding in self.not_compared],
             "notes": list(self.notes),
@@ -185,21 +200,38 @@ class Tally:
 
     against: str
     differences: list[Finding] = field(default_factory=list[Finding])
+    named_by_restore: list[Finding] = field(default_factory=list[Finding])
     unproven: list[Finding] = field(default_factory=list[Finding])
     not_compared: list[Finding] = field(default_factory=list[Finding])
     counts: Counter[str] = field(default_factory=Counter[str])
     equal_kinds: Counter[str] = field(default_factory=Counter[str])
     notes: list[str] = field(default_factory=list[str])
+    expected: dict[Named, str] = field(default_factory=dict[Named, str])
+
+    def expect(self, reasons: Mapping[Named, str]) -> None:
+        """Hear what the restore named as not restored, and why."""
+        self.expected |= reasons
 
     def equal(self, named: Named, counted_as: str = "facts", count: int = 1) -> None:
         """Count something that is equal."""
         self.equal_kinds[named.kind] += 1
         self.counts[counted_as] += count
 
-    def differ(self, named: Named, source: str | None, target: str | None) -> None:
-        """Record a difference; nothing stands for an object that is not there."""
+    def differ(self, named: Named, source: str | None, target: str | None, said: str = "") -> None:
+        """Record a difference; nothing stands for an object that is not there.
+
+        Args:
+            named: What differs.
+            source: What there should be.
+            target: What there is.
+            said: What the restore said of it, where that was not told by `expect`.
+        """
         state: State = "missing" if target is None else "onlyInTarget" if source is None else "differs"
-        self.differences.append(_finding(named, state, source, target, ""))
+        said = said or ("" if source is None else self.expected.get(named, ""))
+        if said:
+            self.named_by_restore.append(_finding(named, state, source, target, f"as the restore said: {said}"))
+        else:
+            self.differences.append(_finding(named, state, source, target, ""))
 
     def not_proven(self, named: Named, reason: str, *, source: str = "", target: str = "") -> None:
         """Record what could not be compared."""
@@ -218,13 +250,14 @@ class Tally:
         """Put it all together, sorted."""
         in_order = [
             tuple(sorted(found, key=lambda finding: (finding.named, finding.state)))
-            for found in (self.differences, self.unproven, self.not_compared)
+            for found in (self.differences, self.named_by_restore, self.unproven, self.not_compared)
         ]
         return Comparison(
             against=self.against,
             differences=in_order[0],
-            unproven=in_order[1],
-            not_compared=in_order[2],
+            named_by_restore=in_order[1],
+            unproven=in_order[2],
+            not_compared=in_order[3],
             counts=dict(self.counts),
             equal_kinds=dict(sorted(self.equal_kinds.items())),
             notes=tuple(self.notes),

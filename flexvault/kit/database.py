@@ -13,11 +13,12 @@ from flexvault.domain.dump_facts import DatabaseFacts
 from flexvault.domain.dump_head import Change
 from flexvault.domain.errors import ConflictError
 from flexvault.domain.role_script import RESERVED_ROLES
-from flexvault.domain.sql_text import join, quote_literal, quote_name, readable, statements
+from flexvault.domain.sql_text import join, one_line, quote_literal, quote_name, readable, statements
+from flexvault.kit.choice import is_label, with_database
 from flexvault.kit.client import Client, ClientError, RestoreError
 from flexvault.kit.known_errors import reason_of
 from flexvault.kit.load import HalfLoadedError, Say, begin_loading, end_loading, load, with_search_path
-from flexvault.kit.outcome import Outcome, one_line
+from flexvault.kit.outcome import Outcome
 from flexvault.kit.plan import DatabasePlan, dependents, is_table_method, outcome, shown
 from flexvault.kit.progress import Progress, Row
 from flexvault.kit.target import Target
@@ -334,12 +335,6 @@ def create_statement(plan: DatabasePlan) -> str:
 
 def own_statements(facts: DatabaseFacts, name: str) -> list[str]:
     """Answer the statements about the database itself, for a database of this name."""
-    found: list[str] = []
-    for text in facts.after:
-        for statement in statements(text):
-            words = [token.upper() for token in statement]
-            if "DATABASE" not in words[:-1] or words[:2] == ["SECURITY", "LABEL"]:
-                continue
-            at = words.index("DATABASE", 3 if words[1] == "ROLE" else 0) + 1  # a role may be called so
-            found.append(join((*statement[:at], quote_name(name), *statement[at + 1 :])))
-    return found
+    parsed = [statement for text in facts.after for statement in statements(text)]
+    renamed = [with_database(statement, name) for statement in parsed if not is_label(statement)]
+    return [join(statement) for statement in renamed if statement]

@@ -38,9 +38,7 @@ def definitions(contents: Contents) -> Facts:
     facts: Facts = {}
     _add_database(contents, facts)
     for entry in contents.entries:
-        if entry.desc in _NOT_DEFINITIONS or entry.desc in NEVER_RESTORED or is_of_large_object(entry):
-            continue
-        if entry.desc in {"DATABASE", "DATABASE PROPERTIES"}:
+        if not is_object(entry) or entry.desc in NEVER_RESTORED:
             continue
         named = name_entry(contents.database, entry)
         put(facts, named, _definition(entry))
@@ -94,6 +92,13 @@ def _taken_apart(tag: str) -> tuple[str, str]:
     """Return kind and name of the tag of rights and comments, such as `FOREIGN TABLE orders`."""
     kind = next((known for known in _LONG_KINDS if tag.startswith(f"{known} ")), tag.partition(" ")[0])
     return kind, tag[len(kind) + 1 :]
+
+
+def is_object(entry: Entry) -> bool:
+    """Say whether an entry defines an object of the database, or something about one; large objects are apart."""
+    if entry.desc in _NOT_DEFINITIONS or entry.desc in {"DATABASE", "DATABASE PROPERTIES"}:
+        return False
+    return not is_of_large_object(entry)
 
 
 def is_of_large_object(entry: Entry) -> bool:

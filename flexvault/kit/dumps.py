@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from flexvault.domain.dump_contents import Contents, read_contents
 from flexvault.domain.dump_cursor import LARGEST_READ_BYTES, RangeRead, incomplete
@@ -11,11 +10,9 @@ from flexvault.domain.dump_facts import DatabaseFacts, database_facts
 from flexvault.domain.dump_head import Head
 from flexvault.domain.dump_walk import Block, begin_walk, check_index, walk
 from flexvault.domain.errors import NotFoundError
+from flexvault.domain.landing_files import FileKind
 from flexvault.domain.role_script import decode_script
 from flexvault.kit.facts import KitFacts, KitFile
-
-DATABASE: Final = "database"
-ROLES: Final = "roles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +77,19 @@ def walk_dump(dump: Dump) -> Dump:
     Raises:
         IntegrityError: code `IncompleteArchive`: data is missing.
     """
-    walked = walk(dump.contents, reader(dump.path), begin_walk(dump.contents))
-    check_index(dump.contents, walked.blocks)
-    return replace(dump, blocks={block.dump_id: block for block in walked.blocks})
+    blocks = walked_blocks(dump.contents, reader(dump.path))
+    return replace(dump, blocks={block.dump_id: block for block in blocks})
+
+
+def walked_blocks(contents: Contents, read: RangeRead) -> tuple[Block, ...]:
+    """Follow all data of an archive to the end of the file, and answer where each block lies.
+
+    Raises:
+        IntegrityError: code `IncompleteArchive`: data is missing.
+    """
+    blocks = walk(contents, read, begin_walk(contents)).blocks
+    check_index(contents, blocks)
+    return blocks
 
 
 def reader(path: Path) -> RangeRead:
@@ -98,7 +105,7 @@ def reader(path: Path) -> RangeRead:
 
 def roles_file(facts: KitFacts) -> KitFile | None:
     """Find the file of the roles."""
-    return next((file for file in facts.files if file.kind == ROLES), None)
+    return next((file for file in facts.files if file.kind == FileKind.ROLES), None)
 
 
 def roles_script(folder: Path, facts: KitFacts) -> str:

@@ -90,7 +90,7 @@ class KitFacts:
     """All that a kit is made of.
 
     Attributes:
-        file_prefix: Of the restore request; what all names of files begin with, without its folder part.
+        file_prefix: Of the restore request; what all names of files begin with. None has a folder part.
         server_version: Of the source server, such as `16.4`.
         recovery_point_time: ISO 8601 with zone.
         left_out: Exact names of databases of the point whose files this restore does not have.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flexvault.kit.outcome import one_line
+from flexvault.domain.sql_text import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from typing import Final
 
 from flexvault.domain.dump_contents import Entry
 from flexvault.domain.dump_head import Change
+from flexvault.domain.sql_text import one_line
 from flexvault.kit.client import Client, ClientError
-from flexvault.kit.outcome import one_line
 from flexvault.kit.plan import DatabasePlan
 from flexvault.kit.progress import SCHEMA
 

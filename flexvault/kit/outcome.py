@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
-from flexvault.domain.sql_text import readable
+from flexvault.domain.sql_text import one_line, readable
 
 type State = Literal["restored", "refreshed", "left out", "refused", "lost", "ask", "not compared"]
 
@@ -62,12 +62,6 @@ class Outcome:
         )
 
 
-def one_line(text: str) -> str:
-    """Show a text on one line and without anything that a terminal would obey."""
-    shown = " ".join(readable(text).split())
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in shown)
-
-
 def dump_outcomes(outcomes: Iterable[Outcome]) -> str:
     """Write outcomes as JSON."""
     return json.dumps([outcome.to_json() for outcome in outcomes], ensure_ascii=True)
@@ -86,9 +80,26 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def write_report(folder: Path, facts: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Path:
-    """Write `rebuild-report.json` and `.txt`; answer the path of the text."""
-    stored = {**facts, "objects": [outcome.to_json() for outcome in outcomes]}
-    (folder / f"{REPORT}.json").write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write `rebuild-report.json` and `.txt`; answer the path of the text.
+
+    The first keeps, as `earlier`, what an earlier run of the same kit said of databases that this one did not make.
+    """
+    path = folder / f"{REPORT}.json"
+    earlier = _earlier(path, facts, outcomes)
+    stored = {**facts, "objects": [outcome.to_json() for outcome in outcomes], "earlier": earlier}
+    path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     path = folder / f"{REPORT}.txt"
     path.write_text("\n".join(table(outcomes)) + "\n", encoding="utf-8")
     return path
+
+
+def _earlier(path: Path, facts: Mapping[str, Any], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    try:
+        stored = json.loads(path.read_bytes())
+        known = [*stored["objects"], *stored["earlier"]] if stored["kitId"] == facts["kitId"] else []
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is none of these
+        return []
+    # Roles are of no database: what was said of them holds until they are made anew.
+    made = {readable(item.database) for item in outcomes if item.database}
+    now = [item.to_json() for item in outcomes]
+    return [item for item in known if item["database"] not in made and item not in now]

@@ -10,18 +10,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from flexvault.domain.dump_choice import (
-    SESSION_ENTRIES,
-    data_of_schemas,
-    data_of_tables,
-    definitions_of_schemas,
-    definitions_of_tables,
-)
+from flexvault.domain import never_restored
 from flexvault.domain.dump_contents import Contents, Entry
 from flexvault.domain.dump_facts import qualified
 from flexvault.domain.dump_head import Change
 from flexvault.domain.role_script import RESERVED_ROLES
 from flexvault.domain.sql_text import join, name_of, quote_name, statements
+from flexvault.kit.choice import NOT_REACHED, chosen_entries, is_apart, lies_in_chosen_schema
 from flexvault.kit.dumps import Dump
 from flexvault.kit.options import Options
 from flexvault.kit.outcome import Outcome, State
@@ -43,7 +38,6 @@ _QUOTED: Final = frozenset({
     "TABLE", "TABLE DATA", "VIEW", "MATERIALIZED VIEW", "MATERIALIZED VIEW DATA", "SEQUENCE", "SEQUENCE SET", "INDEX",
     "TYPE", "DOMAIN", "FOREIGN TABLE", "SCHEMA",
 })  # fmt: skip
-_JOBS: Final = frozenset({"job", "job_run_details"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +96,8 @@ def plan_database(dump: Dump, target: Target, options: Options) -> DatabasePlan:
     """
     contents = dump.contents
     left_out = _left_out(dump, target, options)
-    chosen = _chosen(contents, options, dump.database)
-    kept = [e for e in contents.entries if e.dump_id in chosen and e.dump_id not in left_out and not _is_apart(e)]
+    chosen = chosen_entries(contents, options)
+    kept = [e for e in contents.entries if e.dump_id in chosen and e.dump_id not in left_out and not is_apart(e)]
     steps = _Steps(contents, target, kept)
     changed = [e for e in kept if not target.is_superuser and e.owner in RESERVED_ROLES]
     return DatabasePlan(
@@ -210,11 +204,6 @@ def sections_of(contents: Contents) -> dict[int, str]:
     return found
 
 
-def is_job_data(entry: Entry) -> bool:
-    """Say whether an entry holds the jobs of pg_cron."""
-    return entry.desc == "TABLE DATA" and entry.namespace == "cron" and entry.tag in _JOBS
-
-
 class _Steps:
     """Sorts entries into the steps."""
 
@@ -252,33 +241,11 @@ class _Steps:
         return "tried_before" if is_tried else "before"
 
 
-def _is_apart(entry: Entry) -> bool:
-    """Say whether an entry belongs to the session or to the database itself, which the kit makes on its own."""
-    return entry.desc in SESSION_ENTRIES or entry.desc.startswith("DATABASE") or entry.tag.startswith("DATABASE ")
-
-
-def _chosen(contents: Contents, options: Options, database: str) -> frozenset[int]:
-    schemas, tables = options.schemas.get(database, ()), options.tables.get(database, ())
-    if not schemas and not tables:
-        return frozenset(entry.dump_id for entry in contents.entries)
-    definitions: frozenset[int] = frozenset()
-    data: frozenset[int] = frozenset()
-    if schemas:
-        definitions, data = definitions_of_schemas(contents, schemas), data_of_schemas(contents, schemas)
-    if tables:
-        definitions |= definitions_of_tables(contents, tables)
-        data |= data_of_tables(contents, tables)
-    made = {e.dump_id for e in contents.entries if e.dump_id in definitions and e.desc in {"TABLE", "SEQUENCE"}}
-    kept = {e.dump_id for e in contents.entries if e.dump_id in data and not made.isdisjoint(e.dependencies)}
-    return definitions | kept
-
-
 def _not_reached(dump: Dump, options: Options, chosen: frozenset[int]) -> Iterable[Outcome]:
     """Name what lies in a chosen schema and cannot come along."""
-    schemas = frozenset(options.schemas.get(dump.database, ()))
     for entry in dump.contents.entries:
-        if entry.namespace in schemas and entry.dump_id not in chosen:
-            yield outcome(dump, entry, "left out", "needs an object outside the chosen schemas")
+        if lies_in_chosen_schema(entry, options, dump.database) and entry.dump_id not in chosen:
+            yield outcome(dump, entry, "left out", NOT_REACHED)
 
 
 def _left_out(dump: Dump, target: Target, options: Options) -> dict[int, Outcome]:
@@ -293,7 +260,7 @@ def _left_out(dump: Dump, target: Target, options: Options) -> dict[int, Outcome
     for entry in contents.entries:
         if entry.dump_id in roots:
             found[entry.dump_id] = outcome(dump, entry, "left out", roots[entry.dump_id])
-        elif entry.dump_id in reached and not _is_apart(entry):
+        elif entry.dump_id in reached and not is_apart(entry):
             reason = f"depends on {names[reached[entry.dump_id]]}, which is left out"
             found[entry.dump_id] = outcome(dump, entry, "left out", reason)
     return found
@@ -301,24 +268,14 @@ def _left_out(dump: Dump, target: Target, options: Options) -> dict[int, Outcome
 
 def _why_left_out(entry: Entry, target: Target, options: Options) -> str:
     if entry.desc == "SUBSCRIPTION" and not options.with_subscriptions:
-        return "would connect to the publisher again; its definition holds a password (--with-subscriptions)"
+        return f"{never_restored.SUBSCRIPTION} (--with-subscriptions)"
     if entry.desc == "SECURITY LABEL" and not entry.tag.startswith("DATABASE "):
-        return "needs the provider that wrote it"
+        return never_restored.SECURITY_LABEL
     if entry.desc == "EXTENSION" and entry.tag in options.without_extensions:
         return "left out by --without-extension"
-    if is_job_data(entry):
-        return "scheduled jobs would start to run: schedule them again when you want that"
-    return "" if target.is_superuser else _why_not_without_superuser(entry)
-
-
-def _why_not_without_superuser(entry: Entry) -> str:
-    if entry.desc == "ACL" and entry.namespace == "pg_catalog":
-        return "only a superuser changes rights on system objects"
-    if entry.owner in RESERVED_ROLES and (entry.desc, entry.tag) == ("SCHEMA", "public"):
-        return "every database has it, owned by the service"
-    if entry.owner in RESERVED_ROLES and entry.desc == "DEFAULT ACL":
-        return f"default privileges of the service's own role {entry.owner}"
-    return ""
+    if never_restored.is_job_data(entry):
+        return never_restored.SCHEDULED_JOBS
+    return "" if target.is_superuser else never_restored.why_not_without_superuser(entry)
 
 
 def _may_be_refused(entry: Entry) -> bool:

@@ -1,20 +1,23 @@
 """What a recovery point's files say of each database: the table of contents, the rows and the large objects."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from flexvault.domain.dump_contents import Contents, entries_by_id, read_contents
+from flexvault.domain.dump_contents import Contents, Entry, entries_by_id, read_contents
 from flexvault.domain.dump_counting import BlockFacts, count_block, object_digests
 from flexvault.domain.dump_cursor import RangeRead
-from flexvault.domain.dump_walk import Block, begin_walk, check_index, walk
+from flexvault.domain.dump_walk import Block
 from flexvault.domain.errors import IntegrityError
 from flexvault.domain.row_digest import digest_text
+from flexvault.kit.choice import NOT_REACHED, chosen_entries, into_database, is_apart, lies_in_chosen_schema
+from flexvault.kit.dumps import walked_blocks
 from flexvault.kit.facts import KitFacts, KitFile
+from flexvault.kit.options import Options
 from flexvault.kit.row_streams import Rows, total_of
 
 
@@ -31,6 +34,9 @@ class PointDatabase:
     """One archive.
 
     Attributes:
+        contents: Of the file, as of the database into which it was restored.
+        chosen: What of it was restored: its table of contents without the rest.
+        rest: Entries that were not chosen, and why that is so.
         rows: By the dump id of the entry with the rows.
         objects: Of all large objects together: their number, and the sum of their digests; or why it is not known.
         counted_now: Nothing was known, so the file was read.
@@ -39,18 +45,21 @@ class PointDatabase:
     file: KitFile
     path: Path
     contents: Contents
+    chosen: Contents
+    rest: tuple[tuple[Entry, str], ...]
     rows: dict[int, ExpectedRows]
     objects: ExpectedRows
     counted_now: bool
 
 
 def read_database(
-    facts: KitFacts, file: KitFile, folder: Path, *, jobs: int, on_line: Callable[[str], None]
+    facts: KitFacts, file: KitFile, folder: Path, options: Options, *, on_line: Callable[[str], None]
 ) -> PointDatabase:
     """Read the table of contents of a file, and its rows from the deep verification, else by counting them now.
 
     Raises:
         IntegrityError: The file is not there or is not what the recovery point has.
+        NotFoundError: It has not the schemas or tables that were chosen.
     """
     path = folder / file.name
     with opened(path) as read:
@@ -63,6 +72,7 @@ def read_database(
                 target=file.name,
             )
         contents = read_contents(read, size_bytes, name=file.name)
+        numbers = chosen_entries(contents, options)
         verified = facts.verification.files.get(file.name) if facts.verification else None
         if verified is not None:
             rows = {
@@ -73,10 +83,25 @@ def read_database(
             objects = _expected(known.count, known.digest, known.size_bytes, known.not_counted) if known else _NONE
         else:
             on_line(f"counting the rows of {file.name}, no deep verification has")
-            rows, objects = _count(contents, read, jobs)
+            rows, objects = _count(contents, read, numbers, options.jobs)
+    named = into_database(contents, options.into) if options.into else contents
     return PointDatabase(
-        file=file, path=path, contents=contents, rows=rows, objects=objects, counted_now=verified is None
+        file=file,
+        path=path,
+        contents=named,
+        chosen=replace(named, entries=tuple(e for e in named.entries if e.dump_id in numbers or is_apart(e))),
+        rest=tuple(_rest(contents, numbers, options)),
+        rows=rows,
+        objects=_NONE if options.is_partial(contents.database) else objects,
+        counted_now=verified is None,
     )
+
+
+def _rest(contents: Contents, numbers: frozenset[int], options: Options) -> Iterator[tuple[Entry, str]]:
+    for entry in contents.entries:
+        if entry.dump_id not in numbers and not is_apart(entry):
+            is_near = lies_in_chosen_schema(entry, options, contents.database)
+            yield entry, f"not chosen: it {NOT_REACHED}" if is_near else "not chosen"
 
 
 def digests_of_file(database: PointDatabase) -> dict[int, int]:
@@ -88,7 +113,7 @@ def digests_of_file(database: PointDatabase) -> dict[int, int]:
     by_id = entries_by_id(database.contents)
     digests: dict[int, int] = {}
     with opened(database.path) as read:
-        for block in _index(database.contents, read):
+        for block in walked_blocks(database.contents, read):
             if block.kind == "largeObjects":
                 digests |= object_digests(database.contents, by_id[block.dump_id], block, read)
     return digests
@@ -123,13 +148,9 @@ def _expected(count: int | None, digest: str, size_bytes: int | None, not_counte
 _NONE: Final = ExpectedRows(rows=Rows(count=0, digest=digest_text(0)))
 
 
-def _index(contents: Contents, read: RangeRead) -> tuple[Block, ...]:
-    blocks = walk(contents, read, begin_walk(contents)).blocks
-    check_index(contents, blocks)
-    return blocks
-
-
-def _count(contents: Contents, read: RangeRead, jobs: int) -> tuple[dict[int, ExpectedRows], ExpectedRows]:
+def _count(
+    contents: Contents, read: RangeRead, numbers: frozenset[int], jobs: int
+) -> tuple[dict[int, ExpectedRows], ExpectedRows]:
     by_id = entries_by_id(contents)
 
     def count(block: Block) -> BlockFacts:
@@ -137,7 +158,7 @@ def _count(contents: Contents, read: RangeRead, jobs: int) -> tuple[dict[int, Ex
         assert facts is not None  # noqa: S101 - there is no budget that could end
         return facts
 
-    blocks = _index(contents, read)
+    blocks = [block for block in walked_blocks(contents, read) if block.dump_id in numbers]
     with ThreadPoolExecutor(jobs) as pool:
         counted = list(pool.map(count, blocks))
     rows: dict[int, ExpectedRows] = {}

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from flexvault.domain.role_script import RoleStatement
 from flexvault.domain.sql_text import Statement, join, literal_of, name_of, statements
+from flexvault.kit.client import Client
 from flexvault.kit.comparison import Facts, Named, put
+from flexvault.kit.row_streams import with_settings
 
 _DEFAULTS: Final = {
     "SUPERUSER": "no", "INHERIT": "yes", "CREATEROLE": "no", "CREATEDB": "no", "LOGIN": "no", "REPLICATION": "no",
@@ -22,10 +25,12 @@ class RoleFacts:
 
     Attributes:
         role_of: Whom a fact is about; of a membership the member.
+        attributes: Role -> attribute -> value, such as `CREATEDB` -> `no`; they are a fact of kind `role`, too.
     """
 
     facts: Facts
     role_of: dict[Named, str]
+    attributes: dict[str, dict[str, str]]
 
     def put(self, named: Named, role: str, value: str) -> None:
         """Record a fact."""
@@ -33,10 +38,32 @@ class RoleFacts:
         self.role_of[named] = role
 
 
+def roles_of_server(client: Client) -> RoleFacts:
+    """Read what pg_dumpall writes of a server's roles.
+
+    Raises:
+        ClientError: pg_dumpall was refused.
+        MissingProgramError: It is not there.
+    """
+    utc = with_settings(client, {"TimeZone": "UTC"})
+    script = utc.run("pg_dumpall", "--roles-only", "--no-role-passwords", "--no-password")
+    return role_facts([script.decode("utf-8", "surrogateescape")])
+
+
+def planned_facts(plan: Iterable[RoleStatement]) -> RoleFacts:
+    """Answer what the statements of a plan make that a rebuild runs."""
+    return role_facts(statement.sql for statement in plan if statement.is_run and statement.sql)
+
+
+def without_grantors(value: str) -> set[str]:
+    """Answer the options of a membership's grants alone: the grantor depends on version and administrator."""
+    return {line.split(GRANTED_BY)[0] for line in value.split("\n")}
+
+
 def role_facts(script: Iterable[str]) -> RoleFacts:
     """Read a roles script, or several pieces of one. Passwords and security labels are left out."""
-    facts = RoleFacts(facts={}, role_of={})
     attributes: dict[str, dict[str, str]] = {}
+    facts = RoleFacts(facts={}, role_of={}, attributes=attributes)
     members: list[Statement] = []
     for statement in (found for piece in script for found in statements(piece)):
         words = _words(statement)

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from flexvault.domain.role_script import RESERVED_ROLES, RoleStatement, plan_roles
-from flexvault.domain.sql_text import join, quote_name, statements
+from flexvault.domain.sql_text import join, one_line, quote_name, statements
 from flexvault.kit.client import Client, ClientError, StatementError
 from flexvault.kit.known_errors import reason_of
 from flexvault.kit.options import Options
-from flexvault.kit.outcome import Outcome, State, one_line
+from flexvault.kit.outcome import Outcome, State
 from flexvault.kit.progress import ROLES, Progress, Row
 from flexvault.kit.target import Target
 

@@ -5,10 +5,10 @@ from itertools import pairwise
 from typing import Final
 
 from flexvault.domain.dump_contents import Contents, Entry
+from flexvault.domain.never_restored import SCHEDULED_JOBS, is_job_data
 from flexvault.domain.sql_text import statements
 from flexvault.kit.client import Client
 from flexvault.kit.comparison import Named, Tally
-from flexvault.kit.plan import is_job_data
 from flexvault.kit.point_files import ExpectedRows, PointDatabase, sum_of
 from flexvault.kit.row_streams import copied_table, copy_to_stdout, json_rows
 from flexvault.kit.target_rows import RowCheck
@@ -52,11 +52,11 @@ def relations_of(client: Client, database: str) -> dict[TableKey, Relation]:
 
 def row_checks(database: PointDatabase, relations: dict[TableKey, Relation], tally: Tally) -> list[RowCheck]:
     """Return what is to be compared; what cannot be is recorded at once."""
-    contents, checks = database.contents, list[RowCheck]()
+    contents, checks = database.chosen, list[RowCheck]()
     for table, entries in _by_table(contents).items():
         named = Named(contents.database, "rows of", ".".join(table))
         if is_job_data(entries[0]):
-            tally.leave_out(named, "scheduled jobs would start to run")
+            tally.leave_out(named, SCHEDULED_JOBS)
             continue
         expected, relation = _expected(database, entries), relations.get(table)
         if relation is None:
@@ -86,9 +86,13 @@ def _by_table(contents: Contents) -> dict[TableKey, list[Entry]]:
     found: dict[TableKey, list[Entry]] = {}
     for entry in contents.entries:
         if entry.desc == "TABLE DATA":
-            table = copied_table(entry.copy_statement) or (entry.namespace, entry.tag)
-            found.setdefault(table, []).append(entry)
+            found.setdefault(table_of(entry), []).append(entry)
     return found
+
+
+def table_of(entry: Entry) -> TableKey:
+    """Answer the table that takes the rows of an entry."""
+    return copied_table(entry.copy_statement) or (entry.namespace, entry.tag)
 
 
 def _expected(database: PointDatabase, entries: list[Entry]) -> ExpectedRows:

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from flexvault.domain.dump_facts import SERVICE_DATABASES
+from flexvault.domain.dump_facts import SERVICE_DATABASES, qualified
+from flexvault.domain.never_restored import NEVER_RESTORED, STATISTICS
 from flexvault.domain.sql_text import quote_literal, quote_name
 from flexvault.kit import catalog_queries, large_objects
 from flexvault.kit.client import Client, ClientError
 from flexvault.kit.comparison import Facts, Named, put
-from flexvault.kit.login import Login, login_of
 from flexvault.kit.row_streams import DUMP_SESSION, FIXED_SESSION, Rows, digest_rows, json_rows, with_settings
 from flexvault.kit.sequences import sequences_of_server
+from flexvault.kit.target import Target, look_at
+
+type _Table = tuple[str, str, list[str] | None, list[str] | None, bool]
+"""Schema, name, columns, the partitioned table that it is a part of, whether it has generated columns."""
 
 _HAS_PARAMETER_RIGHTS: Final = 15
 _ENCODING: Final = "SELECT json_build_array(current_setting('server_encoding'))"
@@ -23,6 +27,7 @@ class ServerState:
     """All that is known of a server.
 
     Attributes:
+        others: Databases that were not chosen.
         facts: Of objects, roles and databases.
         rows: Of tables.
         roots: Of partitions: the partitioned table of all.
@@ -33,8 +38,9 @@ class ServerState:
         left_out: What a rebuild leaves out on purpose, and why.
     """
 
-    login: Login
+    server: Target
     databases: tuple[str, ...]
+    others: tuple[str, ...] = ()
     facts: Facts = field(default_factory=dict[Named, str])
     rows: dict[Named, Rows] = field(default_factory=dict[Named, Rows])
     roots: dict[Named, Named] = field(default_factory=dict[Named, Named])
@@ -58,12 +64,13 @@ def server_state(
         ClientError: It cannot be reached or refuses its catalog.
     """
     pinned = with_settings(client, DUMP_SESSION, FIXED_SESSION, {"search_path": "pg_catalog"})
-    login = login_of(pinned)
+    server = look_at(pinned)
     found = [name for (name,) in json_rows(pinned, catalog_queries.DATABASES) if name not in SERVICE_DATABASES]
-    names = [name for name in found if name not in {"template0", "template1"} and (not databases or name in databases)]
-    state = ServerState(login=login, databases=tuple(sorted(names)))
+    names = [name for name in found if not databases or name in databases]
+    others = tuple(sorted({*found} - {*names}))
+    state = ServerState(server=server, databases=tuple(sorted(names)), others=others)
     of_server = dict(catalog_queries.OF_THE_SERVER)
-    if login.major >= _HAS_PARAMETER_RIGHTS:
+    if server.major >= _HAS_PARAMETER_RIGHTS:
         of_server["server parameter rights"] = catalog_queries.PARAMETER_RIGHTS
     for kind, name, value in _read(pinned, of_server, "postgres"):
         if kind != catalog_queries.OF_DATABASE or name in names:
@@ -91,8 +98,8 @@ def _add_database(client: Client, state: ServerState, database: str, jobs: int) 
         (catalog_queries.LEFT_OUT, state.left_out),
     ):
         for kind, name, value in _read(client, queries, database):
-            put(facts, Named(database, kind, name), value)
-    state.derived[Named(database, "planner statistics", "")] = "run vacuumdb --analyze-in-stages on the target"
+            put(facts, Named(database, kind, name), value or NEVER_RESTORED.get(kind.upper(), ""))
+    state.derived[Named(database, "planner statistics", "")] = STATISTICS
     state.facts |= large_objects.facts_of_server(client, database)
     try:
         for oid, digest in large_objects.digests_of_server(client, database).items():
@@ -110,21 +117,24 @@ def _add_rows(client: Client, state: ServerState, database: str, jobs: int) -> N
     # Its own: a database of SQL_ASCII may hold bytes that are no letters of another encoding.
     [[encoding]] = json_rows(client, _ENCODING, database)
 
-    def read(table: tuple[str, str, list[str] | None]) -> tuple[Named, Rows | ClientError]:
-        schema, name, columns = table
+    def read(table: _Table) -> tuple[Named, Rows | ClientError]:
+        schema, name, columns, _, has_generated = table
         # In the order of their names: the order in which they were added is a fact of its own.
         listed = ", ".join(map(quote_name, columns or ()))
-        command = f"COPY (SELECT {listed} FROM ONLY {quote_name(schema)}.{quote_name(name)})"
-        command += f" TO STDOUT (ENCODING {quote_literal(encoding)})"
+        relation = f"{quote_name(schema)}.{quote_name(name)}"
+        # COPY of a table reads no generated columns, and a query is planned, which fails where an index calls a
+        # function that needs another search_path.
+        query = f"(SELECT {listed} FROM ONLY {relation})"
+        what = query if has_generated else f"{relation} ({listed})" if columns else relation
+        command = f"COPY {what} TO STDOUT (ENCODING {quote_literal(encoding)})"
         named = Named(database, "rows of", f"{schema}.{name}")
         try:
             return named, digest_rows(asked, database, command)
         except ClientError as error:
             return named, error
 
-    found_tables = json_rows(client, catalog_queries.TABLES_WITH_ROWS, database)
-    tables = [(schema, name, columns) for schema, name, columns, _ in found_tables]
-    for schema, name, _, root in found_tables:
+    tables: list[_Table] = [(*row,) for row in json_rows(client, catalog_queries.TABLES_WITH_ROWS, database)]
+    for schema, name, _, root, _ in tables:
         if root:
             state.roots[Named(database, "rows of", f"{schema}.{name}")] = Named(database, "rows of", ".".join(root))
     with ThreadPoolExecutor(jobs) as pool:
@@ -133,3 +143,31 @@ def _add_rows(client: Client, state: ServerState, database: str, jobs: int) -> N
                 state.refused[named] = found.message
             else:
                 state.rows[named] = found
+
+
+def with_database(state: ServerState, old: str, new: str) -> ServerState:
+    """Answer what is known of a server as if one of its databases had another name."""
+
+    def named(one: Named) -> Named:
+        name = one.name
+        if one.kind == catalog_queries.OF_DATABASE and name == old:
+            name = new
+        elif one.kind == "settings of" and name.startswith(before := f"database {qualified('', old)},"):
+            name = f"database {qualified('', new)},{name.removeprefix(before)}"
+        return replace(one, database=new if one.database == old else one.database, name=name)
+
+    def all_of[Value](known: Mapping[Named, Value]) -> dict[Named, Value]:
+        return {named(one): value for one, value in known.items()}
+
+    return replace(
+        state,
+        databases=tuple(new if name == old else name for name in state.databases),
+        facts=all_of(state.facts),
+        rows=all_of(state.rows),
+        roots={named(one): named(root) for one, root in state.roots.items()},
+        objects=all_of(state.objects),
+        sequences=all_of(state.sequences),
+        refused=all_of(state.refused),
+        derived=all_of(state.derived),
+        left_out=all_of(state.left_out),
+    )

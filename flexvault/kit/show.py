@@ -5,11 +5,12 @@ from pathlib import Path
 from flexvault.domain.dump_catalogue import catalogue
 from flexvault.domain.dump_facts import SERVICE_DATABASES
 from flexvault.domain.errors import VaultError
-from flexvault.kit.dumps import DATABASE, Dump, open_dump
+from flexvault.domain.landing_files import FileKind
+from flexvault.domain.sql_text import one_line
+from flexvault.kit.dumps import Dump, open_dump
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.known_errors import KNOWN_ERRORS
 from flexvault.kit.load import Say
-from flexvault.kit.outcome import one_line
 
 
 def show(facts: KitFacts, folder: Path, say: Say) -> None:
@@ -22,7 +23,7 @@ def show(facts: KitFacts, folder: Path, say: Say) -> None:
     for file in facts.files:
         path = folder / file.name
         say(f"file {one_line(file.name)}: {file.kind}, {file.size_bytes} bytes{'' if path.is_file() else ', missing'}")
-        if file.kind == DATABASE and path.is_file():
+        if file.kind == FileKind.DATABASE and path.is_file():
             try:
                 _show_database(open_dump(folder, file), say)
             except VaultError as error:

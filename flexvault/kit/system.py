@@ -5,9 +5,10 @@ from typing import Final
 
 from flexvault.domain.dump_contents import Entry
 from flexvault.domain.dump_stream import READ_COMPRESSIONS, BlockStream, plain
+from flexvault.domain.never_restored import SERVICE_DATABASE, is_job_data
 from flexvault.kit.dumps import Dump, reader
 from flexvault.kit.outcome import Outcome
-from flexvault.kit.plan import is_job_data, outcome
+from flexvault.kit.plan import outcome
 
 _REASON: Final = "every server has its own database of this name: make the object by hand where you want it"
 _SILENT: Final = frozenset({"ACL", "COMMENT", "TABLE DATA", "SEQUENCE SET", "ENCODING", "STDSTRINGS", "SEARCHPATH"})
@@ -22,7 +23,7 @@ def list_system_database(dump: Dump) -> list[Outcome]:
             kind="database",
             name=dump.database,
             state="left out",
-            reason="every server has its own, see below",
+            reason=f"{SERVICE_DATABASE}; what lives in it is listed below",
         )
     ]
     made = (e for e in dump.contents.entries if e.desc not in _SILENT and not e.desc.startswith("DATABASE"))

@@ -5,13 +5,12 @@ from typing import Final
 
 from flexvault.domain.dump_stream import READ_COMPRESSIONS
 from flexvault.domain.role_script import RESERVED_ROLES
-from flexvault.domain.sql_text import quote_literal
+from flexvault.domain.sql_text import one_line, quote_literal
 from flexvault.kit.client import Client
 from flexvault.kit.dumps import Dump
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.finding import Finding, note, problem
 from flexvault.kit.options import Options
-from flexvault.kit.outcome import one_line
 from flexvault.kit.plan import DatabasePlan
 from flexvault.kit.progress import ROLES, SCHEMA, Row
 from flexvault.kit.roles import Roles

@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 from flexvault.kit.client import Client
 from flexvault.kit.compare_servers import compare_servers as compare_living_servers
 from flexvault.kit.comparison import Comparison
+from flexvault.kit.options import Options
 from flexvault.kit.server_state import server_state
 from tests.rebuild.conftest import BIN, Server
 
@@ -26,7 +27,7 @@ class Compared:
 
 def compare_servers(source_url: str, target_url: str) -> Compared:
     """Compare everything of two living servers."""
-    found = compare_living_servers(*(_client(url, BIN) for url in (source_url, target_url)))
+    found = compare_living_servers(_client(source_url, BIN), _client(target_url, BIN), Options())
     return Compared(differences=tuple(lines_of(found)), counts=dict(found.counts), is_equal=found.is_equal)
 
 
@@ -42,7 +43,7 @@ def client_of(server: Server, user: str | None = None) -> Client:
 
 
 def lines_of(comparison: Comparison) -> list[str]:
-    return [finding.line() for finding in (*comparison.differences, *comparison.unproven)]
+    return [finding.line() for finding in (*comparison.differences, *comparison.named_by_restore, *comparison.unproven)]
 
 
 def _client(url: str, binaries: Path) -> Client:

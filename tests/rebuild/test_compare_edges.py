@@ -15,6 +15,7 @@ from flexvault.kit import large_objects
 from flexvault.kit.compare import compare, source_client
 from flexvault.kit.comparison import Comparison
 from flexvault.kit.facts import KitFacts, KitVerification
+from flexvault.kit.options import Options
 from flexvault.kit.point_files import read_database
 from local_cloud.rebuild import rebuild
 from tests.rebuild.backup import dump_server, kit_facts, write_kit
@@ -107,7 +108,7 @@ def test_counts_of_the_deep_verification_are_taken_and_the_file_is_not_counted(
     server: Server, point: KitFacts, tmp_path: Path
 ) -> None:
     [file] = [file for file in point.files if file.database == "small"]
-    database = read_database(point, file, tmp_path, jobs=1, on_line=lambda _: None)
+    database = read_database(point, file, tmp_path, Options(jobs=1), on_line=lambda _: None)
     names = {entry.dump_id: entry for entry in database.contents.entries}
     rows = tuple(
         VerifiedRows(
@@ -173,9 +174,9 @@ def test_only_chosen_databases_are_compared_and_the_others_are_named(
 ) -> None:
     server.execute("CREATE DATABASE other")
     try:
-        found = compare(client_of(server), point, tmp_path, databases=["small"])
+        found = compare(client_of(server), point, tmp_path, Options(databases=("small",)))
         all_of_it = compared(server, point, tmp_path)
-        nothing = compare(client_of(server), point, tmp_path, databases=["nothing"])
+        nothing = compare(client_of(server), point, tmp_path, Options(databases=("nothing",)))
     finally:
         server.execute("DROP DATABASE other")
     assert lines_of(found) == []
@@ -311,10 +312,10 @@ def test_a_living_source_is_named_by_variables_of_the_environment(server: Server
 RUN = """
 import argparse, sys
 from pathlib import Path
-from flexvault.kit.compare import add_command
+from flexvault.kit.compare import add_to
 from flexvault.kit.facts import KitFacts
 parser = argparse.ArgumentParser()
-add_command(parser.add_subparsers(required=True))
+add_to(parser.add_subparsers(required=True))
 chosen = parser.parse_args(sys.argv[3:])
 sys.exit(chosen.run(KitFacts.from_bytes(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2]), chosen))
 """

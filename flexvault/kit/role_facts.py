@@ -28,11 +28,13 @@ class RoleFacts:
         role_of: Whom a fact is about; of a membership the member.
         attributes: Role -> attribute -> value, such as `CREATEDB` -> `no`; they are a fact of kind `role`, too.
         with_passwords: Roles whose verifier is in the script; the verifier itself is not kept.
+        statements: Those that make a setting.
     """
 
     facts: Facts
     role_of: dict[Named, str]
     attributes: dict[str, dict[str, str]]
+    statements: dict[Named, str]
     with_passwords: set[str] = field(default_factory=set[str])
 
     def put(self, named: Named, role: str, value: str) -> None:
@@ -66,7 +68,7 @@ def without_grantors(value: str) -> set[str]:
 def role_facts(script: Iterable[str]) -> RoleFacts:
     """Read a roles script, or several pieces of one. Passwords and security labels are left out."""
     attributes: dict[str, dict[str, str]] = {}
-    facts = RoleFacts(facts={}, role_of={}, attributes=attributes)
+    facts = RoleFacts(facts={}, role_of={}, attributes=attributes, statements={})
     members: list[Statement] = []
     for statement in (found for piece in script for found in statements(piece)):
         words = _words(statement)
@@ -132,6 +134,7 @@ def _add_setting(facts: RoleFacts, statement: Statement) -> None:
     role = name_of(statement[2])
     named = Named("", "setting", f"{name_of(statement[at + 1])} of role {role}{where}")
     facts.put(named, role, join(statement[at + 3 :]))
+    facts.statements[named] = join(statement)
 
 
 def _add_membership(facts: RoleFacts, statement: Statement, attributes: dict[str, dict[str, str]]) -> None:

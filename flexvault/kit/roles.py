@@ -7,6 +7,7 @@ from typing import Final
 from flexvault.domain.role_script import RESERVED_ROLES, RoleStatement, plan_roles
 from flexvault.domain.sql_text import join, one_line, quote_name, statements
 from flexvault.kit.client import Client, ClientError, StatementError
+from flexvault.kit.existing_roles import OF_THE_ADMINISTRATOR, ExistingRoles, look_at_roles
 from flexvault.kit.known_errors import reason_of
 from flexvault.kit.options import Options
 from flexvault.kit.outcome import Outcome, State
@@ -14,8 +15,6 @@ from flexvault.kit.progress import ROLES, Progress, Row
 from flexvault.kit.target import Target
 
 _FIRST_WITH_SET_OPTION: Final = 16
-_OF_THE_ADMINISTRATOR: Final = frozenset({"REPLICATION", "BYPASSRLS", "CREATEDB"})
-"""Attributes that from PostgreSQL 16 on only a role that has them gives."""
 _GRANTOR: Final = " GRANTED BY "
 _STATES: Final[dict[str, State]] = {
     "partial": "lost",
@@ -32,6 +31,7 @@ class Roles:
     Attributes:
         plan: What happens with each statement of the script.
         created: Roles that the script makes.
+        existing: Those of them that the target has, as far as they were looked at.
     """
 
     def __init__(self, client: Client, target: Target, options: Options, script: str) -> None:
@@ -44,6 +44,16 @@ class Roles:
             with_passwords=options.with_passwords,
         )
         self.created = frozenset(item.role for item in self.plan if is_create(item))
+        self.existing = ExistingRoles()
+
+    def look_at_existing(self) -> ExistingRoles:
+        """Compare the roles that exist already with the plan; what is as planned is then left alone.
+
+        Raises:
+            ClientError, MissingProgramError: See `look_at_roles`.
+        """
+        self.existing = look_at_roles(self._client, self._target, self.plan, self.created & self._target.roles)
+        return self.existing
 
     def make(self, progress: Progress, row: Row | None) -> list[Outcome]:
         """Make or update the roles.
@@ -51,7 +61,8 @@ class Roles:
         Raises:
             ClientError: The target refused a statement that it should take; no role was made.
         """
-        run = [item for item in self.plan if item.is_run and not _is_setting(item)]
+        left = [item for item in self.plan if item.is_run and item.role not in self.existing.same]
+        run = [item for item in left if not _is_setting(item)]
         run = [item for item in run if not (is_create(item) and item.role in self._target.roles)]
         before = ["SET createrole_self_grant = 'set, inherit'"] if self._grants_itself else []
         sql = [*before, *(item.sql or "" for item in run)]
@@ -69,8 +80,8 @@ class Roles:
                     raise _failed(item, error) from None
                 sql[error.number] = less
                 regranted.append(outcome)
-        refused = self._run_settings([item for item in self.plan if item.is_run and _is_setting(item)])
-        return [*self.outcomes(), *regranted, *refused]
+        refused = self._run_settings([item for item in left if _is_setting(item)])
+        return [*self.outcomes(), *regranted, *refused, *self.existing.lost]
 
     def outcomes(self) -> list[Outcome]:
         """Say what becomes of the roles, without running anything."""
@@ -164,7 +175,7 @@ def _less(item: RoleStatement, sql: str) -> tuple[str, Outcome | None]:
         reason = f"{grant}: granted by {grantor} before, now by who runs the rebuild"
         return grant, Outcome(database="", kind="role", name=item.role, state="restored", reason=reason)
     tokens = next(statements(sql), ())
-    lost = [token for token in tokens if token in _OF_THE_ADMINISTRATOR]
+    lost = [token for token in tokens if token in OF_THE_ADMINISTRATOR]
     if not lost:
         return sql, None
     kept = join(tuple(token for token in tokens if token not in lost))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from flexvault.domain.dump_stream import READ_COMPRESSIONS
+from flexvault.domain.errors import VaultError
 from flexvault.domain.role_script import RESERVED_ROLES
 from flexvault.domain.sql_text import one_line, quote_literal
 from flexvault.kit.client import Client
@@ -91,16 +92,26 @@ def _check_databases(target: Target, plans: Sequence[DatabasePlan], rows: Mappin
 def _check_roles(
     target: Target, roles: Roles, plans: Sequence[DatabasePlan], rows: Mapping[str, Row], options: Options
 ) -> Iterator[Finding]:
-    if not options.updates_roles and ROLES not in rows:
-        for role in sorted(roles.created & target.roles):
-            hint = "--existing-roles update gives it the backup's attributes; or drop it, or use a new server"
-            yield problem(f"role exists already: {one_line(role)}", hint)
+    if not options.updates_roles:
+        yield from _check_existing(roles, is_begun=ROLES in rows)
     owners = {entry.owner for plan in plans for entry in plan.restored if entry.owner}
     owners |= {plan.dump.facts.owner for plan in plans if plan.dump.facts.owner}
     missing = owners - roles.created - target.roles
     for role in sorted(missing if target.is_superuser else missing - RESERVED_ROLES):
         hint = "the roles file does not make it: create it, then run the kit again"
         yield problem(f"role that owns objects is missing: {one_line(role)}", hint)
+
+
+def _check_existing(roles: Roles, *, is_begun: bool) -> Iterator[Finding]:
+    try:
+        found = roles.look_at_existing()
+    except VaultError as error:
+        yield problem(f"the target's roles cannot be read: {error.message}", error.hint)
+        return
+    for role, what in found.different.items():
+        if not is_begun:
+            hint = "--existing-roles update gives it the backup's attributes; or drop it, or use a new server"
+            yield problem(f"role exists already and differs: {one_line(role)}: {one_line(what)}", hint)
 
 
 def _check_extensions(client: Client, target: Target, plans: Sequence[DatabasePlan]) -> Iterator[Finding]:

@@ -162,7 +162,7 @@ OBSTACLES = {
     "existing_role": Obstacle(
         before="CREATE ROLE auditor",
         after="DROP ROLE auditor",
-        message="role exists already: auditor; hint: --existing-roles update",
+        message="role exists already and differs: auditor: .*login is no instead of yes.*; hint: --existing-roles",
     ),
     "extension_not_allowed": Obstacle(
         before="ALTER DATABASE postgres SET azure.extensions = 'pg_trgm, postgis'",
@@ -240,13 +240,52 @@ def test_a_client_of_another_version_is_refused(restore: Path, untouched: Server
         rebuild(restore, "demo", untouched.url(), OLD_BIN)
 
 
-def test_a_second_rebuild_takes_roles_that_exist_only_when_told(source: Server, target: Server, restore: Path) -> None:
-    rebuild(restore, "demo", target.url(), target.bin)
-    for name in (SHOP, ODD_DATABASE, EMPTY_DATABASE):
+CHANGED_ROLES = (
+    (
+        "ALTER ROLE app NOLOGIN CONNECTION LIMIT 1",
+        "ALTER ROLE app LOGIN CONNECTION LIMIT 7",
+        "app: login is no instead of yes; connection limit is 1 instead of 7",
+    ),
+    (
+        "ALTER ROLE app SET work_mem = '13MB'",
+        "ALTER ROLE app SET work_mem = '12MB'",
+        "app: setting work_mem of role app is '13MB' instead of '12MB'",
+    ),
+    (
+        "ALTER ROLE app RESET work_mem",
+        "ALTER ROLE app SET work_mem = '12MB'",
+        "app: setting work_mem of role app is missing instead of '12MB'",
+    ),
+    (
+        "ALTER ROLE auditor SET work_mem = '1MB'",
+        "ALTER ROLE auditor RESET work_mem",
+        "auditor: setting work_mem of role auditor is there",
+    ),
+    (
+        "REVOKE pg_monitor FROM auditor",
+        "GRANT pg_monitor TO auditor",
+        "auditor: membership pg_monitor to auditor is missing instead of",
+    ),
+    ("COMMENT ON ROLE app IS 'another'", "SELECT", "app: comment on role app is 'another' instead of"),
+)
+
+
+def test_roles_of_an_earlier_rebuild_are_no_obstacle_and_changed_ones_are_taken_only_when_told(
+    source: Server, target: Server, restore: Path
+) -> None:
+    rebuild(restore, "demo", target.url(), target.bin, options=("--database", SHOP))
+    rebuild(restore, "demo", target.url(), target.bin, options=("--database", ODD_DATABASE))
+    choice = ("--database", EMPTY_DATABASE)
+    with pytest.raises(RebuildFailedError, match="differs: app: its password, which --with-passwords asks for"):
+        rebuild(restore, "demo", target.url(), target.bin, options=(*choice, "--with-passwords"))
+    for change, undo, said in CHANGED_ROLES:
+        target.execute(change)
+        with pytest.raises(RebuildFailedError, match=f"role exists already and differs: {re.escape(said)}"):
+            rebuild(restore, "demo", target.url(), target.bin, options=choice)
+        target.execute(undo)
+    for name in (SHOP, ODD_DATABASE):
         target.execute(f"DROP DATABASE {quoted(name)}")
-    target.execute("ALTER ROLE app NOLOGIN CONNECTION LIMIT 1")
-    with pytest.raises(RebuildFailedError, match="role exists already: app"):
-        rebuild(restore, "demo", target.url(), target.bin)
+    target.execute("ALTER ROLE app NOLOGIN")
     rebuild(restore, "demo", target.url(), target.bin, options=("--existing-roles", "update"))
     assert compare_servers(source.url(), target.url()).differences == ()
 

@@ -67,8 +67,8 @@ You need Python 3.12 or newer (Azure Cloud Shell has it), nothing else to instal
    ```
 
 4. `python3 rebuild.pyz check` changes nothing. It walks every file and says all that is in the way, each with what to
-   do: extensions to allow, libraries to preload, databases that exist, roles that exist and differ, locales, rights. Do that, and check
-   again.
+   do: extensions to allow, libraries to preload, databases that exist, roles that exist and differ, locales, rights.
+   Do that, and check again.
 5. `python3 rebuild.pyz restore --jobs 4` checks again, then makes the roles (in one transaction), then database by
    database. Nothing is ever added to a database that exists.
 6. Read the table at its end, or `rebuild-report.txt` beside the files: each object that is not simply restored, and
@@ -94,8 +94,8 @@ the databases that it made, and that one.
 ## Only a part
 
 `--database NAME`, `--schema DATABASE SCHEMA`, `--table DATABASE SCHEMA TABLE` restore only these, `--into OTHER` into
-a new database of another name. Give `compare` the same choices. Names are whole and exact. `python3 rebuild.pyz show` lists what the files hold; it
-needs no server.
+a new database of another name. Give `compare` the same choices. Names are whole and exact. `python3 rebuild.pyz show`
+lists what the files hold; it needs no server.
 
 ## What is not in the files
 

@@ -17,7 +17,7 @@ from flexvault.domain.sql_text import one_line
 from flexvault.kit.client import Client
 from flexvault.kit.compare_point import PointComparison
 from flexvault.kit.compare_report import OF_POINT, OF_SOURCE, Evidence, report_file
-from flexvault.kit.compare_servers import compare_servers
+from flexvault.kit.compare_servers import compare_servers, require_comparable
 from flexvault.kit.comparison import Comparison
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.options import Commands, Options, add_command, choices_of
@@ -65,6 +65,8 @@ def compare(
     started_at = now()
     pinned = with_settings(client, _SAFE_SESSION)
     of_source = with_settings(source, _SAFE_SESSION) if source else None
+    if source:
+        require_comparable(options)
     one, other = _identities(of_source, pinned)
     against = f"the living source {one}" if one else f"the recovery point of {facts.recovery_point_time}"
     on_line(f"compare the target {other} with {against} of {facts.server_name}")

@@ -42,11 +42,7 @@ def compare_servers(
         InvalidInputError: Tables or schemas are chosen: a source does not say what a choice of them brings along.
         MissingProgramError: psql is not there.
     """
-    if options.schemas or options.tables:
-        hint = "run it without the variables SOURCE_PG...: then the recovery point is compared"
-        raise InvalidInputError("a choice of schemas or tables is compared with the recovery point alone", hint=hint)
-    if options.into and len(options.named) != 1:
-        raise InvalidInputError(MANY_INTO_ONE, hint="choose one with --database")
+    require_comparable(options)
     inside = (options.into,) if options.into else options.databases
 
     def read(client: Client) -> ServerState:
@@ -59,6 +55,19 @@ def compare_servers(
     if options.into:
         other = with_database(other, options.into, options.databases[0])
     return compare_states(one, other, chosen=options.databases, said=said)
+
+
+def require_comparable(options: Options) -> None:
+    """Refuse a choice that two living servers cannot be compared by.
+
+    Raises:
+        InvalidInputError: See `compare_servers`.
+    """
+    if options.schemas or options.tables:
+        hint = "run it without the variables SOURCE_PG...: then the recovery point is compared"
+        raise InvalidInputError("a choice of schemas or tables is compared with the recovery point alone", hint=hint)
+    if options.into and len(options.named) != 1:
+        raise InvalidInputError(MANY_INTO_ONE, hint="choose one with --database")
 
 
 def compare_states(

@@ -62,7 +62,7 @@ def run_kit(folder: Path, server: Server, *words: str, user: str | None = None) 
     command = [sys.executable, str(folder / "demo_rebuild" / "rebuild.pyz"), "compare", *words]
     done = subprocess.run(command, env={**os.environ, **at}, check=False, capture_output=True, text=True)
     lines = [*done.stdout.splitlines(), *done.stderr.splitlines()]
-    path = folder / "demo_rebuild" / "compare-report.json"
+    path = folder / "demo_rebuild" / "compare-report-point.json"
     return done.returncode, lines, json.loads(path.read_bytes()) if path.exists() else None
 
 
@@ -115,7 +115,7 @@ def test_a_chosen_schema_is_compared_by_the_words_that_restored_it(rebuilt: Serv
 
 def test_a_choice_that_cannot_be_compared_says_why(rebuilt: Server, facts: KitFacts, folder: Path) -> None:
     status, lines, _ = run_kit(folder, rebuilt, "--into", "of a table")
-    assert (status, lines[-2]) == (1, "rebuild stopped: --into names one database, and several are restored")
+    assert (status, lines[-2]) == (1, "compare stopped: --into names one database, and several are restored")
     status, lines, _ = run_kit(folder, rebuilt, "--table", SHOP, "sales", "nothing", "--into", "of a table")
     assert status == 1
     assert [line for line in lines if "none of these tables: sales.nothing" in line]

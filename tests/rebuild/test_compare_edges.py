@@ -474,7 +474,7 @@ def test_a_table_is_read_although_no_query_of_it_can_be_planned(run_server: Serv
         dump_server(old, tmp_path, "demo")
         facts = kit_facts(tmp_path, "demo", version="16.14")
         point = compared(old, facts, tmp_path)
-        living = compare(client_of(old), facts, tmp_path, source=client_of(old))
+        living = compare_living_servers(client_of(old), client_of(old), Options())
         old.execute("UPDATE indexed SET n = 31 WHERE n = 30", "small")
         other = compared(old, facts, tmp_path)
     assert (lines_of(point), lines_of(living)) == ([], [])

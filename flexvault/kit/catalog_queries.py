@@ -47,13 +47,14 @@ OF_THE_SERVER: Queries = {
         'provider', coalesce(to_jsonb(d) ->> 'datlocprovider', 'c'), 'collate', datcollate, 'ctype', datctype, 'locale',
         coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '-'),
         'icu rules', coalesce(to_jsonb(d) ->> 'daticurules', '-'), 'connection limit', datconnlimit, 'template',
-        datistemplate, 'rights', {_acl("datacl", "'d'", "datdba")}, 'comment', shobj_description(d.oid, 'pg_database'))
+        datistemplate, 'rights', {_acl("datacl", "'d'", "datdba")}, 'comment',
+        coalesce(quote_literal(shobj_description(d.oid, 'pg_database')), 'none'))
     FROM pg_database AS d""",
     "role": """
         SELECT rolname, concat_ws(' ', 'superuser', rolsuper, 'inherit', rolinherit, 'createrole', rolcreaterole,
             'createdb', rolcreatedb, 'login', rolcanlogin, 'replication', rolreplication, 'bypassrls', rolbypassrls,
-            'connection limit', rolconnlimit, 'valid until', rolvaliduntil,
-            'comment', shobj_description(oid, 'pg_authid'))
+            'connection limit', rolconnlimit, 'valid until', coalesce(rolvaliduntil, 'infinity'),
+            'comment', coalesce(quote_literal(shobj_description(oid, 'pg_authid')), 'none'))
         FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'""",
     "membership": """
         SELECT m.roleid::regrole || ' to ' || m.member::regrole, ((to_jsonb(m) - '{oid,roleid,member,grantor}'::text[])

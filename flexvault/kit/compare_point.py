@@ -9,11 +9,12 @@ from flexvault.domain.dump_contents import Contents, read_contents
 from flexvault.domain.dump_facts import SERVICE_DATABASES
 from flexvault.domain.errors import InvalidInputError, VaultError
 from flexvault.domain.landing_files import FileKind
-from flexvault.domain.never_restored import SERVICE_DATABASE, STATISTICS
+from flexvault.domain.never_restored import SERVICE_DATABASE
 from flexvault.domain.role_script import decode_script
 from flexvault.domain.row_digest import MODULUS, digest_text
 from flexvault.domain.sql_text import readable
 from flexvault.kit import large_objects
+from flexvault.kit.choice import into_database
 from flexvault.kit.client import Client, ClientError, MissingProgramError, connection_string
 from flexvault.kit.compare_facts import compare_facts
 from flexvault.kit.compare_roles import compare_roles
@@ -27,8 +28,11 @@ from flexvault.kit.dump_definitions import (
     name_entry,
 )
 from flexvault.kit.facts import KitFacts, KitFile
+from flexvault.kit.file_proof import FileProof, prove_files
+from flexvault.kit.not_compared import NOT_CHOSEN, STATISTICS
 from flexvault.kit.options import MANY_INTO_ONE, Options
 from flexvault.kit.point_files import PointDatabase, digests_of_file, opened, read_database
+from flexvault.kit.progress import DATABASE as REBUILD_DATABASE
 from flexvault.kit.restore_report import RestoreReport
 from flexvault.kit.row_checks import Relation, TableKey, relations_of, row_checks, table_of
 from flexvault.kit.row_streams import json_rows
@@ -60,6 +64,7 @@ class PointComparison:
         against = f"the recovery point of {facts.server_name} of {facts.recovery_point_time}"
         self.tally = Tally(against=against)
         self._target = look_at(client)
+        self.proofs: dict[str, FileProof] = {}
 
     def compare(self) -> None:
         """Compare databases, all or those that were chosen, and the roles."""
@@ -72,12 +77,15 @@ class PointComparison:
             if file.database in SERVICE_DATABASES:
                 self.tally.leave_out(named, SERVICE_DATABASE)
             elif not self._options.wants_listed(file.database):
-                self.tally.leave_out(named, "not chosen")
+                self.tally.leave_out(named, NOT_CHOSEN)
             else:
                 wanted.append(file)
         if self._options.into and len(wanted) != 1:
             raise InvalidInputError(MANY_INTO_ONE, hint="choose one with --database")
+        self._prove([*wanted, *(file for file in self._facts.files if file.kind == FileKind.ROLES)])
         for file in wanted:
+            if self._is_other(file, Named(file.database, "database", "")):
+                continue
             try:
                 database = read_database(self._facts, file, self._folder, self._options, on_line=self._on_line)
             except VaultError as error:
@@ -87,8 +95,21 @@ class PointComparison:
         self._compare_names(found, {readable(file.database) for file in wanted})
         self._compare_roles(is_choice=bool(self._options.named or self._facts.left_out))
 
+    def _prove(self, files: list[KitFile]) -> None:
+        """Hash what is to be read: an altered definition has the same number of bytes."""
+        self.proofs = prove_files(self._folder, files, jobs=self._options.jobs, on_line=self._on_line)
+        self.tally.unproven_files += [name for name, proof in self.proofs.items() if proof.proof == "notProven"]
+
+    def _is_other(self, file: KitFile, named: Named) -> bool:
+        """Say whether a file is not the backup's: then nothing is compared with it, and that is recorded."""
+        problem = self.proofs[file.name].problem
+        if problem:
+            self.tally.not_proven(named, problem)
+        return bool(problem)
+
     def _compare_names(self, found: Collection[str], expected: Collection[str]) -> None:
-        known = {file.database for file in self._facts.files} | {*self._facts.left_out, self._options.into}
+        known = {file.database for file in self._facts.files}
+        known |= {*self._facts.left_out, self._options.into, REBUILD_DATABASE}  # of the last, `compare` tells
         for name in sorted(self._options.named):
             if readable(name) not in expected:
                 self.tally.not_proven(
@@ -107,6 +128,8 @@ class PointComparison:
         if not scripts:
             self.tally.not_proven(Named("", "roles", ""), "the recovery point's files have no roles script")
         for file in scripts:
+            if self._is_other(file, Named("", "roles", "")):
+                continue
             try:
                 with opened(self._folder / file.name) as read:
                     script = decode_script(read(0, file.size_bytes))
@@ -151,7 +174,7 @@ class PointComparison:
             elif entry.desc == "TABLE DATA":
                 self.tally.leave_out(Named(name, "rows of", ".".join(table_of(entry))), reason)
         if any(entry.desc in {"BLOB", "BLOB METADATA"} for entry, _ in database.rest):
-            self.tally.leave_out(Named(name, "large objects", ""), "not chosen")
+            self.tally.leave_out(Named(name, "large objects", ""), NOT_CHOSEN)
 
     def _compare_sequences(self, contents: Contents) -> None:
         found, refused = sequences_of_server(self._client, contents.database)
@@ -242,7 +265,9 @@ class PointComparison:
             at = (f"--file={path}", f"--dbname={connection_string(like.database)}")
             self._client.run("pg_dump", *arguments, *at)
             with opened(path) as read:
-                return read_contents(read, path.stat().st_size, name=f"the definitions of {like.database}")
+                found = read_contents(read, path.stat().st_size, name=f"the definitions of {like.database}")
+        # Both sides then quote the name alike.
+        return into_database(found, like.database) if self._options.into else found
 
 
 def _bytes_facts(database: str, digests: dict[int, int]) -> Facts:

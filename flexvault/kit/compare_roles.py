@@ -1,10 +1,10 @@
 """Compare the roles of a rebuilt server with the roles script of its recovery point."""
 
-from flexvault.domain.never_restored import PASSWORDS
 from flexvault.domain.role_script import RESERVED_ROLES, RoleStatement, plan_roles
 from flexvault.domain.sql_text import quote_name
 from flexvault.kit.client import Client
 from flexvault.kit.comparison import Named, Tally
+from flexvault.kit.not_compared import OWN_ROLE, passwords_of_script
 from flexvault.kit.restore_report import RestoreReport
 from flexvault.kit.role_facts import GRANTED_BY, RoleFacts, planned_facts, role_facts, roles_of_server, without_grantors
 from flexvault.kit.target import Target
@@ -46,7 +46,7 @@ def compare_roles(
             sides = [facts.attributes.get(named.name, {}) for facts in (wanted, found)]
             differing = {name for name, value in sides[0].items() if value != sides[1].get(name)}
             tally.differ(named, source, target, said.of_role(named, differing, is_there=target is not None))
-    tally.leave_out(Named("", "passwords of roles", ""), PASSWORDS)
+    tally.leave_out(Named("", "passwords of roles", ""), passwords_of_script(len(wanted.with_passwords)))
 
 
 class _Reasons:
@@ -74,7 +74,7 @@ class _Reasons:
         if role.startswith("pg_") or role in RESERVED_ROLES:
             return "the target has this role of its own"
         if source is None:
-            return "the target has it of its own; only some databases were restored" if self._is_choice else ""
+            return OWN_ROLE if self._is_choice else ""
         expected = self._planned.facts.get(named)
         if expected != target and not (named.kind == "membership" and _same_but_grantor(expected, target)):
             return ""

@@ -6,18 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from flexvault.domain.errors import InvalidInputError
-from flexvault.domain.never_restored import PASSWORDS
 from flexvault.kit import catalog_queries
 from flexvault.kit.administrator_reasons import reasons_without_superuser
 from flexvault.kit.client import Client
 from flexvault.kit.compare_facts import compare_facts
 from flexvault.kit.comparison import Comparison, Facts, Named, Tally
+from flexvault.kit.not_compared import NOT_CHOSEN, OWN_ROLE, PASSWORDS_OF_SERVER
 from flexvault.kit.options import MANY_INTO_ONE, Options
 from flexvault.kit.restore_report import RestoreReport
 from flexvault.kit.row_streams import total_of
+from flexvault.kit.server_identity import SOURCE, TARGET, naming
 from flexvault.kit.server_state import ServerState, server_state, with_database
 
 _SQL_KINDS: Final = frozenset({"constraint", "index", "view definition", "policy", "rule", "column", "trigger"})
+_OF_ROLES: Final = frozenset({"role", "membership", "settings of", "server parameter rights"})
 _NOT_NULL: Final = "not null constraint"
 _HAS_NOT_NULL: Final = 18
 _HAS_MAINTAIN: Final = 17
@@ -40,22 +42,32 @@ def compare_servers(
         InvalidInputError: Tables or schemas are chosen: a source does not say what a choice of them brings along.
         MissingProgramError: psql is not there.
     """
-    if options.schemas or options.tables:
-        hint = "run it without the variables SOURCE_PG...: then the recovery point is compared"
-        raise InvalidInputError("a choice of schemas or tables is compared with the recovery point alone", hint=hint)
-    if options.into and len(options.named) != 1:
-        raise InvalidInputError(MANY_INTO_ONE, hint="choose one with --database")
+    require_comparable(options)
     inside = (options.into,) if options.into else options.databases
 
     def read(client: Client) -> ServerState:
         databases = options.databases if client is source else inside
-        return server_state(client, databases=databases, jobs=options.jobs, on_line=on_line)
+        with naming(client, SOURCE if client is source else TARGET):
+            return server_state(client, databases=databases, jobs=options.jobs, on_line=on_line)
 
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(read, (source, target))
     if options.into:
         other = with_database(other, options.into, options.databases[0])
     return compare_states(one, other, chosen=options.databases, said=said)
+
+
+def require_comparable(options: Options) -> None:
+    """Refuse a choice that two living servers cannot be compared by.
+
+    Raises:
+        InvalidInputError: See `compare_servers`.
+    """
+    if options.schemas or options.tables:
+        hint = "run it without the variables SOURCE_PG...: then the recovery point is compared"
+        raise InvalidInputError("a choice of schemas or tables is compared with the recovery point alone", hint=hint)
+    if options.into and len(options.named) != 1:
+        raise InvalidInputError(MANY_INTO_ONE, hint="choose one with --database")
 
 
 def compare_states(
@@ -70,7 +82,7 @@ def compare_states(
     refused = source.refused | target.refused
     for named, reason in refused.items():
         tally.not_proven(named, f"refused: {reason}")
-    _compare_catalogs(tally, source, target, both)
+    _compare_catalogs(tally, source, target, both, is_choice=bool(chosen))
 
     rows = _rows(source, target)
     for counted_as in ("sequences", "largeObjects", "tables"):
@@ -116,17 +128,21 @@ def _compare_databases(tally: Tally, source: ServerState, target: ServerState, c
     for name in sorted({*chosen}.difference(source.databases)):
         tally.not_proven(Named(name, "database", ""), "chosen, but the source server has no such")
     for name in source.others:
-        tally.leave_out(Named(name, "database", ""), "not chosen")
+        tally.leave_out(Named(name, "database", ""), NOT_CHOSEN)
     one, other = ({Named(name, "database", ""): "a database" for name in s.databases} for s in (source, target))
     compare_facts(tally, one, other, counted_as="databases")
 
 
-def _compare_catalogs(tally: Tally, source: ServerState, target: ServerState, both: Collection[str]) -> None:
+def _compare_catalogs(
+    tally: Tally, source: ServerState, target: ServerState, both: Collection[str], *, is_choice: bool
+) -> None:
     one, other = (_of_both(state.facts, both) for state in (source, target))
     majors = source.server.major, target.server.major
     if majors[0] != majors[1]:
         one, other = (_as_older(facts, min(majors), tally) for facts in (one, other))
     reasons = {} if target.server.is_superuser else reasons_without_superuser(one, other, target.server)
+    if is_choice:
+        reasons = {named: OWN_ROLE for named in other if named not in one and named.kind in _OF_ROLES} | reasons
     for is_role, counted_as in ((True, "roles"), (False, "facts")):
         parts = [
             {named: facts[named] for named in facts if (named.kind == "role") == is_role} for facts in (one, other)
@@ -139,11 +155,12 @@ def _compare_catalogs(tally: Tally, source: ServerState, target: ServerState, bo
 def _name_the_rest(tally: Tally, source: ServerState, target: ServerState) -> None:
     for named, value in (target.derived | source.derived).items():
         is_version = named.kind == "collation version"
-        reason = f"{value} in the source, {target.derived.get(named)} in the target" if is_version else value
+        versions = [state.derived.get(named, "no such database") for state in (source, target)]
+        reason = "version {} in the source, {} in the target".format(*versions) if is_version else value
         tally.leave_out(named, reason, state="derived")
     for named, reason in (target.left_out | source.left_out).items():
         tally.leave_out(named, reason)
-    tally.leave_out(Named("", "passwords of roles", ""), PASSWORDS)
+    tally.leave_out(Named("", "passwords of roles", ""), PASSWORDS_OF_SERVER)
 
 
 def _of_both(facts: Facts, both: Collection[str]) -> Facts:

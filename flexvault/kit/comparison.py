@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from flexvault.domain.sql_text import one_line, readable
@@ -24,8 +24,9 @@ _SAID: Final[Mapping[State, str]] = {
     "leftOut": "left out",
     "derived": "derived, not compared",
 }
+_DATABASES: Final = "databases"
 _WORDS: Final = {
-    "databases": ("database", "databases"),
+    _DATABASES: ("database", "databases"),
     "tables": ("table", "tables"),
     "rows": ("row", "rows"),
     "largeObjects": ("large object", "large objects"),
@@ -127,6 +128,8 @@ class Comparison:
     counts: Mapping[str, int]
     equal_kinds: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    unproven_files: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def is_equal(self) -> bool:
@@ -137,8 +140,17 @@ class Comparison:
     def _apart(self) -> tuple[Finding, ...]:
         return (*self.differences, *self.named_by_restore, *self.unproven)
 
-    def lines(self) -> Iterator[str]:
-        """Write it for people; the last line is the verdict."""
+    def with_unfinished(self, said: str) -> "Comparison":
+        """Answer the same of a target whose rebuild is unfinished: it proves nothing, even where all is equal."""
+        finding = Finding(named=Named("", "rebuild of the target", ""), state="notProven", reason=f"unfinished: {said}")
+        return replace(self, unproven=(finding, *self.unproven))
+
+    def lines(self, report: str = "") -> Iterator[str]:
+        """Write it for people; the last line is the verdict.
+
+        Args:
+            report: Where the report lies, if it is written.
+        """
         for finding in self._apart:
             yield finding.line()
         counts: Counter[tuple[str, str, str]] = Counter()
@@ -151,6 +163,8 @@ class Comparison:
             if count > _QUIET_KINDS:
                 yield f"{Named(database, kind, '...')}: {count - _QUIET_KINDS} more, {one_line(reason)}: see the report"
         yield from self.notes
+        if report:
+            yield f"report: {report}"
         yield self.verdict()
 
     def verdict(self) -> str:
@@ -158,6 +172,9 @@ class Comparison:
         apart = Counter(finding.named.kind for finding in self.not_compared)
         rest = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in sorted(apart.items()))
         rest = f"; not compared: {rest}" if rest else ""
+        if self.unproven_files:
+            number = _number(len(self.unproven_files), "file", "files")
+            rest = f"; not proven to be the backup's: {number}, whose SHA-256 the kit does not know{rest}"
         if self.is_equal:
             return f"all equal: {self._said_counts()}{rest}"
         if not self._apart:
@@ -167,12 +184,13 @@ class Comparison:
             found = [_number(len(self.differences), "unexplained difference", "unexplained differences")]
             found += [f"{len(self.named_by_restore)} that the restore named"]
         found += [f"{len(self.unproven)} not proven"] if self.unproven else []
-        return f"{', '.join(found)}; equal: {self._said_counts()}{rest}"
+        return f"{', '.join(found)}; equal: {self._said_parts()}{rest}"
 
     def to_json(self) -> dict[str, Any]:
         """Write the report."""
         return {
             "version": REPORT_VERSION,
+            **self.about,
             "against": self.against,
             "isEqual": self.is_equal,
             "verdict": self.verdict(),
@@ -183,6 +201,7 @@ class Comparison:
             "notProven": [finding.to_json() for finding in self.unproven],
             "notCompared": [finding.to_json() for finding in self.not_compared],
             "notes": list(self.notes),
+            "filesNotProven": list(self.unproven_files),
         }
 
     def to_bytes(self) -> bytes:
@@ -191,6 +210,20 @@ class Comparison:
 
     def _said_counts(self) -> str:
         known = [_number(self.counts[key], *words) for key, words in _WORDS.items() if self.counts.get(key)]
+        return ", ".join(known) or "nothing"
+
+    def _said_parts(self) -> str:
+        """Say how much of what was compared is equal: of databases those without any finding, of tables their rows."""
+        names = {finding.named.database for finding in self._apart} - {""}
+        tables = len({finding.named for finding in self._apart if finding.named.kind == "rows of"})
+        known: list[str] = []
+        for key, words in _WORDS.items():
+            count = self.counts.get(key, 0)
+            total = count + {_DATABASES: len(names), "tables": tables}.get(key, 0)
+            if key in {_DATABASES, "tables"} and total:
+                known.append(f"{'the rows of ' if key == 'tables' else ''}{count:,} of {_number(total, *words)}")
+            elif count:
+                known.append(_number(count, *words))
         return ", ".join(known) or "nothing"
 
 
@@ -207,6 +240,8 @@ class Tally:
     equal_kinds: Counter[str] = field(default_factory=Counter[str])
     notes: list[str] = field(default_factory=list[str])
     expected: dict[Named, str] = field(default_factory=dict[Named, str])
+    unproven_files: list[str] = field(default_factory=list[str])
+    same_databases: set[str] = field(default_factory=set[str])
 
     def expect(self, reasons: Mapping[Named, str]) -> None:
         """Hear what the restore named as not restored, and why."""
@@ -215,7 +250,10 @@ class Tally:
     def equal(self, named: Named, counted_as: str = "facts", count: int = 1) -> None:
         """Count something that is equal."""
         self.equal_kinds[named.kind] += 1
-        self.counts[counted_as] += count
+        if counted_as == _DATABASES:
+            self.same_databases.add(named.database)
+        else:
+            self.counts[counted_as] += count
 
     def differ(self, named: Named, source: str | None, target: str | None, said: str = "") -> None:
         """Record a difference; nothing stands for an object that is not there.
@@ -247,7 +285,7 @@ class Tally:
             self.notes.append(text)
 
     def result(self) -> Comparison:
-        """Put it all together, sorted."""
+        """Put it all together, sorted. A database with any finding is not counted as equal."""
         in_order = [
             tuple(sorted(found, key=lambda finding: (finding.named, finding.state)))
             for found in (self.differences, self.named_by_restore, self.unproven, self.not_compared)
@@ -258,10 +296,15 @@ class Tally:
             named_by_restore=in_order[1],
             unproven=in_order[2],
             not_compared=in_order[3],
-            counts=dict(self.counts),
+            counts=self._counts(),
             equal_kinds=dict(sorted(self.equal_kinds.items())),
             notes=tuple(self.notes),
+            unproven_files=tuple(self.unproven_files),
         )
+
+    def _counts(self) -> dict[str, int]:
+        apart = {f.named.database for f in (*self.differences, *self.named_by_restore, *self.unproven)} - {""}
+        return {_DATABASES: len(self.same_databases - apart), **self.counts}
 
 
 def _finding(named: Named, state: State, source: str | None, target: str | None, reason: str) -> Finding:

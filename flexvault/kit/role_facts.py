@@ -1,7 +1,7 @@
 """Write down what a roles script says: roles, their attributes, settings and comments, who is a member of what."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ _DEFAULTS: Final = {
     "BYPASSRLS": "no", "CONNECTION LIMIT": "-1", "VALID UNTIL": "infinity",
 }  # fmt: skip
 """Of CREATE ROLE without options."""
+_VERIFIER: Final = "PASSWORD"
 GRANTED_BY: Final = " granted by "
 
 
@@ -26,6 +27,7 @@ class RoleFacts:
     Attributes:
         role_of: Whom a fact is about; of a membership the member.
         attributes: Role -> attribute -> value, such as `CREATEDB` -> `no`; they are a fact of kind `role`, too.
+        with_passwords: Roles whose verifier is in the script; the verifier itself is not kept.
         statements: Those that make a setting.
     """
 
@@ -33,6 +35,7 @@ class RoleFacts:
     role_of: dict[Named, str]
     attributes: dict[str, dict[str, str]]
     statements: dict[Named, str]
+    with_passwords: set[str] = field(default_factory=set[str])
 
     def put(self, named: Named, role: str, value: str) -> None:
         """Record a fact."""
@@ -84,6 +87,7 @@ def role_facts(script: Iterable[str]) -> RoleFacts:
             parameter = name_of(statement[words.index("PARAMETER") + 1])
             grantee = name_of(statement[words.index("FROM" if words[0] == "REVOKE" else "TO") + 1])
             facts.put(Named("", "rights on server parameter", f"{parameter} of {grantee}"), grantee, join(statement))
+    facts.with_passwords.update(role for role, known in attributes.items() if known.pop(_VERIFIER, ""))
     for role, known in attributes.items():
         value = " ".join(f"{name} {value}" for name, value in known.items())
         facts.put(Named("", "role", role), role, value)
@@ -107,7 +111,8 @@ def _attributes(tokens: Statement) -> dict[str, str]:
         elif word == "VALID":
             found["VALID UNTIL"] = _moment(literal_of(tokens[at + 2]))
             at += 3
-        else:  # PASSWORD and its value
+        else:  # PASSWORD and its value, which is not kept
+            found[_VERIFIER] = "yes"
             at += 2
     return found
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from flexvault.domain.dump_facts import SERVICE_DATABASES, qualified
-from flexvault.domain.never_restored import NEVER_RESTORED, STATISTICS
+from flexvault.domain.never_restored import NEVER_RESTORED
 from flexvault.domain.sql_text import quote_literal, quote_name
 from flexvault.kit import catalog_queries, large_objects
 from flexvault.kit.client import Client, ClientError
 from flexvault.kit.comparison import Facts, Named, put
+from flexvault.kit.not_compared import NOT_CHOSEN, STATISTICS
+from flexvault.kit.progress import DATABASE as REBUILD_DATABASE
 from flexvault.kit.row_streams import DUMP_SESSION, FIXED_SESSION, Rows, digest_rows, json_rows, with_settings
 from flexvault.kit.sequences import sequences_of_server
 from flexvault.kit.target import Target, look_at
@@ -19,6 +21,8 @@ type _Table = tuple[str, str, list[str] | None, list[str] | None, bool]
 """Schema, name, columns, the partitioned table that it is a part of, whether it has generated columns."""
 
 _HAS_PARAMETER_RIGHTS: Final = 15
+_NOT_READ: Final = SERVICE_DATABASES | {REBUILD_DATABASE}
+_SETTINGS: Final = "settings of"
 _ENCODING: Final = "SELECT json_build_array(current_setting('server_encoding'))"
 
 
@@ -65,7 +69,7 @@ def server_state(
     """
     pinned = with_settings(client, DUMP_SESSION, FIXED_SESSION, {"search_path": "pg_catalog"})
     server = look_at(pinned)
-    found = [name for (name,) in json_rows(pinned, catalog_queries.DATABASES) if name not in SERVICE_DATABASES]
+    found = [name for (name,) in json_rows(pinned, catalog_queries.DATABASES) if name not in _NOT_READ]
     names = [name for name in found if not databases or name in databases]
     others = tuple(sorted({*found} - {*names}))
     state = ServerState(server=server, databases=tuple(sorted(names)), others=others)
@@ -73,12 +77,21 @@ def server_state(
     if server.major >= _HAS_PARAMETER_RIGHTS:
         of_server["server parameter rights"] = catalog_queries.PARAMETER_RIGHTS
     for kind, name, value in _read(pinned, of_server, "postgres"):
-        if kind != catalog_queries.OF_DATABASE or name in names:
+        if kind == _SETTINGS and databases and not _is_of(name, names):
+            state.left_out[Named("", kind, name)] = NOT_CHOSEN
+        elif kind != catalog_queries.OF_DATABASE or name in names:
             put(state.facts, Named("", kind, name), value)
     for name in state.databases:
         _add_database(pinned, state, name, jobs)
         on_line(f"database {name} is read")
     return state
+
+
+def _is_of(settings: str, databases: Collection[str]) -> bool:
+    """Say whether settings are of one of some databases, or of a role in all."""
+    written = (text for name in databases for text in (qualified("", name), quote_name(name)))
+    starts = [f"database {name}," for name in written]
+    return settings.startswith(("all databases,", *starts))
 
 
 def _read(client: Client, queries: Mapping[str, str], database: str) -> list[list[str]]:
@@ -152,7 +165,7 @@ def with_database(state: ServerState, old: str, new: str) -> ServerState:
         name = one.name
         if one.kind == catalog_queries.OF_DATABASE and name == old:
             name = new
-        elif one.kind == "settings of" and name.startswith(before := f"database {qualified('', old)},"):
+        elif one.kind == _SETTINGS and name.startswith(before := f"database {qualified('', old)},"):
             name = f"database {qualified('', new)},{name.removeprefix(before)}"
         return replace(one, database=new if one.database == old else one.database, name=name)
 

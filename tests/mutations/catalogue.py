@@ -118,6 +118,27 @@ MUTATIONS: Sequence[Mutation] = (
         tests=("tests/rebuild/test_compare_edges.py",),
     ),
     Mutation(
+        name="a comparison does not mind another SHA-256",
+        path="flexvault/kit/file_proof.py",
+        old="    elif file.sha256 and sha256 != file.sha256:\n",
+        new="    elif not file.name:\n",
+        tests=("tests/rebuild/test_compare_evidence.py",),
+    ),
+    Mutation(
+        name="a server is compared with itself",
+        path="flexvault/kit/server_identity.py",
+        old="        return len(known) <= 1\n",
+        new="        return not known\n",
+        tests=("tests/rebuild/test_compare_evidence.py",),
+    ),
+    Mutation(
+        name="a database with a difference is counted as equal",
+        path="flexvault/kit/comparison.py",
+        old="len(self.same_databases - apart)",
+        new="len(self.same_databases)",
+        tests=("tests/rebuild/test_compare_evidence.py",),
+    ),
+    Mutation(
         name="a comparison of nothing is equal",
         path="flexvault/kit/comparison.py",
         old=' and self.counts.get("databases", 0) > 0',

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.errors import UndefinedFunction
 
 from flexvault.domain.deep_verification import VerifiedFile, VerifiedObjects, VerifiedRows
 from flexvault.kit import large_objects
 from flexvault.kit.compare import compare, source_client
+from flexvault.kit.compare_servers import compare_servers as compare_living_servers
 from flexvault.kit.comparison import Comparison
 from flexvault.kit.facts import KitFacts, KitVerification
 from flexvault.kit.options import Options
@@ -92,7 +94,7 @@ def test_row_security_makes_a_table_not_proven_and_never_equal(server: Server, p
     try:
         dump_server(server, tmp_path, "demo")
         found = compared(server, kit_facts(tmp_path, "demo"), tmp_path, user="clerk")
-        living = compare(client_of(server, "clerk"), point, tmp_path, source=client_of(server))
+        living = compare_living_servers(client_of(server), client_of(server, "clerk"), Options())
     finally:
         server.execute("ALTER TABLE owned DISABLE ROW LEVEL SECURITY; DROP POLICY part ON owned", "small")
         server.execute("DROP ROLE clerk")
@@ -321,39 +323,42 @@ sys.exit(chosen.run(KitFacts.from_bytes(Path(sys.argv[1]).read_bytes()), Path(sy
 """
 
 
-@pytest.mark.parametrize("against", ["point", "source"])
-def test_the_command_ends_with_the_verdict_and_writes_a_report(
-    server: Server, point: KitFacts, tmp_path: Path, against: str
-) -> None:
-    kit = tmp_path / "demo_rebuild"
-    kit.mkdir()
-    (kit / "kit.json").write_bytes(point.to_bytes())
+def run_compare(
+    server: Server, facts: KitFacts, folder: Path, *words: str, source: Server | None = None
+) -> subprocess.CompletedProcess[str]:
+    kit = folder / "demo_rebuild"
+    kit.mkdir(exist_ok=True)
+    (kit / "kit.json").write_bytes(facts.to_bytes())
     environment = dict(client_of(server).environment)
-    if against == "source":
-        environment |= {f"SOURCE_{name}": value for name, value in environment.items() if name.startswith("PG")}
+    if source:
+        of_source = client_of(source).environment
+        environment |= {f"SOURCE_{name}": value for name, value in of_source.items() if name.startswith("PG")}
+    command = [sys.executable, "-c", RUN, kit / "kit.json", kit / "rebuild.pyz", "compare", "--files", folder]
+    return subprocess.run([*map(str, command), *words], env=environment, check=False, capture_output=True, text=True)
 
-    def run() -> tuple[int, list[str], dict[str, Any]]:
-        words = [sys.executable, "-c", RUN, kit / "kit.json", kit / "rebuild.pyz", "compare", "--files", tmp_path]
-        done = subprocess.run(
-            [*map(str, words), "--jobs", "1"], env=environment, check=False, capture_output=True, text=True
-        )
-        report = json.loads((kit / "compare-report.json").read_text())
-        assert report["version"] == 1
-        return done.returncode, done.stdout.splitlines(), report
 
-    status, lines, report = run()
-    assert (status, report["isEqual"], report["differences"]) == (0, True, [])
-    assert lines[-1] == report["verdict"]
+def read_json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_bytes())
+
+
+def test_the_command_ends_with_the_verdict_and_writes_a_report(server: Server, point: KitFacts, tmp_path: Path) -> None:
+    path = tmp_path / "demo_rebuild" / "compare-report-point.json"
+    done = run_compare(server, point, tmp_path, "--jobs", "1")
+    report = read_json(path)
+    assert report["version"] == 1
+    assert (done.returncode, report["isEqual"], report["differences"]) == (0, True, [])
+    lines = done.stdout.splitlines()
+    assert lines[-2:] == [f"report: {path}", report["verdict"]]
     assert lines[-1].startswith("all equal: 1 database, 2 tables, 22 rows")
-    if against == "source":
-        return
     server.execute("INSERT INTO owned VALUES (20)", "small")
     try:
-        status, lines, report = run()
+        done, report = run_compare(server, point, tmp_path), read_json(path)
     finally:
         server.execute("DELETE FROM owned WHERE ctid = (SELECT max(ctid) FROM owned)", "small")
-    assert (status, report["isEqual"]) == (1, False)
-    assert lines[-1].startswith("1 difference; equal: 1 database, 1 table, 2 rows")
+    assert (done.returncode, report["isEqual"]) == (1, False)
+    assert done.stdout.splitlines()[-1].startswith(
+        "1 difference; equal: 0 of 1 database, the rows of 1 of 2 tables, 2 rows"
+    )
     assert [(found["database"], found["kind"], found["name"], found["state"]) for found in report["differences"]] == [
         ("small", "rows of", "public.owned", "differs")
     ]
@@ -441,10 +446,37 @@ def test_bytes_that_are_no_letters_are_compared(server: Server, tmp_path: Path) 
         dump_server(server, tmp_path, "demo")
         facts = kit_facts(tmp_path, "demo")
         found = [compared(server, facts, tmp_path)]
-        found.append(compare(client_of(server), facts, tmp_path, source=client_of(server)))
+        found.append(compare_living_servers(client_of(server), client_of(server), Options()))
         server.execute("UPDATE word SET w = E'\\xc4' WHERE w = E'\\xc3'", "legacy")
         other = compared(server, facts, tmp_path)
     finally:
         server.execute("DROP DATABASE legacy")
     assert [lines_of(comparison) for comparison in found] == [[], []]
     assert [str(finding.named) for finding in other.differences] == ["database legacy: rows of public.word"]
+
+
+# PostgreSQL expands such a function when it plans, and then looks for the other one in the session's search_path.
+INLINED = """
+CREATE FUNCTION public.inner_one(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';
+CREATE FUNCTION public.outer_one(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT inner_one($1)';
+CREATE TABLE public.indexed (n int);
+INSERT INTO public.indexed SELECT generate_series(1, 30);
+CREATE INDEX ON public.indexed (outer_one(n));
+"""
+
+
+def test_a_table_is_read_although_no_query_of_it_can_be_planned(run_server: ServerMaker, tmp_path: Path) -> None:
+    with run_server(OLD_BIN) as old:
+        old.execute("CREATE DATABASE small")
+        old.execute(INLINED, "small")
+        with pytest.raises(UndefinedFunction, match="inner_one"):
+            old.execute("SET search_path = ''; SELECT n FROM public.indexed", "small")
+        dump_server(old, tmp_path, "demo")
+        facts = kit_facts(tmp_path, "demo", version="16.14")
+        point = compared(old, facts, tmp_path)
+        living = compare_living_servers(client_of(old), client_of(old), Options())
+        old.execute("UPDATE indexed SET n = 31 WHERE n = 30", "small")
+        other = compared(old, facts, tmp_path)
+    assert (lines_of(point), lines_of(living)) == ([], [])
+    assert (point.counts["rows"], living.counts["rows"]) == (30, 30)
+    assert [str(finding.named) for finding in other.differences] == ["database small: rows of public.indexed"]

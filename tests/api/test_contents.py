@@ -152,9 +152,12 @@ def test_a_deep_verification_that_was_changed_is_not_believed(door: Door, point:
     result = put_verification(door.world)
     name = f"{result.instance}/{result.point_id}.verification-1.json"
     door.world.memory.storage.spoil("vault", MANIFESTS, name, b"{}")
-    for what in ("contents", "rebuildKit"):
-        refused = ask(door, f"{point}/{what}", filePrefix="night")
-        assert (refused.status, refused.error["code"]) == (409, "VerificationDiffers")
+    refused = ask(door, f"{point}/contents", filePrefix="night")
+    assert (refused.status, refused.error["code"]) == (409, "VerificationDiffers")
+
+    facts = kit(ask(door, f"{point}/rebuildKit", filePrefix="night"))
+    assert facts["verification"] is None
+    assert "is not the one that was journalled" in facts["notice"]
 
 
 # The rebuild kit -----------------------------------------------------------------------------------------------------

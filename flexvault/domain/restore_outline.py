@@ -59,9 +59,9 @@ _TREATMENTS: Final[Mapping[ObjectKind, tuple[Treatment, str]]] = {
     "publication": (Treatment.NEEDS_HANDS, "a target without superuser refuses one for all tables"),
 }
 _NEVER: Final = (
-    "passwords of roles: they are not in the dump",
+    "passwords of roles, but with --with-passwords, where a superuser dumped the roles file; else set new ones",
     "security labels: each needs the provider that wrote it; Entra roles are made again by an Entra administrator",
-    "statistics: run ANALYZE, or vacuumdb --analyze-in-stages",
+    "statistics: they are not in the dump; the rebuild kit runs ANALYZE on each database instead",
     "server parameters and firewall rules: they are not in the dump",
 )
 _EVERY_SERVER: Final = "every server has it already: its file is for reading, a rebuild never writes to it"

@@ -41,7 +41,7 @@ def refuse_misspelt(policy: Any) -> None:
 
 
 def show_ignored(policy: Any) -> list[dict[str, str]]:
-    """Show a warning for each member of a policy, bare or as a resource, that the vault does not know, and so not keep."""
+    """Show a warning for each member of a policy, bare or as a resource, that the vault does not know or keep."""
     return [
         {
             "code": "MemberIgnored",

@@ -1,10 +1,9 @@
 """What the tables show of a recovery point's contents, and of what a restore would do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from flexvault_cli.output import Columns
-from flexvault_cli.planning_views import write_bytes
-from flexvault_cli.views import member, short_time
+from flexvault_cli.views import byte_count, member, short_time, write_bytes
 from flexvault_cli.wire import Json, dig, dig_list
 
 
@@ -12,6 +11,12 @@ def printable(value: object) -> str:
     """Write a name that a source server chose so that it cannot steer the terminal; nothing for no name."""
     text = "" if value is None else str(value)
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def describe_nothing(chosen: Mapping[str, str | None]) -> str:
+    """Say of what nothing was found."""
+    named = [f"{name} '{value}'" for name, value in chosen.items() if value]
+    return printable(f"nothing found of {', '.join(named)}") if named else "nothing found"
 
 
 def describe_source(rows: list[Json]) -> list[str]:
@@ -34,7 +39,6 @@ def describe_outline(outline: Json) -> list[str]:
     """Tell the order of a rebuild, and everything that it does not simply restore."""
     if dig(outline, "problem"):
         return [f"no outline: {outline['problem']}"]
-    steps = list(dict.fromkeys(str(step.get("step")) for step in dig_list(outline, "steps")))
     notes = [
         f"{printable(database.get('name'))}: {note.get('count')} {note.get('kind')} {note.get('treatment')} "
         f"({', '.join(map(printable, note.get('names') or []))}): {note.get('reason')}"
@@ -46,12 +50,21 @@ def describe_outline(outline: Json) -> list[str]:
         f"copies {write_bytes(dig(outline, 'sizeInBytes'))}; rows as of the deep verification of {verified}"
         if verified
         else f"copies {write_bytes(dig(outline, 'sizeInBytes'))}; rows were never counted",
-        f"order, for each database: {', '.join(steps)}",
+        *_order(outline),
         f"roles: {dig(outline, 'rolesFile') or 'the recovery point has no file of them'}",
         *_left_out(outline),
         *notes,
         *(f"never restored: {never}" for never in dig_list(outline, "neverRestored")),
     ]
+
+
+def _order(outline: Json) -> list[str]:
+    """Tell the order of the steps: first what is done once, then what is done for each database."""
+    steps = dig_list(outline, "steps")
+    once = list(dict.fromkeys(str(step.get("step")) for step in steps if not step.get("database")))
+    each = list(dict.fromkeys(str(step.get("step")) for step in steps if step.get("database")))
+    told = [*([f"{', '.join(once)} once"] if once else []), *([f"each database: {', '.join(each)}"] if each else [])]
+    return [f"order: {'; then '.join(told)}"] if told else []
 
 
 def _left_out(outline: Json) -> list[str]:
@@ -70,14 +83,6 @@ def _name(path: str) -> Callable[[Json], object]:
     return lambda row: printable(dig(row, path))
 
 
-def _size(path: str) -> Callable[[Json], object]:
-    def read(row: Json) -> object:
-        value = dig(row, path)
-        return None if value is None else write_bytes(value)
-
-    return read
-
-
 CONTENTS: Columns = {
     "database": _name("database"),
     "kind": member("kind"),
@@ -85,20 +90,20 @@ CONTENTS: Columns = {
     "name": _name("name"),
     "owner": _name("owner"),
     "rows": member("rows"),
-    "size": _size("sizeInBytes"),
+    "size": byte_count("sizeInBytes"),
     "count": member("count"),
-    "file": _size("fileSizeInBytes"),
+    "file": byte_count("fileSizeInBytes"),
     "digest": member("digest"),
     "not counted": member("notCounted"),
 }
-CONTENTS_DROPPED = ("digest", "not counted", "file", "count")
+CONTENTS_DROPPED = ("digest", "file", "count", "not counted")
 OUTLINE: Columns = {
     "name": _name("name"),
     "owner": _name("owner"),
     "encoding": member("encoding"),
     "tables": member("tables"),
     "rows": member("rows"),
-    "file": _size("sizeInBytes"),
+    "file": byte_count("sizeInBytes"),
     "extensions": lambda database: ", ".join(map(printable, database.get("extensions") or [])),
 }
 OUTLINE_DROPPED = ("encoding", "rows", "tables")

@@ -4,25 +4,11 @@ from collections.abc import Callable
 from itertools import groupby
 
 from flexvault_cli.output import Columns
-from flexvault_cli.views import member, moment, short_time
+from flexvault_cli.views import member, moment, short_time, write_bytes
 from flexvault_cli.wire import Json, dig, dig_list
 
 MOST_MONTHS = 24
 """A longer simulation has a row for each year."""
-_KIB = 1024
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-
-
-def write_bytes(size: object) -> str:
-    """Write a size for people, such as `1.5 GiB`."""
-    if not isinstance(size, int | float):
-        return ""
-    rest = float(size)
-    for unit in _UNITS[:-1]:
-        if rest < _KIB:
-            return f"{rest:.0f} {unit}" if unit == "B" else f"{rest:.1f} {unit}"
-        rest /= _KIB
-    return f"{rest:.1f} {_UNITS[-1]}"
 
 
 def count_by_tag(simulation: Json) -> list[Json]:

@@ -1,8 +1,7 @@
 """What a verification says, gathered from its pages."""
 
 from flexvault_cli.output import Columns
-from flexvault_cli.planning_views import write_bytes
-from flexvault_cli.views import member, moment
+from flexvault_cli.views import byte_count, member, moment, write_bytes
 from flexvault_cli.wire import Json, dig, dig_list
 
 _COUNTED = (
@@ -101,7 +100,7 @@ DEEP: Columns = {
 DEEP_FILES: Columns = {
     "file": member("suffix"),
     "database": member("database"),
-    "size": member("sizeInBytes"),
+    "size": byte_count("sizeInBytes"),
     "tables": member("tables"),
     "rows": member("rows"),
     "not counted": member("tablesNotCounted"),

@@ -9,6 +9,9 @@ from flexvault_cli.errors import read_actions
 from flexvault_cli.output import Columns
 from flexvault_cli.wire import Json, dig, dig_list
 
+_KIB = 1024
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
 
 def last_segment(resource_id: object) -> str:
     """Answer the name at the end of a resource id."""
@@ -29,6 +32,23 @@ def describe_job_tasks(job: Json) -> list[str]:
 def short_time(value: object) -> str:
     """Write a time without the fraction of its second; nothing for no time."""
     return re.sub(r"(?<=:\d\d)\.\d+", "", str(value or ""))
+
+
+def write_bytes(size: object) -> str:
+    """Write a size for people, such as `1.5 GiB`."""
+    if not isinstance(size, int | float):
+        return ""
+    rest = float(size)
+    for unit in _UNITS[:-1]:
+        if rest < _KIB:
+            return f"{rest:.0f} {unit}" if unit == "B" else f"{rest:.1f} {unit}"
+        rest /= _KIB
+    return f"{rest:.1f} {_UNITS[-1]}"
+
+
+def byte_count(path: str) -> Callable[[Json], object]:
+    """Show the size at a dotted path; nothing where there is none."""
+    return lambda resource: write_bytes(dig(resource, path))
 
 
 def member(path: str) -> Callable[[Json], object]:
@@ -237,18 +257,18 @@ POINTS: Columns = {
     "tag": _property("retentionTagName"),
     "expires": moment("properties.expiryTime"),
     "state": _property("recoveryPointState"),
+    "verified": _fact("verified"),
 }
-POINTS_DROPPED = ("type", "state", "tag")
+POINTS_DROPPED = ("type", "state", "tag", "verified")
 POINT: Columns = {
     **POINTS,
     "policy": _property("policyName"),
-    "size": _fact("sizeInBytes"),
-    "immutable until": _fact("immutableUntil"),
+    "size": lambda point: write_bytes(_fact("sizeInBytes")(point)),
+    "immutable until": lambda point: short_time(_fact("immutableUntil")(point)),
     "immutability": _fact("immutability"),
     "holds": _fact("holds"),
     "suspected": _fact("poisoningSuspected"),
-    "verified": _fact("verified"),
-    "verified at": _fact("verifiedAt"),
+    "verified at": lambda point: short_time(_fact("verifiedAt")(point)),
     "good": _fact("isGood"),
 }
 JOBS: Columns = {

@@ -1,10 +1,13 @@
 """Operations on backup policies."""
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from flexvault.api import shapes
+from flexvault.api.bodies import conform, read_object
 from flexvault.api.call import Answer, Call
+from flexvault.api.ignored_members import refuse_misspelt, show_ignored
 from flexvault.api.pages import answer_page, read_page
 from flexvault.api.simulations import show_policy_warnings
 from flexvault.api.views import show_policy
@@ -32,14 +35,16 @@ def get_policy(call: Call) -> Answer:
 def put_policy(call: Call) -> Answer:
     """Create or change a policy; the answer is 200 also for a new one, as SDKs expect."""
     name = call.params["policy"]
-    body = call.body(shapes.POLICY)
+    sent = read_object(call.request.body)
+    refuse_misspelt(sent)
+    body = conform(sent, shapes.POLICY)
     etag = _find_etag(call, name)
     call.require_preconditions(etag, f"the policy '{name}'")
     is_new = etag is None and "if-none-match" in call.request.headers
     policy = policies.put_policy(
         call.vault, name, body.get("properties"), call.actor(), if_match=_if_match(call, etag), is_new=is_new
     )
-    return _answer(call, policy)
+    return _answer(call, policy, show_ignored(sent))
 
 
 def delete_policy(call: Call) -> Answer:
@@ -51,13 +56,14 @@ def delete_policy(call: Call) -> Answer:
     return Answer(status=HTTPStatus.OK if was_there else HTTPStatus.NO_CONTENT)
 
 
-def _answer(call: Call, policy: StoredPolicy) -> Answer:
+def _answer(call: Call, policy: StoredPolicy, ignored: Sequence[dict[str, str]] = ()) -> Answer:
     """Show a policy; beside its properties, where Azure's clients do not look, what in it has no effect."""
     body = show_policy(call.ids, policy)
     try:
         warnings = show_policy_warnings(parse_policy(policy.properties))
     except InvalidInputError:
         warnings = []  # an earlier version's policy that this one does not read is shown as it is
+    warnings = [*ignored, *warnings]
     return Answer(body={**body, "warnings": warnings} if warnings else body, etag=policies.policy_etag(policy))
 
 

@@ -37,14 +37,13 @@ _RULE: Shape = {
     "trigger": _TRIGGER,
     "lifecycles": [_LIFECYCLE],
 }
-POLICY: Shape = {
-    "properties": {
-        "objectType": None,
-        "datasourceTypes": None,
-        "policyRules": [_RULE],
-        "deepVerification": Strict(newestEvery=None),
-    }
+POLICY_PROPERTIES: Shape = {
+    "objectType": None,
+    "datasourceTypes": None,
+    "policyRules": [_RULE],
+    "deepVerification": Strict(newestEvery=None),
 }
+POLICY: Shape = {"properties": POLICY_PROPERTIES}
 
 _SOURCE: Shape = {
     "objectType": None,

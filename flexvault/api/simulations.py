@@ -8,6 +8,7 @@ from typing import Any
 from flexvault.api import shapes
 from flexvault.api.bodies import conform
 from flexvault.api.call import Answer, Call
+from flexvault.api.ignored_members import refuse_misspelt, show_ignored
 from flexvault.api.times import plain_time
 from flexvault.domain.durations import add_duration
 from flexvault.domain.errors import InvalidInputError
@@ -50,7 +51,7 @@ def simulate_policy(call: Call) -> Answer:
             "deletions": _show_deletions(points),
             "countByMonth": {month.name: month.count for month in months},
             "storageBytesByMonth": {month.name: month.size_bytes for month in months} if size is not None else {},
-            "warnings": show_policy_warnings(policy),
+            "warnings": [*show_ignored(body.get("policy")), *show_policy_warnings(policy)],
         }
     )
 
@@ -69,6 +70,7 @@ def read_policy_properties(mistakes: Mistakes, value: Any) -> Any:
         return None
     is_resource = any(name.lower() == "properties" for name in given)
     try:
+        refuse_misspelt(given)
         properties = conform(given if is_resource else {"properties": given}, shapes.POLICY).get("properties")
         parse_policy(properties)
     except InvalidInputError as error:

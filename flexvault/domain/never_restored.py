@@ -10,8 +10,8 @@ SUBSCRIPTION: Final = "it would connect to the publisher again; its definition i
 SECURITY_LABEL: Final = "it needs the provider that wrote it"
 SCHEDULED_JOBS: Final = "scheduled jobs would start to run: schedule them again when you want that"
 SERVICE_DATABASE: Final = "every server has its own: its file is for reading, a rebuild never writes to it"
-PASSWORDS: Final = "the files hold none that a rebuild may use: set new ones"
-STATISTICS: Final = "run ANALYZE, or vacuumdb --analyze-in-stages"
+PASSWORDS: Final = "but with --with-passwords, where a superuser dumped the roles file; else set new ones"
+STATISTICS: Final = "they are not in the dump; the rebuild kit runs ANALYZE on each database instead"
 NEVER_RESTORED: Final[Mapping[str, str]] = {
     "SUBSCRIPTION": SUBSCRIPTION,
     "SUBSCRIPTION TABLE": "it belongs to a subscription",
@@ -19,7 +19,7 @@ NEVER_RESTORED: Final[Mapping[str, str]] = {
 }
 """By pg_dump's word for an entry; it holds for every target."""
 OF_THE_POINT: Final = (
-    f"passwords of roles: {PASSWORDS}",
+    f"passwords of roles, {PASSWORDS}",
     f"security labels: {SECURITY_LABEL}; Entra roles are made again by an Entra administrator",
     f"statistics: {STATISTICS}",
     "server parameters and firewall rules: they are not in the dump",

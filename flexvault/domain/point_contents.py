@@ -15,6 +15,9 @@ OBJECT_KINDS: Final[tuple[ObjectKind, ...]] = get_args(ObjectKind.__value__)
 _RANKS: Final[Mapping[str, int]] = {kind: rank for rank, kind in enumerate(OBJECT_KINDS)}
 
 
+_NO_ROWS: Final = "the archive has no rows of it: those of a partitioned table are in its partitions"
+
+
 class ContentsSource(StrEnum):
     """Where counts come from, or why there are none."""
 
@@ -37,7 +40,7 @@ class PointObject:
         size_bytes: Of the COPY text of these rows, or of the large objects.
         digest: See `row_digest`; empty where there is none.
         file_size_bytes: Of a database's archive; nothing for anything else.
-        not_counted: Why a deep verification could not count it, or empty.
+        not_counted: Why a deep verification could not count it, or why there is nothing to be counted; or empty.
         verified_at: When the deep verification ended that the counts come from.
     """
 
@@ -85,7 +88,9 @@ def list_objects(listed: ListedDatabase, verification: DeepVerification | None) 
     for found in sorted(listed.catalogue.objects, key=_order):
         if found.kind not in {"database", "largeObject"}:
             rows = None if found.data_id is None else counted.get(found.data_id)
-            yield _told(_object(listed.database, found, rows), moment)
+            shown = _told(_object(listed.database, found, rows), moment)
+            has_no_rows = found.kind == "table" and found.data_id is None
+            yield replace(shown, not_counted=_NO_ROWS) if has_no_rows else shown
     if listed.large_objects:
         objects = verified.large_objects if verified is not None else None
         yield _told(_large_objects(listed, objects), moment if objects is not None else None)

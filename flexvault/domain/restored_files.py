@@ -7,7 +7,7 @@ from typing import Final
 from flexvault.domain.errors import InvalidInputError
 from flexvault.domain.landing_files import FileKind
 from flexvault.domain.manifest import ManifestFile
-from flexvault.domain.texts import shorten
+from flexvault.domain.texts import quoted
 
 MOST_DATABASES: Final = 64
 """A restore of chosen databases names at most so many: a job's row has to hold their names."""
@@ -113,5 +113,5 @@ def _is_chosen(restored: RestoredFile, databases: Collection[str]) -> bool:
 
 
 def _quote(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(shorten(name, _LONGEST_SHOWN)) for name in names[:_NAMED])
+    shown = ", ".join(quoted(name, _LONGEST_SHOWN) for name in names[:_NAMED])
     return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown

@@ -11,6 +11,12 @@ def shorten(text: str, longest: int = LONGEST_MESSAGE) -> str:
     return text if len(text) <= longest else f"{text[: longest - 5]} [..]"
 
 
+def quoted(name: str, longest: int = LONGEST_MESSAGE) -> str:
+    """Show a name in single quotes as it is, quotes and backslashes too; what cannot be printed as an escape."""
+    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in shorten(name, longest))
+    return f"'{''.join(shown)}'"
+
+
 def require_reason(reason: str, of: str, hint: str) -> None:
     """Require that a person said why.
 

@@ -4,6 +4,8 @@ import argparse
 import contextlib
 import signal
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 from local_cloud.compare import compare
 from local_cloud.endpoints import Endpoints, read_endpoints
@@ -33,12 +35,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Rebuild a fresh server from a restore of the local cloud.")
     parser.add_argument("prefix", help="the --prefix of the restore")
     parser.add_argument("--server", default="pg-orders", help="the source server to compare with")
+    parser.add_argument("--download", type=Path, metavar="FOLDER", help="only download the files into this folder")
     chosen = parser.parse_args()
     interrupt_on_stop_signals()
     try:
         endpoints = read_endpoints(CLOUD)
+        if chosen.download:
+            print("\n".join(map(str, download(endpoints, chosen.prefix, chosen.download))))
+            return 0
         if chosen.server not in endpoints["servers"]:
-            raise RebuildFailedError(f"the local cloud has no server {chosen.server}, but {[*endpoints['servers']]}")
+            raise RebuildFailedError(
+                f"the local cloud has no server {chosen.server}, but {', '.join(endpoints['servers'])}"
+            )
         return 0 if _rebuild(endpoints, chosen.prefix, chosen.server) else 1
     except FileNotFoundError:
         print("rebuild: no local cloud is running; hint: make run", file=sys.stderr)
@@ -50,20 +58,28 @@ def main() -> int:
     return 1
 
 
+def download(
+    endpoints: Endpoints, prefix: str, folder: Path, *, on_found: Callable[[], object] = lambda: None
+) -> tuple[Path, ...]:
+    """Download the files of a restore in the local cloud, its kit included; see `download_restore`."""
+    account = endpoints["storage"]["restore"]
+    return download_restore(
+        blob_endpoint=account["blobEndpoint"],
+        account=account["account"],
+        key=account["key"],
+        container=RESTORE_CONTAINER,
+        prefix=prefix,
+        folder=folder,
+        ca=endpoints["storage"]["ca"],
+        on_found=on_found,
+    )
+
+
 def _rebuild(endpoints: Endpoints, prefix: str, source: str) -> bool:
     own = StateFolder(FOLDER)
     try:
-        account, files = endpoints["storage"]["restore"], FOLDER / "files"
-        paths = download_restore(
-            blob_endpoint=account["blobEndpoint"],
-            account=account["account"],
-            key=account["key"],
-            container=RESTORE_CONTAINER,
-            prefix=prefix,
-            folder=files,
-            ca=endpoints["storage"]["ca"],
-            on_found=own.clear,
-        )
+        files = FOLDER / "files"
+        paths = download(endpoints, prefix, files, on_found=own.clear)
         print(f"{len(paths)} files of {prefix} are in {files.relative_to(ROOT)}", flush=True)
         with empty_server(FOLDER / "server") as server:
             rebuild(files, prefix, server.url, binaries(), on_line=lambda line: print(f"  {line}", flush=True))

@@ -193,3 +193,31 @@ def test_what_has_no_effect_is_told_beside_the_policy_and_changes_nothing_of_it(
     again = door.send("PUT", POLICY_ID, stored.json)
     assert again.json == stored.json
     assert "warnings" not in door.send("PUT", POLICY_ID, policy_body()).json
+
+
+def test_members_that_are_not_known_are_told_and_not_kept(door: Door) -> None:
+    body = policy_body()
+    body["properties"] |= {"color": "green", "none": None, "empty": {}}
+    rule = body["properties"]["policyRules"][0]
+    rule["trigger"]["schedule"]["timeZon"] = "Europe/Berlin"
+    stored = door.send("PUT", POLICY_ID, body)
+    assert stored.status == 200
+    told = [(warning["code"], warning["target"]) for warning in stored.json["warnings"]]
+    assert sorted(told) == [
+        ("MemberIgnored", "properties.color"),
+        ("MemberIgnored", "properties.policyRules[0].trigger.schedule.timeZon"),
+    ]
+    shown = door.send("GET", POLICY_ID).json
+    assert ("color" in shown["properties"], "warnings" in shown) == (False, False)
+
+
+@pytest.mark.parametrize("name", ["deepVerificaton", "DEEPVERIFICATIONS", "deep_verification"])
+def test_a_member_that_is_nearly_one_of_the_vaults_own_is_refused(door: Door, name: str) -> None:
+    body = policy_body()
+    body["properties"][name] = {"newestEvery": "P7D"}
+    refused = door.send("PUT", POLICY_ID, body)
+    assert (refused.status, refused.error["code"]) == (400, "BMSUserErrorInvalidInput")
+    assert refused.error["target"] == f"properties.{name}"
+    assert "'deepVerification' is meant" in refused.error["message"]
+    body["properties"][name] = None
+    assert door.send("PUT", POLICY_ID, body).status == 200

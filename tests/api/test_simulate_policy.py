@@ -150,3 +150,21 @@ def test_nobody_without_a_role_simulates(door: Door) -> None:
     body = {"policy": policy_properties(), "from": "2026-01-05T00:00:00Z", "years": 1}
     assert door.send("POST", SIMULATE, body, person="nobody").status == 403
     assert door.send("GET", SIMULATE).status == 405
+
+
+def test_members_that_are_not_known_are_told(door: Door) -> None:
+    policy = {**policy_properties(), "color": "green"}
+    for sent in (policy, {"properties": policy}):
+        (warning,) = simulated(door, sent, years=1)["warnings"]
+        assert (warning["code"], warning["target"]) == ("MemberIgnored", "properties.color")
+
+
+def test_a_member_that_is_nearly_one_of_the_vaults_own_is_a_mistake(door: Door) -> None:
+    policy = {**policy_properties(), "deepVerificaton": {"newestEvery": "P7D"}}
+    for sent, target in (
+        (policy, "policy.deepVerificaton"),
+        ({"properties": policy}, "policy.properties.deepVerificaton"),
+    ):
+        body = {"policy": sent, "from": "2026-01-05T00:00:00Z", "years": 1}
+        refused = door.send("POST", SIMULATE, body, person="reader")
+        assert (refused.status, [detail["target"] for detail in refused.error["details"]]) == (400, [target])

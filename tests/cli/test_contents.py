@@ -73,6 +73,28 @@ def test_contents_show_the_rows_of_a_deep_verification(
     assert [(row["name"], row["rows"]) for row in rows] == [("a", None), ("item", 1_000_003)]
 
 
+def test_a_partitioned_table_says_where_its_rows_are(flexvault: Flexvault, point: str, capsys: Captured) -> None:
+    assert flexvault("point", "contents", "pg-orders", point, "--database", "orders", "--kind", "table") == 0
+    heading, without, *_ = capsys.readouterr().out.splitlines()
+    assert "not counted" in heading
+    assert ("a" in without.split(), "a partitioned table are in its partitions" in without) == (True, True)
+
+
+def test_a_schema_that_is_nowhere_is_an_error_and_one_without_such_objects_is_not(
+    flexvault: Flexvault, point: str, capsys: Captured
+) -> None:
+    words = ("point", "contents", "pg-orders", point)
+    assert flexvault(*words, "--schema", "nope", person="reader") == 1
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "error: no database of the recovery point has a schema 'nope'; names are exact"
+    assert told[1] == f"recommended: flexvault point contents pg-orders {point} --kind schema"
+    assert flexvault(*told[1].split()[2:]) == 0
+    assert flexvault(*words, "--database", "orders", "--schema", "no\x1bpe", "--output", "json") == 1
+    assert r"database 'orders' has no schema 'no\x1bpe'" in capsys.readouterr().err
+    assert flexvault(*words, "--schema", "public", "--kind", "policy") == 0
+    assert capsys.readouterr().out == "nothing found of schema 'public', kind 'policy'\n"
+
+
 def test_a_name_cannot_steer_the_terminal(flexvault: Flexvault, point: str, capsys: Captured) -> None:
     assert printable(STEERING) == r"a\x1b[2J\u202eb"
     restore = ("restore", "pg-orders", point, "--container", CONTAINER_URL, "--prefix", "night", "--check")
@@ -90,7 +112,7 @@ def test_a_check_shows_the_outline_and_starts_nothing(
     before = len(door.world.jobs())
     assert flexvault(*words, "--database", "orders", "--check") == 0
     shown = capsys.readouterr().out
-    assert "order, for each database: Roles, CreateDatabase, PreData, Data, PostData, Settings" in shown
+    assert "order: Roles once; then each database: CreateDatabase, PreData, Data, PostData, Settings" in shown
     assert "leaves out: postgres: it was not chosen" in shown
     assert "roles: night_roles.sql" in shown
     assert len(door.world.jobs()) == before
@@ -130,6 +152,22 @@ def test_a_kit_is_downloaded_into_its_folder_and_runs(
     # Which commands it knows is its own matter; that Python runs it is the download's.
     ran = subprocess.run([sys.executable, program, "--help"], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_kit_says_what_comes_before_its_check(
+    flexvault: Flexvault, point: str, capsys: Captured, tmp_path: Path
+) -> None:
+    words = ("point", "kit", "pg-orders", point, "--prefix", "night", "--folder", str(tmp_path))
+    check = f"python3 {tmp_path / 'night_rebuild' / 'rebuild.pyz'} check"
+    assert flexvault(*words, "--database", "orders") == 0
+    first, then, last = capsys.readouterr().out.splitlines()[2:]
+    restore = first.partition(": ")[2]
+    assert (then, last) == (f"then download its files, night_*, into {tmp_path}", f"then: {check}")
+    assert flexvault(*restore.replace("URL", CONTAINER_URL).split()[1:], person="operator") == 0
+    (tmp_path / "night_database_orders.sql").write_bytes(b"")
+    capsys.readouterr()
+    assert flexvault(*words) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [f"next: {check}"]
 
 
 def test_a_prefix_that_no_restore_can_have_writes_nothing(

@@ -3,7 +3,8 @@
 import httpx
 import pytest
 from flexvault_cli.approval_views import BREAKER, compare
-from flexvault_cli.planning_views import count_by_tag, describe_warnings, list_periods, write_bytes
+from flexvault_cli.planning_views import count_by_tag, describe_warnings, list_periods
+from flexvault_cli.views import write_bytes
 
 from tests.cli.conftest import Flexvault
 from tests.cli.fake_vault import FakeVault, Json, refuse

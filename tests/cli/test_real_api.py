@@ -1,6 +1,7 @@
 """The command against the API itself, in memory: what a person sees of simulations, previews and a second person."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -74,6 +75,32 @@ def test_a_critical_change_says_who_has_to_do_what_and_succeeds_once_they_did(
     assert ("Approved" in shown, "as agreed" in shown) == (True, True)
     assert flexvault("policy", "set", short) == 0
     assert "Default P7D" in capsys.readouterr().out
+
+
+def test_setting_a_policy_names_what_changed_and_what_it_turns_off(
+    flexvault: Flexvault, tmp_path: Path, capsys: Captured
+) -> None:
+    file = tmp_path / "daily.json"
+    properties = policy_body()["properties"]
+    every = {"newestEvery": "P7D"}
+    for members, told in (
+        ({"deepVerification": every}, ["changed: deepVerification.newestEvery: nothing -> P7D"]),
+        ({"deepVerification": every}, []),
+        (
+            {"color": "green"},
+            [
+                "changed: deepVerification.newestEvery: P7D -> nothing",
+                f'warning: deep verification is off now; to have it on, add "deepVerification": {json.dumps(every)} to the properties',
+                "warning: the member 'properties.color' is not known and has no effect: the vault does not keep it",
+            ],
+        ),
+    ):
+        file.write_text(json.dumps({"properties": {**properties, **members}}))
+        assert flexvault("policy", "set", str(file)) == 0
+        assert capsys.readouterr().err.splitlines() == told
+    file.write_text(json.dumps({"name": "weekly", "properties": properties}))
+    assert flexvault("policy", "set", str(file)) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_rejected_change_asks_anew_and_tells_why_it_was_rejected(
@@ -432,12 +459,17 @@ def test_a_point_is_verified_deeply_and_shown_with_its_rows(flexvault: Flexvault
     assert flexvault("point", "verify", "pg-orders", point, "--wait") == 0
     told = capsys.readouterr().out
     assert "DeepVerification" in told
-    assert "nothing is wrong" in told
+    assert "no damage found" in told
     assert flexvault("point", "verification", "pg-orders", point, "--output", "json", person="reader") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["verdict"], [file["rows"] for file in found["files"] if file["database"]]) == ("Intact", [2])
     assert flexvault("point", "show", "pg-orders", point) == 0
-    assert "Intact" in capsys.readouterr().out
+    shown = dict(re.split(r" {2,}|(?<=until) ", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert (shown["verified"].strip(), shown["size"].split()[-1] in {"B", "KiB"}) == ("Intact", True)
+    assert "." not in shown["immutable until"] + shown["verified at"]
+    assert flexvault("point", "list", "pg-orders") == 0
+    heading, row = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert (heading[-1], row[-1]) == ("verified", "Intact")
 
 
 def test_a_point_that_is_broken_ends_the_command_with_1_and_says_what_to_do(
@@ -453,4 +485,8 @@ def test_a_point_that_is_broken_ends_the_command_with_1_and_says_what_to_do(
 
 def test_a_point_that_was_never_verified_says_so(flexvault: Flexvault, door: Door, capsys: Captured) -> None:
     assert flexvault("point", "verification", "pg-orders", newest_point(door), person="reader") == 1
-    assert "UserErrorVerificationNotFound" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "UserErrorVerificationNotFound" in told
+    [action] = [line for line in told.splitlines() if line.startswith("recommended: ")]
+    assert action == f"recommended: flexvault point verify pg-orders {newest_point(door)} --wait"
+    assert flexvault(*action.split()[2:]) == 0

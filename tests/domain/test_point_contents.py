@@ -80,6 +80,8 @@ def test_a_deep_verification_counts_tables_by_the_entry_that_has_their_rows():
 def test_a_table_without_rows_of_its_own_is_not_counted():
     found = listed(a_verification(verified(FILE, counted(4), counted(6))))
     assert (of(found, "z").rows, of(found, "z").source) == (None, ContentsSource.TABLE_OF_CONTENTS)
+    for one in (found, listed()):
+        assert {table.name for table in one if "partitioned" in table.not_counted} == {"z"}
 
 
 def test_rows_that_could_not_be_counted_say_why_and_make_no_sum():

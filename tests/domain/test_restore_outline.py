@@ -113,3 +113,12 @@ def test_a_manifest_from_before_the_catalogue_tells_what_it_has():
 def test_what_never_comes_back_is_said():
     never = " ".join(outline_restore(MANIFEST, "night").never)
     assert [word for word in ("passwords", "security labels", "server parameters") if word not in never] == []
+
+
+def test_passwords_and_statistics_are_told_as_the_kit_treats_them():
+    passwords, statistics = (
+        next(text for text in outline_restore(MANIFEST, "night").never if text.startswith(word))
+        for word in ("passwords", "statistics")
+    )
+    assert ("--with-passwords" in passwords, "superuser" in passwords) == (True, True)
+    assert "the rebuild kit runs ANALYZE" in statistics

@@ -68,3 +68,12 @@ def test_of_very_many_databases_an_error_names_the_first():
 def test_databases_that_are_there_are_accepted():
     require_databases("p1", FILES, ["orders", ODD], "databases")
     require_databases("p1", FILES, [], "databases")
+
+
+def test_names_in_an_error_stand_as_they_are_and_cannot_steer_a_terminal():
+    files = [a_database("O'Brien\\x"), a_database('say "hi"')]
+    with pytest.raises(InvalidInputError) as refused:
+        require_databases("p", files, ["a\x1b[2J\nb"], "databases")
+    assert refused.value.message == (
+        "recovery point p has no database 'a\\x1b[2J\\nb'; it has 'O'Brien\\x', 'say \"hi\"'"
+    )

@@ -4,12 +4,16 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import cast
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
 
+from local_cloud.demo.rebuild import download as download_of_the_cloud
+from local_cloud.endpoints import Endpoints
 from local_cloud.rebuild import RebuildFailedError, download_restore, rebuild
+from local_cloud.storage import RESTORE_CONTAINER
 
 BLOBS = {
     "demo_database_shop.sql": b"PGDMP" + bytes(5000),
@@ -23,7 +27,7 @@ BLOBS = {
 
 
 class ContainerHandler(BaseHTTPRequestHandler):
-    """Just enough of Blob Storage: List Blobs and Get Blob of the container `restored`."""
+    """Just enough of Blob Storage: List Blobs and Get Blob of the local cloud's container."""
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -34,7 +38,7 @@ class ContainerHandler(BaseHTTPRequestHandler):
             body = f"<EnumerationResults><Blobs>{names}</Blobs><NextMarker/></EnumerationResults>".encode()
             self.answer(200, body, {"Content-Type": "application/xml"})
             return
-        body = BLOBS[unquote(url.path).removeprefix("/account/restored/")]
+        body = BLOBS[unquote(url.path).removeprefix(f"/account/{RESTORE_CONTAINER}/")]
         if not body:  # an empty blob has no range; the SDK then asks for the whole
             ranged = "x-ms-range" in self.headers
             self.answer(416 if ranged else 200, b"", {"x-ms-error-code": "InvalidRange"} if ranged else {})
@@ -73,7 +77,7 @@ def download(
         blob_endpoint=endpoint,
         account="account",
         key=key,
-        container="restored",
+        container=RESTORE_CONTAINER,
         prefix=prefix,
         folder=folder,
         on_found=on_found,
@@ -84,6 +88,13 @@ def test_the_files_of_one_restore_come_down_whole(endpoint: str, tmp_path: Path)
     paths = download(endpoint, "demo", tmp_path / "new")
     expected = {name: content for name, content in BLOBS.items() if name.startswith("demo_")}
     assert {str(path.relative_to(tmp_path / "new")): path.read_bytes() for path in paths} == expected
+
+
+def test_the_local_clouds_own_endpoints_name_all_that_a_download_needs(endpoint: str, tmp_path: Path) -> None:
+    account = {"account": "account", "key": "a2V5", "blobEndpoint": endpoint, "resourceId": "/x"}
+    endpoints = cast("Endpoints", {"storage": {"restore": account, "ca": None}})
+    paths = download_of_the_cloud(endpoints, "demo", tmp_path)
+    assert {path.relative_to(tmp_path).as_posix() for path in paths} == {n for n in BLOBS if n.startswith("demo_")}
 
 
 def test_a_folder_in_the_prefix_is_not_made(endpoint: str, tmp_path: Path) -> None:

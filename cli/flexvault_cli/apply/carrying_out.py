@@ -13,6 +13,7 @@ from flexvault_cli.errors import CliError, read_failure
 from flexvault_cli.wire import Json, dig
 
 DONE, WAITING, REFUSED, LEFT_OUT = "done", "waits for approval", "refused", "not tried"
+NOT_KEPT = "not kept as written"
 ATTENTION = "needs a person"
 
 
@@ -86,7 +87,11 @@ def _take_step(api: VaultApi, item: Item) -> Outcome:
         return Outcome(item=item, result=REFUSED, error=error)
     kind = item.wanted.kind
     ignored = find_differences(kind, answer.get("properties") or {}, item.properties)
-    return Outcome(item=item, result=DONE, ignored=tuple(ignored))
+    if not ignored:
+        return Outcome(item=item, result=DONE)
+    actions = [f"correct {item.wanted.file}: the vault does not keep all of it"]
+    error = CliError("the vault keeps less than the file says", code="NotKept", target=item.path, actions=actions)
+    return Outcome(item=item, result=NOT_KEPT, error=error, ignored=tuple(ignored))
 
 
 def _is_so_already(api: VaultApi, item: Item) -> bool:

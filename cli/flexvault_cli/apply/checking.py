@@ -89,8 +89,8 @@ def _ask(api: VaultApi, item: Item, question: Callable[[VaultApi, Item], list[st
 
 
 def _refuse_policy(api: VaultApi, item: Item) -> list[str]:
-    api.post("/vault/simulatePolicy", {"policy": {"properties": item.properties}, **_SPAN})
-    return []
+    answer = api.post("/vault/simulatePolicy", {"policy": {"properties": item.properties}, **_SPAN})
+    return [str(one.get("message")) for one in dig_list(answer, "warnings") if one.get("code") == "MemberIgnored"]
 
 
 def _find_obstacles(api: VaultApi, item: Item) -> list[str]:

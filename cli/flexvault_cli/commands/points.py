@@ -3,7 +3,9 @@
 import argparse
 import io
 import json
+import shlex
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -43,7 +45,12 @@ def verify_point(api: VaultApi, options: argparse.Namespace) -> None:
 
 def show_verification(api: VaultApi, options: argparse.Namespace) -> None:
     """Show what the newest deep verification of a recovery point found; exit 1 unless it is intact."""
-    found = api.get(f"{_own_point(api, options)}/verification")
+    try:
+        found = api.get(f"{_own_point(api, options)}/verification")
+    except CliError as error:
+        if error.code == "UserErrorVerificationNotFound":
+            error.actions = [shlex.join(["flexvault", "point", "verify", options.instance, options.point, "--wait"])]
+        raise
     _require_intact(_show_verification(found, as_json=options.as_json))
 
 
@@ -54,7 +61,7 @@ def _show_verification(found: Json, *, as_json: bool) -> Json:
     show_one(found, DEEP, as_json=False)
     show_rows(dig_list(found, "files"), DEEP_FILES, as_json=False, dropped_first=DEEP_FILES_DROPPED)
     rows = dig_list(found, "findings")
-    show_rows(rows, FINDINGS, as_json=False, dropped_first=FINDINGS_DROPPED, empty="nothing is wrong")
+    show_rows(rows, FINDINGS, as_json=False, dropped_first=FINDINGS_DROPPED, empty="no damage found")
     return found
 
 
@@ -76,11 +83,41 @@ def _require_intact(found: Json) -> None:
 def show_contents(api: VaultApi, options: argparse.Namespace) -> None:
     """List what is in a recovery point: databases and their objects, with rows where they were counted."""
     chosen = {name: getattr(options, name) for name in ("database", "schema", "kind")}
-    query = urlencode({"$top": "1000", **{name: value for name, value in chosen.items() if value}}, safe="$")
-    rows = api.list_all(f"{_own_point(api, options)}/contents?{query}")
-    show_rows(rows, contents_views.CONTENTS, as_json=options.as_json, dropped_first=contents_views.CONTENTS_DROPPED)
+    path = f"{_own_point(api, options)}/contents"
+    rows = _list_contents(api, path, chosen)
+    if not rows and options.schema:
+        _require_schema(api, path, options)
+    show_rows(
+        rows,
+        contents_views.CONTENTS,
+        as_json=options.as_json,
+        dropped_first=contents_views.CONTENTS_DROPPED,
+        empty=contents_views.describe_nothing(chosen),
+    )
     if not options.as_json:
         show_lines(contents_views.describe_source(rows))
+
+
+def _list_contents(api: VaultApi, path: str, chosen: Mapping[str, str | None]) -> list[Json]:
+    query = urlencode({"$top": "1000", **{name: value for name, value in chosen.items() if value}}, safe="$")
+    return api.list_all(f"{path}?{query}")
+
+
+def _require_schema(api: VaultApi, path: str, options: argparse.Namespace) -> None:
+    """Tell a schema that is nowhere from one that holds nothing of what was asked for.
+
+    Raises:
+        CliError: No database has it.
+    """
+    chosen = {"database": options.database, "schema": options.schema, "kind": "schema"}
+    if _list_contents(api, path, chosen):
+        return
+    where = f"database '{options.database}'" if options.database else "no database of the recovery point"
+    verb = "has no" if options.database else "has a"
+    text = f"{where} {verb} schema '{options.schema}'; names are exact"
+    listing = ["flexvault", "point", "contents", options.instance, options.point, "--kind", "schema"]
+    chosen_database = ["--database", options.database] if options.database else []
+    raise CliError(contents_views.printable(text), actions=[shlex.join([*listing, *chosen_database])])
 
 
 def fetch_kit(api: VaultApi, options: argparse.Namespace) -> None:
@@ -89,11 +126,26 @@ def fetch_kit(api: VaultApi, options: argparse.Namespace) -> None:
     query = urlencode({"filePrefix": options.prefix, **chosen})
     packed = api.download(f"{_own_point(api, options)}/rebuildKit?{query}")
     # The vault accepted the prefix, so it is letters, digits, dashes, dots and underscores.
-    written = _unpack(packed, Path(options.folder) / f"{options.prefix}_rebuild")
+    folder = Path(options.folder)
+    written = _unpack(packed, folder / f"{options.prefix}_rebuild")
     if options.as_json:
         show_json({"files": [str(path) for path in written]})
     else:
-        show_lines([*map(str, written), f"next: python3 {written[0]} check"])
+        show_lines([*map(str, written), *_next_steps(options, folder, written[0])])
+
+
+def _next_steps(options: argparse.Namespace, folder: Path, program: Path) -> list[str]:
+    """Say what comes before the kit can run: where no file of the prefix lies beside it, a restore and its download."""
+    check = shlex.join(["python3", str(program), "check"])
+    if any(path.is_file() for path in folder.glob(f"{options.prefix}_*")):
+        return [f"next: {check}"]
+    chosen = [word for name in options.database or () for word in ("--database", name)]
+    restore = ["flexvault", "restore", options.instance, options.point, "--prefix", options.prefix, *chosen, "--wait"]
+    return [
+        f"next, unless it was restored with this prefix: {shlex.join(restore)} --container URL",
+        f"then download its files, {options.prefix}_*, into {folder}",
+        f"then: {check}",
+    ]
 
 
 def _own_point(api: VaultApi, options: argparse.Namespace) -> str:

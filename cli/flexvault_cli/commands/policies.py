@@ -1,13 +1,17 @@
 """Commands on policies."""
 
 import argparse
+import json
 from pathlib import Path
 
 from flexvault_cli import planning_views, views
 from flexvault_cli.api import VaultApi
+from flexvault_cli.apply.comparing import find_differences
+from flexvault_cli.apply.folder import Kind
 from flexvault_cli.commands.lookup import find_policy, policy_path, read_policy
 from flexvault_cli.errors import MISUSED, CliError
-from flexvault_cli.output import show_json, show_lines, show_one, show_progress, show_rows
+from flexvault_cli.output import show_error_lines, show_json, show_lines, show_one, show_progress, show_rows
+from flexvault_cli.wire import Json
 
 
 def list_policies(api: VaultApi, options: argparse.Namespace) -> None:
@@ -26,8 +30,22 @@ def set_policy(api: VaultApi, options: argparse.Namespace) -> None:
     name = options.name or own_name or Path(options.file).stem
     if not isinstance(name, str):
         raise CliError(f"the member name of {options.file} is no text", actions=["give --name"], exit_code=MISUSED)
+    before, _ = api.find_version(policy_path(name))
     policy = api.put(policy_path(name), {"properties": properties})
     show_one(policy, views.POLICY, as_json=options.as_json)
+    show_error_lines([*_describe_change(before or {}, policy), *planning_views.describe_warnings(policy)])
+
+
+def _describe_change(before: Json, after: Json) -> list[str]:
+    """Name what of a policy that was there is otherwise now: what the file left out is gone."""
+    old: Json = before.get("properties") or {}
+    new: Json = after.get("properties") or {}
+    lines = [f"changed: {line}" for line in find_differences(Kind.POLICY, old, new)] if before else []
+    lost = old.get("deepVerification")
+    if lost and not new.get("deepVerification"):
+        member = json.dumps({"deepVerification": lost})[1:-1]
+        lines.append(f"warning: deep verification is off now; to have it on, add {member} to the properties")
+    return lines
 
 
 def delete_policy(api: VaultApi, options: argparse.Namespace) -> None:

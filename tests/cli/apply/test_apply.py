@@ -133,10 +133,17 @@ def test_whole_answers_of_the_api_can_be_applied(applied: RealVault, folder: Fol
     assert fresh.run("apply", str(folder), "--dry-run") == 0
 
 
-def test_what_the_vault_does_not_keep_is_told(vault: RealVault, folder: Folder, capsys: Captured) -> None:
-    folder.policy("daily", {**policy_body()["properties"], "color": "green"})
-    assert vault.run("apply", str(folder)) == 0
-    assert "the vault does not keep color: nothing -> green; correct policies/daily.json" in capsys.readouterr().out
+def test_an_instance_of_which_the_vault_does_not_keep_all_is_not_done(
+    vault: RealVault, folder: Folder, capsys: Captured
+) -> None:
+    folder.instance("pg-orders", {**instance_body()["properties"], "color": "green"})
+    for _ in range(2):
+        assert vault.run("apply", str(folder)) == 1
+        told = capsys.readouterr()
+        assert "not kept as written: instance pg-orders" in told.out
+        assert "the vault does not keep color: nothing -> green; correct instances/pg-orders.json" in told.out
+        assert "error: NotAllApplied: 1 of " in told.err
+        assert "recommended: correct instances/pg-orders.json: the vault does not keep all of it" in told.err
 
 
 def test_the_sample_protects_a_server_of_a_local_cloud_by_its_name(vault: RealVault, tmp_path: Path) -> None:

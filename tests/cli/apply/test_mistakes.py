@@ -109,6 +109,29 @@ def test_what_the_vault_would_refuse_is_told_at_once_and_nothing_is_sent(
     assert applied.changes() == []
 
 
+@pytest.mark.parametrize(
+    ("member", "told"),
+    [
+        ("deepVerificaton", "properties.deepVerificaton: is not known; 'deepVerification' is meant"),
+        ("color", "the member 'properties.color' is not known and has no effect: the vault does not keep it"),
+    ],
+)
+def test_a_member_that_the_vault_would_not_keep_is_told_beforehand_and_turns_nothing_off(
+    applied: RealVault, folder: Folder, capsys: Captured, member: str, told: str
+) -> None:
+    every = {"newestEvery": "P7D"}
+    folder.policy("daily", {**policy_body()["properties"], "deepVerification": every})
+    assert applied.run("apply", str(folder)) == 0
+    applied.sent.clear()
+    folder.policy("daily", {**policy_body()["properties"], member: every})
+    for words, person in (((), "contributor"), (("--dry-run",), "reader")):
+        assert applied.run("apply", str(folder), *words, person=person) == 2
+        [line] = [line for line in capsys.readouterr().err.splitlines() if line.startswith("policies/daily.json: ")]
+        assert told in line
+    assert applied.changes() == []
+    assert applied.door.send("GET", POLICY_ID).json["properties"]["deepVerification"] == every
+
+
 def test_two_files_for_one_server_are_a_mistake(vault: RealVault, folder: Folder, capsys: Captured) -> None:
     folder.instance("twin", instance_body()["properties"])
     assert vault.run("apply", str(folder), "--dry-run") == 2

@@ -140,8 +140,17 @@ class Comparison:
     def _apart(self) -> tuple[Finding, ...]:
         return (*self.differences, *self.named_by_restore, *self.unproven)
 
-    def with_unfinished(self, said: str) -> "Comparison":
-        """Answer the same of a target whose rebuild is unfinished: it proves nothing, even where all is equal."""
+    def with_unfinished(self, said: str, *, is_proof: bool) -> "Comparison":
+        """Answer the same of a target whose rebuild is unfinished: it proves nothing, even where all is equal.
+
+        Args:
+            said: How far the rebuild is.
+            is_proof: It is finished of all that was compared, so that this is only to know.
+        """
+        if is_proof:
+            return replace(
+                self, notes=(*self.notes, f"a rebuild of other databases of the target is unfinished: {said}")
+            )
         finding = Finding(named=Named("", "rebuild of the target", ""), state="notProven", reason=f"unfinished: {said}")
         return replace(self, unproven=(finding, *self.unproven))
 

@@ -98,7 +98,7 @@ def compare(
         started_at=started_at,
         completed_at=now(),
     )
-    return replace(found, about=evidence.to_json())
+    return replace(found, about=evidence.to_json(), against=f"the living source {one}" if one else found.against)
 
 
 def _identities(source: Client | None, target: Client) -> tuple[ServerIdentity | None, ServerIdentity]:

@@ -258,11 +258,11 @@ class Tally:
 
     def equal(self, named: Named, counted_as: str = "facts", count: int = 1) -> None:
         """Count something that is equal."""
-        self.equal_kinds[named.kind] += 1
         if counted_as == _DATABASES:
             self.same_databases.add(named.database)
-        else:
-            self.counts[counted_as] += count
+            return
+        self.equal_kinds[named.kind] += 1
+        self.counts[counted_as] += count
 
     def differ(self, named: Named, source: str | None, target: str | None, said: str = "") -> None:
         """Record a difference; nothing stands for an object that is not there.
@@ -306,7 +306,7 @@ class Tally:
             unproven=in_order[2],
             not_compared=in_order[3],
             counts=self._counts(),
-            equal_kinds=dict(sorted(self.equal_kinds.items())),
+            equal_kinds=dict(sorted(self.equal_kinds.items())),  # without databases: those are a sum of all
             notes=tuple(self.notes),
             unproven_files=tuple(self.unproven_files),
         )

@@ -131,4 +131,4 @@ def _lost_attributes(reason: str) -> frozenset[str]:
     """Read `not restored: REPLICATION, BYPASSRLS (why)`."""
     if not reason.startswith(_LOST_ATTRIBUTES):
         return frozenset()
-    return frozenset(reason.removeprefix(_LOST_ATTRIBUTES).partition(" (")[0].split(", "))
+    return frozenset(reason.removeprefix(_LOST_ATTRIBUTES).partition(";")[0].partition(" (")[0].split(", "))

@@ -14,6 +14,7 @@ from flexvault.domain.role_script import decode_script
 from flexvault.domain.row_digest import MODULUS, digest_text
 from flexvault.domain.sql_text import readable
 from flexvault.kit import large_objects
+from flexvault.kit.choice import into_database
 from flexvault.kit.client import Client, ClientError, MissingProgramError, connection_string
 from flexvault.kit.compare_facts import compare_facts
 from flexvault.kit.compare_roles import compare_roles
@@ -242,7 +243,9 @@ class PointComparison:
             at = (f"--file={path}", f"--dbname={connection_string(like.database)}")
             self._client.run("pg_dump", *arguments, *at)
             with opened(path) as read:
-                return read_contents(read, path.stat().st_size, name=f"the definitions of {like.database}")
+                found = read_contents(read, path.stat().st_size, name=f"the definitions of {like.database}")
+        # Both sides then quote the name alike.
+        return into_database(found, like.database) if self._options.into else found
 
 
 def _bytes_facts(database: str, digests: dict[int, int]) -> Facts:

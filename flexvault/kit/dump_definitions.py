@@ -82,6 +82,8 @@ def name_entry(database: str, entry: Entry) -> Named:
         return Named(database, "database", "")
     if entry.desc in _ABOUT_OBJECTS:
         kind, name = _taken_apart(entry.tag)
+        if kind == "DATABASE":  # pg_dump quotes it where it must
+            name = database
         what = f"{entry.namespace}.{name}" if entry.namespace else name
         return Named(database, f"{_ABOUT_OBJECTS[entry.desc]} {kind.lower()}", what)
     name = f"{entry.namespace}.{entry.tag}" if entry.namespace else entry.tag

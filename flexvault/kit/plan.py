@@ -106,7 +106,7 @@ def plan_database(dump: Dump, target: Target, options: Options) -> DatabasePlan:
         choice=options.choice(dump.database),
         search_path=own_search_path(contents, options.search_paths.get(dump.database, "")),
         changes=_changes(kept, target),
-        publishers=() if target.is_superuser else _publishers(kept),
+        publishers=() if target.is_superuser else _publishers(kept, dump.facts.owner),
         loans=() if target.is_superuser else _loans(kept),
         left_out=(
             *(item for item in left_out.values() if item.dump_id in chosen),
@@ -327,6 +327,7 @@ def _loans(kept: list[Entry]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _publishers(kept: list[Entry]) -> tuple[str, ...]:
-    owners = {entry.owner for entry in kept if entry.desc == "PUBLICATION" and entry.owner} - RESERVED_ROLES
+def _publishers(kept: list[Entry], owner: str) -> tuple[str, ...]:
+    """Answer who needs a right of the database for a while; its owner has it, and must not lose it afterwards."""
+    owners = {entry.owner for entry in kept if entry.desc == "PUBLICATION" and entry.owner} - RESERVED_ROLES - {owner}
     return tuple(sorted(map(quote_name, owners)))

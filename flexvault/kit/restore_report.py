@@ -1,6 +1,7 @@
 """What the restore itself said of objects that it did not restore: read from its end report, by the same names."""
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ _LIVING_KINDS: Final = {
     "table": "relation", "view": "relation", "materialized view": "relation", "foreign table": "relation",
 }  # fmt: skip
 _LOST_ATTRIBUTES: Final = "not restored: "
+_ATTRIBUTE: Final = re.compile(r"\b[A-Z]+\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +64,16 @@ class RestoreReport:
             differing: Attributes of the role that are not the same.
             is_there: Whether the target has it at all.
         """
-        for outcome in self.outcomes:
-            if outcome.database:
-                continue
-            if outcome.kind == "setting" and not is_there and named in role_facts([outcome.name]).facts:
-                return f"{outcome.state}, {outcome.reason}"
-            is_about = (outcome.kind, outcome.name, named.kind) == ("role", readable(named.name), "role")
-            if is_about and is_there and differing and _lost_attributes(outcome.reason).issuperset(differing):
-                return f"{outcome.state}, {outcome.reason}"
-        return ""
+        of_server = [outcome for outcome in self.outcomes if not outcome.database]
+        if named.kind != "role":
+            of_settings = (outcome for outcome in of_server if outcome.kind == "setting" and not is_there)
+            found = (item for item in of_settings if named in role_facts([item.name]).facts)
+            return next((f"{item.state}, {item.reason}" for item in found), "")
+        about = [item for item in of_server if (item.kind, item.name) == ("role", readable(named.name))]
+        lost = [item for item in about if item.reason.startswith(_LOST_ATTRIBUTES)]
+        words = {word for item in lost for word in _ATTRIBUTE.findall(item.reason)}
+        is_told = is_there and words.issuperset(differing)
+        return "; ".join(f"{item.state}, {item.reason}" for item in lost) if is_told else ""
 
     def reasons_by_kind(self, database: str) -> dict[Named, str]:
         """Answer the same for a living source, whose objects are named by its catalog: as far as names are alike."""
@@ -125,10 +128,3 @@ def _of_database(database: str, sql: str) -> Iterator[Named]:
             yield Named(database, "rights on database", database)
         elif words[0] == "COMMENT":
             yield Named(database, "comment on database", database)
-
-
-def _lost_attributes(reason: str) -> frozenset[str]:
-    """Read `not restored: REPLICATION, BYPASSRLS (why)`."""
-    if not reason.startswith(_LOST_ATTRIBUTES):
-        return frozenset()
-    return frozenset(reason.removeprefix(_LOST_ATTRIBUTES).partition(";")[0].partition(" (")[0].split(", "))

@@ -56,7 +56,7 @@ Recovery point `{point}` of {time}, PostgreSQL {version}; {verified}.
 ## What to do
 
 You need Python 3.12 or newer (Azure Cloud Shell has it), nothing else to install for it, and PostgreSQL's client
-(`psql`, `pg_restore`) of the **new server's** major version, first on the `PATH`.
+(`psql`, `pg_restore`, `pg_dump`, `pg_dumpall`) of the **new server's** major version, first on the `PATH`.
 
 1. Create a new, empty server of the same or a newer PostgreSQL version. Never use the source server.
 2. Download all files of this restore into one folder, this folder among them.
@@ -67,13 +67,15 @@ You need Python 3.12 or newer (Azure Cloud Shell has it), nothing else to instal
    ```
 
 4. `python3 rebuild.pyz check` changes nothing. It walks every file and says all that is in the way, each with what to
-   do: extensions to allow, libraries to preload, roles or databases that exist, locales, rights. Do that, and check
-   again.
+   do: extensions to allow, libraries to preload, databases that exist, roles that exist and differ, locales, rights.
+   Do that, and check again.
 5. `python3 rebuild.pyz restore --jobs 4` checks again, then makes the roles (in one transaction), then database by
    database. Nothing is ever added to a database that exists.
 6. Read the table at its end, or `rebuild-report.txt` beside the files: each object that is not simply restored, and
    why.
-7. Set passwords of roles (below), then let applications in.
+7. `python3 rebuild.pyz compare` proves it: rows, definitions, owners, rights, settings, roles. Its last line says
+   `all equal`, or how many differences there are, and how many of them the table of the restore has named.
+8. Set passwords of roles (below), then let applications in.
 
 ## When it stops
 
@@ -87,13 +89,13 @@ the databases that it made, and that one.
 - A function does not find a table or another function: it needs a search_path that is not its database's:
   `--search-path DATABASE 'app, public'`.
 - An extension cannot be had: `--without-extension NAME` leaves it out with everything that needs it, all listed.
-- A role exists already: `--existing-roles update` gives it the backup's attributes.
+- A role exists already and differs from the backup's: `--existing-roles update` gives it the backup's attributes.
 
 ## Only a part
 
 `--database NAME`, `--schema DATABASE SCHEMA`, `--table DATABASE SCHEMA TABLE` restore only these, `--into OTHER` into
-a new database of another name. Names are whole and exact. `python3 rebuild.pyz show` lists what the files hold; it
-needs no server.
+a new database of another name. Give `compare` the same choices. Names are whole and exact. `python3 rebuild.pyz show`
+lists what the files hold; it needs no server.
 
 ## What is not in the files
 

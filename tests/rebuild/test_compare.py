@@ -9,7 +9,8 @@ import pytest
 from flexvault.kit.compare import compare
 from flexvault.kit.compare_servers import compare_states
 from flexvault.kit.comparison import Comparison, Finding
-from flexvault.kit.server_state import server_state
+from flexvault.kit.options import Options
+from flexvault.kit.server_state import ServerState, server_state
 from tests.rebuild.backup import dump_server, kit_facts
 from tests.rebuild.comparing import client_of, compare_servers
 from tests.rebuild.conftest import Server, ServerMaker
@@ -151,12 +152,6 @@ CHANGES = {
     "two_values_swapped": both(
         "UPDATE public.item SET raw = CASE id WHEN 1 THEN '\\x00000002'::bytea ELSE '\\x00000001' END WHERE id IN (1, 2)",
         "rows of public.item differs",
-    ),
-    "second_database": of_server(
-        "UPDATE ledger SET amount = 1.0 WHERE id = 100",
-        ('database Bob\'s "ledger" $(id) ünï: rows of public.ledger differs',),
-        ('database Bob\'s "ledger" $(id) ünï: rows of public.ledger differs',),
-        database=ODD_DATABASE,
     ),
     "empty_table_missing": each(
         "DROP TABLE sales.empty_table",
@@ -367,6 +362,12 @@ CHANGES = {
             "relation sales.orders_2025 differs",
         ),
     ),
+    "second_database": of_server(
+        "UPDATE ledger SET amount = 1.0 WHERE id = 100",
+        ('database Bob\'s "ledger" $(id) ünï: rows of public.ledger differs',),
+        ('database Bob\'s "ledger" $(id) ünï: rows of public.ledger differs',),
+        database=ODD_DATABASE,
+    ),
     "database_owner": of_server(
         "ALTER DATABASE shop OWNER TO app",
         (
@@ -459,27 +460,41 @@ CHANGES = {
 
 
 class Moving:
-    """One server that the changes are made to, and what was last known of it."""
+    """One server that the changes are made to, and what was last known of it.
+
+    A change in one database is looked for in that database and in the roles; one of the server everywhere.
+    """
 
     def __init__(self, server: Server, folder: Path) -> None:
         self.server, self.folder = server, folder
         dump_server(server, folder, "demo")
         self.facts = kit_facts(folder, "demo")
-        self.state = server_state(client_of(server))
+        self.scope = Options()
+        self.state = self._read()
         self.lines: set[str] = set()
 
-    def with_point(self) -> Comparison:
-        return compare(client_of(self.server), self.facts, self.folder)
+    def look_at(self, database: str) -> None:
+        scope = Options(databases=(SHOP,) if database == SHOP else ())
+        if scope != self.scope:
+            self.scope = scope
+            self.new_in_point()
+            self.state = self._read()
+
+    def with_point(self, scope: Options | None = None) -> Comparison:
+        return compare(client_of(self.server), self.facts, self.folder, scope or Options())
 
     def new_in_point(self) -> set[str]:
-        found = self.with_point()
+        found = self.with_point(self.scope)
         known, self.lines = self.lines, {finding.line() for finding in (*found.differences, *found.unproven)}
         new = [finding for finding in (*found.differences, *found.unproven) if finding.line() not in known]
         return {f"{finding.named} {finding.state}" for finding in new}
 
     def new_in_source(self) -> set[str]:
-        before, self.state = self.state, server_state(client_of(self.server))
+        before, self.state = self.state, self._read()
         return {f"{finding.named} {finding.state}" for finding in _all(compare_states(before, self.state))}
+
+    def _read(self) -> ServerState:
+        return server_state(client_of(self.server), databases=self.scope.databases)
 
 
 def _all(comparison: Comparison) -> list[Finding]:
@@ -506,7 +521,8 @@ def test_a_server_equals_the_recovery_point_that_was_just_taken_of_it(twin: Movi
 
 
 def test_what_is_derived_or_left_out_is_named_and_never_equal(twin: Moving) -> None:
-    named = {(str(finding.named), finding.state) for finding in twin.with_point().not_compared}
+    found = twin.with_point()
+    named = {(str(finding.named), finding.state) for finding in found.not_compared}
     assert {
         ("database shop: rows of materialized view sales.per_customer", "derived"),
         ("database shop: planner statistics", "derived"),
@@ -516,8 +532,8 @@ def test_what_is_derived_or_left_out_is_named_and_never_equal(twin: Moving) -> N
         ("database postgres: database", "leftOut"),
         ("passwords of roles", "leftOut"),
     } <= named
-    assert not {kind for kind in twin.with_point().equal_kinds if "subscription" in kind}
-    assert "rows of materialized view" in twin.with_point().verdict()
+    assert not {kind for kind in found.equal_kinds if "subscription" in kind}
+    assert "rows of materialized view" in found.verdict()
 
 
 def test_two_servers_of_one_seed_are_equal(source: Server, run_server: ServerMaker, tmp_path: Path) -> None:
@@ -534,6 +550,7 @@ def test_two_servers_of_one_seed_are_equal(source: Server, run_server: ServerMak
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_difference_is_found_and_named_and_nothing_else_is(twin: Moving, change: Change) -> None:
+    twin.look_at(change.database)
     twin.server.execute(change.sql, change.database)
     assert twin.new_in_point() == set(change.point)
     assert twin.new_in_source() == set(change.living)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.errors import UndefinedFunction
 
 from flexvault.domain.deep_verification import VerifiedFile, VerifiedObjects, VerifiedRows
 from flexvault.kit import large_objects
@@ -448,3 +449,30 @@ def test_bytes_that_are_no_letters_are_compared(server: Server, tmp_path: Path) 
         server.execute("DROP DATABASE legacy")
     assert [lines_of(comparison) for comparison in found] == [[], []]
     assert [str(finding.named) for finding in other.differences] == ["database legacy: rows of public.word"]
+
+
+# PostgreSQL expands such a function when it plans, and then looks for the other one in the session's search_path.
+INLINED = """
+CREATE FUNCTION public.inner_one(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';
+CREATE FUNCTION public.outer_one(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT inner_one($1)';
+CREATE TABLE public.indexed (n int);
+INSERT INTO public.indexed SELECT generate_series(1, 30);
+CREATE INDEX ON public.indexed (outer_one(n));
+"""
+
+
+def test_a_table_is_read_although_no_query_of_it_can_be_planned(run_server: ServerMaker, tmp_path: Path) -> None:
+    with run_server(OLD_BIN) as old:
+        old.execute("CREATE DATABASE small")
+        old.execute(INLINED, "small")
+        with pytest.raises(UndefinedFunction, match="inner_one"):
+            old.execute("SET search_path = ''; SELECT n FROM public.indexed", "small")
+        dump_server(old, tmp_path, "demo")
+        facts = kit_facts(tmp_path, "demo", version="16.14")
+        point = compared(old, facts, tmp_path)
+        living = compare(client_of(old), facts, tmp_path, source=client_of(old))
+        old.execute("UPDATE indexed SET n = 31 WHERE n = 30", "small")
+        other = compared(old, facts, tmp_path)
+    assert (lines_of(point), lines_of(living)) == ([], [])
+    assert (point.counts["rows"], living.counts["rows"]) == (30, 30)
+    assert [str(finding.named) for finding in other.differences] == ["database small: rows of public.indexed"]

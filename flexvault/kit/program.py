@@ -1,6 +1,7 @@
 """The command line of the rebuild kit."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,12 +12,12 @@ from pathlib import Path
 from flexvault.domain.errors import VaultError
 from flexvault.domain.sql_text import one_line
 from flexvault.kit import compare
-from flexvault.kit.client import Client
+from flexvault.kit.client import GO_ON_HINT, Client, ClientError
 from flexvault.kit.dumps import find_folder
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.options import Options, add_command, add_names, choices_of, protect
 from flexvault.kit.restore import check_only, make_roles, restore
-from flexvault.kit.show import show, show_known_errors
+from flexvault.kit.show import show, show_databases, show_known_errors
 
 DONE, STOPPED, WRONG_USAGE = 0, 1, 2
 
@@ -37,8 +38,11 @@ def main(facts_bytes: bytes, kit: Path, words: Sequence[str]) -> int:
     try:
         return chosen.run(facts, kit, chosen)
     except VaultError as error:
-        hint = f"\nhint: {error.hint}" if error.hint else ""
+        advice = error.hint or (GO_ON_HINT if isinstance(error, ClientError) else "")
+        hint = f"\nhint: {advice}" if advice else ""
         sys.stderr.write(f"rebuild stopped: {error.message}{hint}\n")
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python still holds of it goes nowhere
     except OSError as error:
         sys.stderr.write(f"rebuild stopped: {error}\nhint: mend this, then run the same command again: it goes on\n")
     except KeyboardInterrupt:
@@ -86,6 +90,7 @@ def _parser(facts: KitFacts) -> argparse.ArgumentParser:
         command.set_defaults(run=run)
     shown = commands.add_parser("show", help="say what the kit holds; needs no server", allow_abbrev=False)
     shown.add_argument("--files", type=Path, metavar="FOLDER", help="where the files of the restore lie")
+    add_names(shown, "--database", ("NAME",), "list what it holds, by name; repeatable")
     shown.add_argument("--known-errors", action="store_true", help="errors behind which a rebuild goes on")
     shown.set_defaults(run=_show)
     compare.add_to(commands)
@@ -130,6 +135,10 @@ def _now() -> datetime:
 def _show(facts: KitFacts, kit: Path, chosen: argparse.Namespace) -> int:
     if chosen.known_errors:
         show_known_errors(say)
+        return DONE
+    folder = chosen.files or kit.resolve().parent.parent
+    if chosen.database:
+        show_databases(facts, folder, chosen.database, say)
     else:
-        show(facts, chosen.files or kit.resolve().parent.parent, say)
+        show(facts, folder, say)
     return DONE

@@ -91,7 +91,7 @@ def _check_databases(target: Target, plans: Sequence[DatabasePlan], rows: Mappin
         if row and oid is not None and oid == row.mark and row.state == "done" and row.choice != plan.choice:
             text = f"database {one_line(plan.name)} was made by an earlier run of this kit, of another choice"
             yield problem(text, "repeat that choice, leave it out, or restore into another with --into OTHER")
-        elif oid is not None and (row is None or row.mark not in {None, oid}):
+        elif oid is not None and (row is None or row.mark != oid):
             hint = "nothing is ever added to one: drop it, or restore into another with --database NAME --into OTHER"
             yield problem(f"database exists already: {one_line(plan.name)}", hint)
         if any(SCHEMA in {entry.namespace, entry.tag} for entry in plan.dump.contents.entries):

@@ -109,3 +109,11 @@ def test_a_check_and_a_comparison_are_not_ended_as_what_a_killed_rebuild_left(ta
     names.unlink()
     check(client, facts, tmp_path, ALL, lambda _: None)
     assert set(names.read_text().split()) == {APPLICATION_NAME}
+
+
+def test_a_backup_with_a_database_of_the_notes_name_is_told_so(target: Server, client: Client, tmp_path: Path) -> None:
+    target.execute(f"CREATE DATABASE {NOTES}")
+    dump_server(target, tmp_path, "s")
+    target.execute(f"DROP DATABASE {NOTES}")
+    findings = check(client, kit_facts(tmp_path, "s"), tmp_path, ALL, lambda _: None).findings
+    assert f"the kit needs a database of the name {NOTES} for itself" in "".join(map(str, findings))

@@ -27,6 +27,8 @@ from flexvault.kit.server_identity import SOURCE, TARGET, ServerIdentity, identi
 from flexvault.kit.unfinished import unfinished_rebuild
 
 _SOURCE: Final = "SOURCE_"
+_APPLICATION_NAME: Final = "flexvault-compare"
+"""Another than a rebuild's, which ends what a killed one left at work."""
 _SAFE_SESSION: Final = {"search_path": "pg_catalog"}
 """A database may be set to find other functions first."""
 _ALL: Final = Options()
@@ -64,7 +66,7 @@ def compare(
         MissingProgramError: psql is not there.
     """
     started_at = now()
-    pinned = with_settings(client, _SAFE_SESSION)
+    pinned = replace(with_settings(client, _SAFE_SESSION), application_name=_APPLICATION_NAME)
     of_source = with_settings(source, _SAFE_SESSION) if source else None
     if source:
         require_comparable(options)

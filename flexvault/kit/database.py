@@ -20,13 +20,9 @@ from flexvault.kit.known_errors import reason_of
 from flexvault.kit.load import HalfLoadedError, Say, begin_loading, end_loading, load, with_search_path
 from flexvault.kit.outcome import Outcome, in_words
 from flexvault.kit.plan import DatabasePlan, dependents, is_table_method, outcome, shown
-from flexvault.kit.progress import Progress, Row
+from flexvault.kit.progress import Progress, Row, State
 from flexvault.kit.target import Target
 
-_HOLDS_OBJECTS: Final = """
-SELECT EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema')
-"""
 _NEEDS_PATH: Final = re.compile(r"does not exist")
 _RIGHTS: Final = frozenset({"ACL", "DEFAULT ACL"})
 """Entries that pg_restore runs behind all others."""
@@ -73,30 +69,25 @@ class DatabaseRebuild:
         self._outcomes = list(row.outcomes)
         self._refused([item.dump_id for item in row.outcomes if item.state == "refused" and item.dump_id])
         self._tell("goes on with its data")
-        begin_loading(self._client, self._plan.name)
         try:
             self._load()
         except HalfLoadedError:
-            self._tell("large objects were loaded in part, it is made anew")
+            self._tell("it cannot be said what of its data is in, it is made anew")
             self._outcomes, self._gone = [], {}
             return False
         return True
 
     def _finish(self, mark: int) -> list[Outcome]:
+        self._note("loaded", mark)  # first: without the table of what is in, nothing may be loaded again
         end_loading(self._client, self._plan.name)
-        self._note("loaded", mark)
         self._complete()
         self._outcomes = [*self._summary(), *self._plan.left_out, *self._outcomes]
         self._note("done", mark)
         return self._outcomes
 
-    def _note(self, state: str, mark: int | None) -> None:
-        match state:
-            case "intent" | "made" | "data" | "loaded" | "done":
-                plan = self._plan
-                self._progress.write(plan.name, state, choice=plan.choice, mark=mark, outcomes=self._outcomes)
-            case _:
-                raise ValueError(state)
+    def _note(self, state: State, mark: int) -> None:
+        plan = self._plan
+        self._progress.write(plan.name, state, choice=plan.choice, mark=mark, outcomes=self._outcomes)
 
     def _create(self, row: Row | None, mark: int | None) -> int:
         """Make the empty database; one that an earlier run of this kit began is dropped."""
@@ -106,32 +97,31 @@ class DatabaseRebuild:
             self._tell("begun by an earlier run, dropped and made anew")
             self._client.try_all([f"ALTER DATABASE {name} IS_TEMPLATE false"])
             self._client.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        self._note("intent", None)
+        limit = self._progress.intend(plan.name, choice=plan.choice)
         self._tell("create")
-        self._client.execute(create_statement(plan))
-        mark = self._mark()
+        self._client.execute(create_statement(plan, limit))
+        mark = self._mark() or 0
         self._note("made", mark)
+        # Nobody came in yet. PUBLIC may again at the end, when row security and rights are as they were.
+        opened = [
+            f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+            f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true CONNECTION LIMIT -1",
+        ]
         owner = plan.dump.facts.owner
         if owner and (self._target.is_superuser or owner not in RESERVED_ROLES):
-            self._client.run_all([f"ALTER DATABASE {name} OWNER TO {quote_name(owner)}"])
-        return mark or 0
+            opened.append(f"ALTER DATABASE {name} OWNER TO {quote_name(owner)}")
+        self._client.run_all(opened)
+        return mark
 
     def _require_own(self, row: Row | None, mark: int) -> None:
-        name = self._plan.name
-        if (
-            row is not None
-            and row.state != "done"
-            and (row.mark == mark or (row.mark is None and not self._holds_objects()))
-        ):
+        if row is not None and row.state != "done" and row.mark == mark:
             return
+        name = self._plan.name
         raise ConflictError(
             f"database {one_line(name)} exists already and is not this kit's",
             hint="drop it, or restore into another name with --database NAME --into OTHER",
             target=readable(name),
         )
-
-    def _holds_objects(self) -> bool:
-        return self._client.value(_HOLDS_OBJECTS, self._plan.name) == "t"
 
     def _mark(self) -> int | None:
         query = f"SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = {quote_literal(self._plan.name)}"
@@ -287,7 +277,8 @@ class DatabaseRebuild:
 
     def _set_up(self) -> None:
         """Run what belongs to the database itself, at last: it may be set to read only."""
-        own = own_statements(self._plan.dump.facts, self._plan.name)
+        open_again = f"GRANT CONNECT, TEMPORARY ON DATABASE {quote_name(self._plan.name)} TO PUBLIC"
+        own = [open_again, *own_statements(self._plan.dump.facts, self._plan.name)]
         for statement, error in zip(own, self._client.try_all(own), strict=True):
             if not error:
                 continue
@@ -325,9 +316,9 @@ class DatabaseRebuild:
         self._say(f"database {one_line(self._plan.name)}: {what}")
 
 
-def create_statement(plan: DatabasePlan) -> str:
-    """Write CREATE DATABASE with exact name, encoding and locale."""
-    options = ["TEMPLATE = template0"]
+def create_statement(plan: DatabasePlan, limit: int) -> str:
+    """Write CREATE DATABASE with exact name, encoding and locale; closed, and with a connection limit that marks it."""
+    options = ["TEMPLATE = template0", "ALLOW_CONNECTIONS = false", f"CONNECTION LIMIT = {limit}"]
     for key, value in plan.dump.facts.options:
         options.append(f"{key} = {value if key == 'LOCALE_PROVIDER' else quote_literal(value)}")
     return f"CREATE DATABASE {quote_name(plan.name)} WITH {' '.join(options)}"

@@ -19,7 +19,7 @@ def unfinished(rows: Mapping[str, Row], databases: Mapping[str, int]) -> list[Ro
         databases: Of the server: name -> oid.
     """
     begun = (row for name, row in rows.items() if name != ROLES and row.state != "done")
-    return [row for row in begun if row.name in databases and row.mark in {None, databases[row.name]}]
+    return [row for row in begun if row.name in databases and row.mark == databases[row.name]]
 
 
 def command_of(row: Row) -> str:

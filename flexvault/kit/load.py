@@ -5,6 +5,7 @@ that are not in. Where a CHECK of one table reads another the order matters: suc
 """
 
 import re
+import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass
@@ -26,9 +27,12 @@ _MOST_LOCKS: Final = 1000
 _STOP_SECONDS: Final = 0.2
 _MAY_PASS: Final = re.compile(r"violates check constraint|(SQL|PL/pgSQL) function")
 _MAKE: Final = (
-    f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
-    f"CREATE TABLE IF NOT EXISTS {SCHEMA}.loaded (entry bigint, is_whole boolean NOT NULL)",
+    f"CREATE SCHEMA {SCHEMA}",
+    f"CREATE TABLE {SCHEMA}.run (number text NOT NULL)",
+    f"INSERT INTO {SCHEMA}.run VALUES ('')",
+    f"CREATE TABLE {SCHEMA}.loaded (entry bigint PRIMARY KEY, is_whole boolean NOT NULL, run text NOT NULL)",
 )
+"""The run whose streams may load, and what they loaded. All in one transaction: one of them is there with the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,10 @@ class Part:
 
 
 class HalfLoadedError(Exception):
-    """Large objects were loaded in part, outside a transaction: the database must be made anew."""
+    """It cannot be said what is in: the database must be made anew.
+
+    The table of what is in has gone, or large objects were loaded in part, outside a transaction.
+    """
 
 
 def begin_loading(client: Client, database: str) -> None:
@@ -70,14 +77,15 @@ def load(client: Client, plan: DatabasePlan, entries: Sequence[Entry], jobs: int
         ClientError: The target refused rows; the message names the table.
         HalfLoadedError: See there.
     """
+    run = _begin_run(client, plan.name)
     loaded = _loaded(client, plan.name)
     parts = split(plan, [entry for entry in entries if entry.dump_id not in loaded])
-    failed = _load_parts(client, plan, parts, jobs, say)
+    failed = _load_parts(client, plan, parts, jobs, say, run=run)
     while failed:
         singles = [
             Part(entries=(e,), size_bytes=0, is_atomic=part.is_atomic) for part, _ in failed for e in part.entries
         ]
-        again = _load_parts(client, plan, singles, jobs, say)
+        again = _load_parts(client, plan, singles, jobs, say, run=run)
         if len(again) == len(singles):
             raise again[0][1]
         failed = again
@@ -113,12 +121,12 @@ def _split(plan: DatabasePlan, entries: Iterable[Entry]) -> Iterator[Part]:
 
 
 def _load_parts(
-    client: Client, plan: DatabasePlan, parts: Sequence[Part], jobs: int, say: Say
+    client: Client, plan: DatabasePlan, parts: Sequence[Part], jobs: int, say: Say, *, run: str
 ) -> list[tuple[Part, ClientError]]:
     """Load parts, several at once; answer those that may pass when others are in, raise any other error."""
     failed: list[tuple[Part, ClientError]] = []
     with ThreadPoolExecutor(max_workers=max(jobs, 1)) as pool:
-        running = {pool.submit(_load_part, client, plan, part): part for part in parts}
+        running = {pool.submit(_load_part, client, plan, part, run): part for part in parts}
         for number, future in enumerate(as_completed(running), start=1):
             part = running[future]
             try:
@@ -141,16 +149,17 @@ def stop_loading(client: Client, running: Collection[Future[None]]) -> None:
         wait(running, timeout=_STOP_SECONDS)
 
 
-def _load_part(client: Client, plan: DatabasePlan, part: Part) -> None:
+def _load_part(client: Client, plan: DatabasePlan, part: Part, run: str) -> None:
     options = ["--single-transaction"] if part.is_atomic else []
     if not part.is_atomic:
-        client.run_all([_note(part, is_whole=False)], plan.name)
-    client.restore(plan.name, _archive(plan, part), *options)
+        client.run_all([_note(part, run, is_whole=False)], plan.name)
+    client.restore(plan.name, _archive(plan, part, run), *options)
 
 
-def _archive(plan: DatabasePlan, part: Part) -> Iterator[bytes]:
+def _archive(plan: DatabasePlan, part: Part, run: str) -> Iterator[bytes]:
     changes = with_search_path(plan)
-    yield plan.dump.head.archive(part.ids, changes=changes, statements=[f"{_note(part, is_whole=True)};\n"])
+    note = _note(part, run, is_whole=True)
+    yield plan.dump.head.archive(part.ids, changes=changes, statements=[f"{note};\n"])
     for entry in part.entries:
         if entry.has_data:
             yield from plan.dump.data(plan.dump.blocks[entry.dump_id])
@@ -162,14 +171,39 @@ def with_search_path(plan: DatabasePlan) -> dict[int, Change]:
     return {**plan.changes, **{entry.dump_id: Change(definition=plan.search_path) for entry in paths}}
 
 
-def _note(part: Part, *, is_whole: bool) -> str:
-    rows = ", ".join(f"({number}, {is_whole})" for number in sorted(part.ids))
-    return f"INSERT INTO {SCHEMA}.loaded VALUES {rows}"
+def _begin_run(client: Client, database: str) -> str:
+    """Let only this run's streams load from here on; answer its number.
+
+    One of a killed run may connect later still. It fails at its note, in the transaction of its rows; one that holds
+    the row already is waited for, and what it loaded is then in.
+
+    Raises:
+        HalfLoadedError: The tables are not there.
+    """
+    if not client.value(f"SELECT pg_catalog.to_regclass('{SCHEMA}.loaded')", database):
+        raise HalfLoadedError
+    run = secrets.token_hex(8)
+    client.run_all([f"UPDATE {SCHEMA}.run SET number = '{run}'"], database)
+    return run
+
+
+def _note(part: Part, run: str, *, is_whole: bool) -> str:
+    """Write that a part is in; it fails when another run is at work, or when one of its entries is in already.
+
+    Operators are named with their schema, as it runs under the database's own search_path.
+    """
+    current = (
+        f"(SELECT number FROM {SCHEMA}.run WHERE number OPERATOR(pg_catalog.=) '{run}'::pg_catalog.text FOR SHARE)"
+    )
+    entries = f"'{{{','.join(map(str, sorted(part.ids)))}}}'::pg_catalog.int8[]"
+    if is_whole and not part.is_atomic:
+        found = f"entry OPERATOR(pg_catalog.=) ANY ({entries})"
+        return f"UPDATE {SCHEMA}.loaded SET is_whole = true, run = {current} WHERE {found}"
+    return f"INSERT INTO {SCHEMA}.loaded SELECT n, {is_whole}, {current} FROM pg_catalog.unnest({entries}) AS n"
 
 
 def _loaded(client: Client, database: str) -> frozenset[int]:
-    query = f"SELECT entry, pg_catalog.bool_or(is_whole) FROM {SCHEMA}.loaded GROUP BY entry"
-    found = client.query(query, database)
+    found = client.query(f"SELECT entry, is_whole FROM {SCHEMA}.loaded", database)
     if any(is_whole != "t" for _, is_whole in found):
         raise HalfLoadedError
     return frozenset(int(entry or 0) for entry, _ in found)

@@ -12,6 +12,7 @@ type State = Literal["restored", "refreshed", "left out", "refused", "lost", "as
 
 REPORT: Final = "rebuild-report"
 _WIDEST: Final = 60
+_PRIVATE: Final = 0o600
 
 
 _WORDS: Final = {
@@ -123,10 +124,17 @@ def write_report(folder: Path, about: Heading, outcomes: Sequence[Outcome]) -> P
     path = folder / f"{REPORT}.json"
     earlier = _earlier(path, facts, outcomes)
     stored = {**facts, "objects": [outcome.to_json() for outcome in outcomes], "earlier": earlier}
-    path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write_private(path, json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
     path = folder / f"{REPORT}.txt"
-    path.write_text("\n".join([*about.lines(), *table(outcomes)]) + "\n", encoding="utf-8")
+    _write_private(path, "\n".join([*about.lines(), *table(outcomes)]) + "\n")
     return path
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else of this machine reads: it names roles, tables and settings."""
+    path.touch(mode=_PRIVATE)
+    path.chmod(_PRIVATE)  # it may be there from before
+    path.write_text(text, encoding="utf-8")
 
 
 def _earlier(path: Path, facts: Mapping[str, Any], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Where a rebuild stands, kept in the target itself: a kit that is killed anywhere goes on from there.
 
 The folder of the kit may be another one at the next start, the server is the same. An intent is written before a
-database is made, and its oid afterwards, so that nothing is ever dropped that this kit did not make.
+database is made, and its oid afterwards, so that nothing is ever dropped that this kit did not make. Between the two
+its connection limit proves whose it is: CREATE DATABASE writes it with the database itself, or neither.
 """
 
 import json
@@ -10,11 +11,11 @@ import subprocess
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
 from flexvault.domain.errors import ConflictError
-from flexvault.domain.sql_text import quote_literal
+from flexvault.domain.sql_text import one_line, quote_literal
 from flexvault.kit.client import APPLICATION_NAME, Client, ClientError
 from flexvault.kit.outcome import Outcome, dump_outcomes, load_outcomes
 
@@ -22,7 +23,7 @@ DATABASE: Final = "flexvault_rebuild"
 """Holds the rows while a rebuild is at work: an administrator without superuser may not write in `postgres`."""
 
 SCHEMA: Final = "flexvault_rebuild"
-"""In a database while its data is loaded."""
+"""In a database while its data is loaded, and of the rows. Not `public`, where others may create."""
 
 ROLES: Final = ""
 """Name of the row about the roles; no database has it."""
@@ -32,9 +33,26 @@ type State = Literal["intent", "made", "data", "loaded", "done"]
 _LOCK: Final = 7_380_964_220
 _LOCK_WITHIN_SECONDS: Final = 10
 _POLL_SECONDS: Final = 0.05
-_TABLE: Final = "public.progress"
-_MAKE: Final = f"""CREATE TABLE IF NOT EXISTS {_TABLE} (kit text NOT NULL, name text PRIMARY KEY,
-choice text NOT NULL, state text NOT NULL, mark bigint, outcomes text NOT NULL)"""
+_TABLE: Final = f"{SCHEMA}.progress"
+_OWN_LIMIT: Final = 1_738_096_422
+"""Connection limit of the database of the rows: no other database has it, and no server so many connections."""
+_LEAST_LIMIT: Final = 1 << 30
+_MAKE: Final = (
+    f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC",
+    f"CREATE SCHEMA {SCHEMA}",
+    f"""CREATE TABLE {_TABLE} (kit text NOT NULL, name text PRIMARY KEY, choice text NOT NULL, state text NOT NULL,
+mark bigint, limited bigint, outcomes text NOT NULL)""",
+)
+_WHOSE: Final = f"""SELECT pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_get_userbyid(datdba) = current_user,
+datconnlimit = {_OWN_LIMIT} FROM pg_catalog.pg_database WHERE datname = '{DATABASE}'"""
+_IS_PLAIN: Final = f"""SELECT c.relkind = 'r' AND NOT c.relhastriggers AND NOT c.relhasrules AND NOT c.relrowsecurity
+  AND pg_catalog.pg_get_userbyid(c.relowner) = current_user AND pg_catalog.pg_get_userbyid(n.nspowner) = current_user
+FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = '{SCHEMA}' AND c.relname = 'progress'"""
+_READ: Final = f"""SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('kit', kit, 'name', name,
+  'choice', choice, 'state', state, 'outcomes', outcomes, 'mark', CASE WHEN limited IS NULL THEN mark ELSE coalesce(
+    (SELECT d.oid::bigint FROM pg_catalog.pg_database AS d WHERE d.datname = p.name AND d.datconnlimit = p.limited
+      AND pg_catalog.pg_get_userbyid(d.datdba) = current_user), 0) END)), '[]') FROM {_TABLE} AS p"""
 _TAKE_LOCK: Final = f"""
 DO $flexvault$ BEGIN IF NOT pg_catalog.pg_try_advisory_lock({_LOCK}) THEN
   RAISE EXCEPTION 'another rebuild is at work'; END IF; END $flexvault$;
@@ -48,7 +66,7 @@ class Row:
 
     Attributes:
         choice: What was chosen of it, as text; another choice is another database.
-        mark: Oid of the database that this kit made.
+        mark: Oid of the database that this kit made, 0 when it came to an intent only; nothing for the roles.
     """
 
     kit: str
@@ -63,18 +81,19 @@ class Progress:
     """The rows of one kit."""
 
     def __init__(self, client: Client, kit: str) -> None:
-        self._client, self._kit = client, kit
+        # Where others may create functions they must not be found.
+        self._client = replace(client, settings={**client.settings, "search_path": "pg_catalog"})
+        self._kit = kit
 
     def read(self) -> dict[str, Row]:
         """Read the rows; none on a server that no kit has begun.
 
         Raises:
-            ConflictError: Another kit began and did not end.
+            ConflictError: Another kit began and did not end, or the database of the rows is no kit's.
         """
-        if not self._exists() or self._client.value(f"SELECT pg_catalog.to_regclass('{_TABLE}')", DATABASE) == "":
+        if not self._is_there() or not self._has_table():
             return {}
-        query = f"SELECT coalesce(pg_catalog.json_agg(pg_catalog.row_to_json(p)), '[]') FROM {_TABLE} AS p"
-        rows = [_row(stored) for stored in json.loads(self._client.value(query, DATABASE))]
+        rows = [_row(stored) for stored in json.loads(self._client.value(_READ, DATABASE))]
         for row in rows:
             if row.kit != self._kit:
                 raise ConflictError(
@@ -85,29 +104,89 @@ class Progress:
         return {row.name: row for row in rows}
 
     def begin(self) -> None:
-        """Make the table."""
-        if not self._exists():
-            self._client.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
-        self._client.run_all([_MAKE], DATABASE)
+        """Make the table.
+
+        Raises:
+            ConflictError: The database of the rows is no kit's.
+        """
+        if not self._is_there():
+            self._client.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0 CONNECTION LIMIT {_OWN_LIMIT}")
+        if not self._has_table():
+            self._client.run_all(_MAKE, DATABASE)
+
+    def intend(self, name: str, *, choice: str) -> int:
+        """Write that a database is about to be made.
+
+        Returns:
+            The connection limit to make it with: a database that has it is this kit's.
+        """
+        limit = _LEAST_LIMIT + secrets.randbelow(_LEAST_LIMIT)
+        self._write(name, "intent", choice=choice, mark=None, limit=limit, outcomes=())
+        return limit
 
     def write(
         self, name: str, state: State, *, choice: str = "", mark: int | None = None, outcomes: Sequence[Outcome] = ()
     ) -> None:
         """Write a row."""
+        self._write(name, state, choice=choice, mark=mark, limit=None, outcomes=outcomes)
+
+    def end(self) -> None:
+        """Drop it all.
+
+        Raises:
+            ConflictError: The database of the rows is no kit's.
+        """
+        if self._is_there():
+            self._client.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+
+    def _write(
+        self,
+        name: str,
+        state: State,
+        *,
+        choice: str,
+        mark: int | None,
+        limit: int | None,
+        outcomes: Sequence[Outcome],
+    ) -> None:
         values = [quote_literal(text) for text in (self._kit, name, choice, state)]
-        values += [str(mark) if mark is not None else "NULL", quote_literal(dump_outcomes(outcomes))]
+        values += ["NULL" if number is None else str(number) for number in (mark, limit)]
+        values.append(quote_literal(dump_outcomes(outcomes)))
         statement = (
             f"INSERT INTO {_TABLE} VALUES ({', '.join(values)}) ON CONFLICT (name) DO UPDATE SET "
-            "choice = excluded.choice, state = excluded.state, mark = excluded.mark, outcomes = excluded.outcomes"
+            "choice = excluded.choice, state = excluded.state, mark = excluded.mark, limited = excluded.limited, "
+            "outcomes = excluded.outcomes"
         )
         self._client.run_all([statement], DATABASE)
 
-    def end(self) -> None:
-        """Drop it all."""
-        self._client.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    def _is_there(self) -> bool:
+        """Say whether the database of the rows is there, and refuse one that this administrator's kit did not make."""
+        for owner, is_mine, is_marked in self._client.query(_WHOSE):
+            if is_marked != "t":
+                raise ConflictError(
+                    f"database {DATABASE} of role {one_line(owner or '')} was not made by a rebuild",
+                    hint="the kit keeps its notes in a database of this name: rename or drop that one",
+                    target=DATABASE,
+                )
+            if is_mine != "t":
+                raise ConflictError(
+                    f"role {one_line(owner or '')} owns database {DATABASE}, the notes of a rebuild",
+                    hint="go on as that role, or drop that database if the rebuild was given up",
+                    target=DATABASE,
+                )
+            return True
+        return False
 
-    def _exists(self) -> bool:
-        return bool(self._client.query(f"SELECT 1 FROM pg_catalog.pg_database WHERE datname = '{DATABASE}'"))
+    def _has_table(self) -> bool:
+        for (is_plain,) in self._client.query(_IS_PLAIN, DATABASE):
+            if is_plain != "t":
+                raise ConflictError(
+                    f"{_TABLE} in database {DATABASE} is not as a rebuild made it",
+                    hint="somebody changed it: drop that database, and the databases that the rebuild began",
+                    target=DATABASE,
+                )
+            return True
+        return False
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from flexvault.kit.target import Target, look_at
 
 type Clock = Callable[[], datetime]
 
+_CHECK_NAME: Final = "flexvault-check"
+"""Another than a rebuild's, which ends what a killed one left at work."""
 _QUIET_KINDS: Final = 40
 """Objects of one kind, database, state and reason that the screen shows by name; the report has all."""
 
@@ -39,6 +41,7 @@ def check_only(client: Client, facts: KitFacts, folder: Path, options: Options, 
     Raises:
         ConflictError: A rebuild is at work: what is found now is not what its end leaves.
     """
+    client = replace(client, application_name=_CHECK_NAME)
     with suppress(ClientError, MissingProgramError):  # the check says why the server cannot be asked
         require_alone(client)
     return _run_check(client, facts, folder, options, say)

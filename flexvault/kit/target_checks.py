@@ -13,7 +13,7 @@ from flexvault.kit.facts import KitFacts
 from flexvault.kit.finding import Finding, note, problem
 from flexvault.kit.options import Options
 from flexvault.kit.plan import DatabasePlan
-from flexvault.kit.progress import ROLES, SCHEMA, Row
+from flexvault.kit.progress import DATABASE, ROLES, SCHEMA, Row
 from flexvault.kit.role_rights import check_role_rights
 from flexvault.kit.roles import Roles
 from flexvault.kit.target import Target, major_of
@@ -91,9 +91,12 @@ def _check_databases(target: Target, plans: Sequence[DatabasePlan], rows: Mappin
         if row and oid is not None and oid == row.mark and row.state == "done" and row.choice != plan.choice:
             text = f"database {one_line(plan.name)} was made by an earlier run of this kit, of another choice"
             yield problem(text, "repeat that choice, leave it out, or restore into another with --into OTHER")
-        elif oid is not None and (row is None or row.mark not in {None, oid}):
+        elif oid is not None and (row is None or row.mark != oid):
             hint = "nothing is ever added to one: drop it, or restore into another with --database NAME --into OTHER"
             yield problem(f"database exists already: {one_line(plan.name)}", hint)
+        if plan.name == DATABASE:
+            hint = "leave it out, or restore it alone with --database NAME --into OTHER"
+            yield problem(f"the kit needs a database of the name {DATABASE} for itself while it is at work", hint)
         if any(SCHEMA in {entry.namespace, entry.tag} for entry in plan.dump.contents.entries):
             yield problem(f"database {one_line(plan.name)} holds a schema {SCHEMA}, which the kit needs for itself")
 

@@ -30,6 +30,7 @@ _SOURCE: Final = "SOURCE_"
 _SAFE_SESSION: Final = {"search_path": "pg_catalog"}
 """A database may be set to find other functions first."""
 _ALL: Final = Options()
+_AGAIN: Final = "run the same command again: it compares anew"
 
 
 def _now() -> datetime:
@@ -76,7 +77,7 @@ def compare(
     with naming(pinned, TARGET):
         unfinished = unfinished_rebuild(pinned, facts.kit_id)
     if unfinished:
-        on_line(f"a rebuild of the target is unfinished: {unfinished}")
+        on_line(f"a rebuild of the target is unfinished: {unfinished.said}")
     if of_source is not None:
         found = compare_servers(of_source, pinned, options, said=said, on_line=on_line)
         files = ()
@@ -86,7 +87,8 @@ def compare(
             comparison.compare()
         found, files = comparison.tally.result(), tuple(comparison.proofs.values())
     if unfinished:
-        found = found.with_unfinished(unfinished)
+        chosen = {options.into} if options.into else options.named
+        found = found.with_unfinished(unfinished.said, is_proof=not unfinished.concerns(chosen))
     evidence = Evidence(
         facts=facts,
         options=options,
@@ -96,7 +98,7 @@ def compare(
         started_at=started_at,
         completed_at=now(),
     )
-    return replace(found, about=evidence.to_json())
+    return replace(found, about=evidence.to_json(), against=f"the living source {one}" if one else found.against)
 
 
 def _identities(source: Client | None, target: Client) -> tuple[ServerIdentity | None, ServerIdentity]:
@@ -149,12 +151,21 @@ def run(facts: KitFacts, kit: Path, chosen: argparse.Namespace) -> int:
             found = compare(client, facts, folder, choices_of(chosen), source=source, on_line=_say)
             report.write(found.to_bytes())
     except VaultError as error:
-        hint = f"\nhint: {error.hint}" if error.hint else ""
-        sys.stderr.write(f"compare stopped: {error.message}{hint}\n")
-        return 1
+        return _stopped(f": {error.message}", error.hint)
+    except BrokenPipeError:  # who reads has enough, as `head` has
+        raise
+    except OSError as error:
+        return _stopped(f": {error}", _AGAIN)
+    except KeyboardInterrupt:
+        return _stopped(" by you", _AGAIN)
     for line in found.lines(report=str(path)):
         _say(line)
     return 0 if found.is_equal else 1
+
+
+def _stopped(why: str, hint: str) -> int:
+    sys.stderr.write(f"compare stopped{why}\n" + (f"hint: {hint}\n" if hint else ""))
+    return 1
 
 
 def _say(line: str) -> None:

@@ -47,8 +47,13 @@ def compare_servers(
 
     def read(client: Client) -> ServerState:
         databases = options.databases if client is source else inside
-        with naming(client, SOURCE if client is source else TARGET):
-            return server_state(client, databases=databases, jobs=options.jobs, on_line=on_line)
+        which = SOURCE if client is source else TARGET
+
+        def tell(line: str) -> None:
+            on_line(f"{which}: {line}")
+
+        with naming(client, which):
+            return server_state(client, databases=databases, jobs=options.jobs, on_line=tell)
 
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(read, (source, target))

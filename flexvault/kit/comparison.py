@@ -140,8 +140,17 @@ class Comparison:
     def _apart(self) -> tuple[Finding, ...]:
         return (*self.differences, *self.named_by_restore, *self.unproven)
 
-    def with_unfinished(self, said: str) -> "Comparison":
-        """Answer the same of a target whose rebuild is unfinished: it proves nothing, even where all is equal."""
+    def with_unfinished(self, said: str, *, is_proof: bool) -> "Comparison":
+        """Answer the same of a target whose rebuild is unfinished: it proves nothing, even where all is equal.
+
+        Args:
+            said: How far the rebuild is.
+            is_proof: It is finished of all that was compared, so that this is only to know.
+        """
+        if is_proof:
+            return replace(
+                self, notes=(*self.notes, f"a rebuild of other databases of the target is unfinished: {said}")
+            )
         finding = Finding(named=Named("", "rebuild of the target", ""), state="notProven", reason=f"unfinished: {said}")
         return replace(self, unproven=(finding, *self.unproven))
 
@@ -249,11 +258,11 @@ class Tally:
 
     def equal(self, named: Named, counted_as: str = "facts", count: int = 1) -> None:
         """Count something that is equal."""
-        self.equal_kinds[named.kind] += 1
         if counted_as == _DATABASES:
             self.same_databases.add(named.database)
-        else:
-            self.counts[counted_as] += count
+            return
+        self.equal_kinds[named.kind] += 1
+        self.counts[counted_as] += count
 
     def differ(self, named: Named, source: str | None, target: str | None, said: str = "") -> None:
         """Record a difference; nothing stands for an object that is not there.
@@ -297,7 +306,7 @@ class Tally:
             unproven=in_order[2],
             not_compared=in_order[3],
             counts=self._counts(),
-            equal_kinds=dict(sorted(self.equal_kinds.items())),
+            equal_kinds=dict(sorted(self.equal_kinds.items())),  # without databases: those are a sum of all
             notes=tuple(self.notes),
             unproven_files=tuple(self.unproven_files),
         )

@@ -170,7 +170,7 @@ def test_what_the_restore_named_is_told_apart_with_its_reason_and_is_no_equality
     assert [(found["kind"], found["name"], found["state"]) for found in report["differences"]] == []
     assert status == 1
     assert report["isEqual"] is False
-    assert lines[-1].startswith("0 unexplained differences, 7 that the restore named; equal: 1 database")
+    assert lines[-1].startswith("0 unexplained differences, 7 that the restore named; equal: 0 of 1 database, ")
     assert other.verdict().startswith(f"{len(other.differences)} unexplained differences, 7 that the restore named")
     assert {"table public.t", "rows of public.t"} <= {f"{f.named.kind} {f.named.name}" for f in other.differences}
     assert len(alone.differences) == len(other.differences) + 7

@@ -284,6 +284,10 @@ def test_an_unfinished_rebuild_is_said_and_is_no_proof(
     try:
         found = compare(client_of(server), point, tmp_path, source=client_of(twin) if against == "source" else None)
         other_kit = compare(client_of(server), replace(point, file_prefix="later"), tmp_path)
+        progress.write("small", "done", mark=1)
+        progress.write("later", "made", mark=2)
+        chosen = compared(server, point, tmp_path, Options(databases=("small",)))
+        whole = compared(server, point, tmp_path)
     finally:
         progress.end()
     assert lines_of(found) == [
@@ -294,6 +298,12 @@ def test_an_unfinished_rebuild_is_said_and_is_no_proof(
     ]
     assert not found.is_equal
     assert "the kit " in lines_of(other_kit)[0]
+    assert chosen.is_equal
+    assert (
+        "a rebuild of other databases of the target is unfinished: later has no data yet; done: small;"
+        in (chosen.notes[-1])
+    )
+    assert not whole.is_equal
 
 
 def test_texts_of_values_do_not_run_into_each_other(

@@ -22,13 +22,17 @@ class _Rights:
     kind: LiteralString
     owner: LiteralString
     schema: LiteralString = ""
+    public: LiteralString = ""
+    """What initdb grants PUBLIC in information_schema, of which `pg_init_privs` says nothing."""
 
 
 _OBJECTS: Final = (
     _Rights("function", "pg_proc", "c.oid::regprocedure", "c.proacl", "'f'", "c.proowner", "c.pronamespace"),
-    _Rights("relation", "pg_class", "c.oid::regclass", "c.relacl", RELATION_KIND, "c.relowner", "c.relnamespace"),
+    _Rights(
+        "relation", "pg_class", "c.oid::regclass", "c.relacl", RELATION_KIND, "c.relowner", "c.relnamespace", "SELECT"
+    ),
     _Rights("type", "pg_type", "c.oid::regtype", "c.typacl", "'T'", "c.typowner", "c.typnamespace"),
-    _Rights("schema", "pg_namespace", "c.nspname", "c.nspacl", "'n'", "c.nspowner", "c.oid"),
+    _Rights("schema", "pg_namespace", "c.nspname", "c.nspacl", "'n'", "c.nspowner", "c.oid", "USAGE"),
     _Rights("language", "pg_language", "c.lanname", "c.lanacl", "'l'", "c.lanowner"),
 )
 
@@ -67,7 +71,13 @@ def changed_rights(*, of_extensions: bool) -> LiteralString:
 
 def _changed(one: _Rights) -> LiteralString:
     is_system = f"{one.schema} {_IN_SYSTEM}" if one.schema else "NOT c.lanispl"
-    rights, before = acl_text(one.acl, one.kind, one.owner), acl_text("i.initprivs", one.kind, one.owner)
+    initial: LiteralString = "i.initprivs"
+    if one.public:
+        initial = f"""CASE WHEN i.initprivs IS NULL AND {one.acl} IS NOT NULL
+            AND {one.schema} = to_regnamespace('information_schema')
+            THEN acldefault({one.kind}, {one.owner}) || makeaclitem(0, {one.owner}, '{one.public}', false)
+            ELSE i.initprivs END"""
+    rights, before = acl_text(one.acl, one.kind, one.owner), acl_text(initial, one.kind, one.owner)
     return f"""
         SELECT '{one.word} ' || {one.name}, {rights}, {before}, '{one.catalog}'::regclass::oid, c.oid, {is_system}
         FROM {one.catalog} AS c LEFT JOIN pg_init_privs AS i

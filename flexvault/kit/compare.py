@@ -14,6 +14,7 @@ from typing import Final
 
 from flexvault.domain.errors import InvalidInputError, VaultError
 from flexvault.domain.sql_text import one_line
+from flexvault.domain.verification import Verdict
 from flexvault.kit.client import Client
 from flexvault.kit.compare_point import PointComparison
 from flexvault.kit.compare_report import OF_POINT, OF_SOURCE, Evidence, report_file
@@ -91,6 +92,10 @@ def compare(
     if unfinished:
         chosen = {options.into} if options.into else options.named
         found = found.with_unfinished(unfinished.said, is_proof=not unfinished.concerns(chosen))
+    verification = facts.verification
+    if verification and verification.verdict == Verdict.BROKEN:
+        said_broken = f"verification {verification.number} of {verification.completed_at} found errors in it"
+        found = found.with_broken_point(said_broken, is_proof=source is not None)
     evidence = Evidence(
         facts=facts,
         options=options,

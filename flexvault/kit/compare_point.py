@@ -18,7 +18,7 @@ from flexvault.kit.choice import into_database
 from flexvault.kit.client import Client, ClientError, MissingProgramError, connection_string
 from flexvault.kit.compare_facts import compare_facts
 from flexvault.kit.compare_roles import compare_roles
-from flexvault.kit.comparison import Facts, Named, Tally
+from flexvault.kit.comparison import Facts, Named, Tally, in_schema
 from flexvault.kit.dump_definitions import (
     definitions,
     filled_views,
@@ -172,7 +172,7 @@ class PointComparison:
             if is_object(entry):
                 self.tally.leave_out(name_entry(name, entry), reason)
             elif entry.desc == "TABLE DATA":
-                self.tally.leave_out(Named(name, "rows of", ".".join(table_of(entry))), reason)
+                self.tally.leave_out(Named(name, "rows of", in_schema(*table_of(entry))), reason)
         if any(entry.desc in {"BLOB", "BLOB METADATA"} for entry, _ in database.rest):
             self.tally.leave_out(Named(name, "large objects", ""), NOT_CHOSEN)
 
@@ -220,7 +220,7 @@ class PointComparison:
         for entry in contents.entries:
             if entry.desc != "MATERIALIZED VIEW":
                 continue
-            name = f"{entry.namespace}.{entry.tag}"
+            name = in_schema(entry.namespace, entry.tag)
             relation = relations.get((entry.namespace, entry.tag))
             if relation is None:
                 continue  # its definition is missing, and that is said

@@ -39,7 +39,9 @@ class Evidence:
     def to_json(self) -> dict[str, Any]:
         """Write it for the report."""
         facts, verification = self.facts, self.facts.verification
-        known = {"number": verification.number, "completedAt": verification.completed_at} if verification else None
+        known = None
+        if verification:
+            known = {name: verification.to_json()[name] for name in ("number", "completedAt", "verdict")}
         return {
             "startedAt": self.started_at.isoformat(),
             "completedAt": self.completed_at.isoformat(),

@@ -18,13 +18,18 @@ from flexvault.kit.row_streams import total_of
 from flexvault.kit.server_identity import SOURCE, TARGET, naming
 from flexvault.kit.server_state import ServerState, server_state, with_database
 
-_SQL_KINDS: Final = frozenset({"constraint", "index", "view definition", "policy", "rule", "column", "trigger"})
+_SQL_KINDS: Final = frozenset({
+    "constraint", "index", "view definition", "policy", "rule", "column", "trigger", "publication table",
+})  # fmt: skip
 _OF_ROLES: Final = frozenset({"role", "membership", "settings of", "server parameter rights"})
 _NOT_NULL: Final = "not null constraint"
+_OPEN_IT: Final = "ALTER DATABASE ... ALLOW_CONNECTIONS true, and compare again"
 _HAS_NOT_NULL: Final = 18
 _HAS_MAINTAIN: Final = 17
 _RIGHTS: Final = re.compile(r"(?<==)[a-zA-Z*]+(?=/)")
-_KINDS_WITH_MAINTAIN: Final = frozenset({"relation", "default privileges", "system object rights"})
+_KINDS_WITH_MAINTAIN: Final = frozenset(
+    {"relation", "default privileges", "system object rights", "extension object rights"}
+)
 
 
 def compare_servers(
@@ -87,7 +92,7 @@ def compare_states(
     refused = source.refused | target.refused
     for named, reason in refused.items():
         tally.not_proven(named, f"refused: {reason}")
-    _compare_catalogs(tally, source, target, both, is_choice=bool(chosen))
+    _compare_catalogs(tally, source, target, both, refused, is_choice=bool(chosen))
 
     rows = _rows(source, target)
     for counted_as in ("sequences", "largeObjects", "tables"):
@@ -130,18 +135,29 @@ def _rows(source: ServerState, target: ServerState) -> list[Facts]:
 
 
 def _compare_databases(tally: Tally, source: ServerState, target: ServerState, chosen: Collection[str]) -> None:
-    for name in sorted({*chosen}.difference(source.databases)):
+    for name in sorted({*chosen}.difference(source.databases, source.closed)):
         tally.not_proven(Named(name, "database", ""), "chosen, but the source server has no such")
     for name in source.others:
         tally.leave_out(Named(name, "database", ""), NOT_CHOSEN)
-    one, other = ({Named(name, "database", ""): "a database" for name in s.databases} for s in (source, target))
+    known = [{*state.databases, *state.closed} for state in (source, target)]
+    unread = known[0] & known[1] & {*source.closed, *target.closed}
+    for name in sorted(unread):
+        where = " and ".join(said for state, said in ((source, SOURCE), (target, TARGET)) if name in state.closed)
+        tally.not_proven(Named(name, "database", ""), f"it lets nobody connect in the {where}: {_OPEN_IT}")
+    one, other = ({Named(name, "database", ""): "a database" for name in names - unread} for names in known)
     compare_facts(tally, one, other, counted_as="databases")
 
 
 def _compare_catalogs(
-    tally: Tally, source: ServerState, target: ServerState, both: Collection[str], *, is_choice: bool
+    tally: Tally,
+    source: ServerState,
+    target: ServerState,
+    both: Collection[str],
+    refused: Mapping[Named, str],
+    *,
+    is_choice: bool,
 ) -> None:
-    one, other = (_of_both(state.facts, both) for state in (source, target))
+    one, other = (_of_both(state.facts, both, refused) for state in (source, target))
     majors = source.server.major, target.server.major
     if majors[0] != majors[1]:
         one, other = (_as_older(facts, min(majors), tally) for facts in (one, other))
@@ -168,12 +184,13 @@ def _name_the_rest(tally: Tally, source: ServerState, target: ServerState) -> No
     tally.leave_out(Named("", "passwords of roles", ""), PASSWORDS_OF_SERVER)
 
 
-def _of_both(facts: Facts, both: Collection[str]) -> Facts:
+def _of_both(facts: Facts, both: Collection[str], refused: Mapping[Named, str]) -> Facts:
     """Take what belongs to the server or to databases of both: of one that is missing that alone is said."""
     return {
         named: value
         for named, value in facts.items()
         if (named.name if named.kind == catalog_queries.OF_DATABASE else named.database) in {"", *both}
+        and named not in refused
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from flexvault.domain.sql_text import one_line, readable
+from flexvault.domain.sql_text import one_line, quote_name, readable
 
 type State = Literal["differs", "missing", "onlyInTarget", "notProven", "leftOut", "derived"]
 
@@ -43,7 +43,7 @@ class Named:
     Attributes:
         database: Exact name; empty for what belongs to the server.
         kind: Such as `table`, `owner of table` or `rows of`.
-        name: Exact, not quoted, behind its schema's.
+        name: Exact, not quoted, behind its schema's, see `in_schema`.
     """
 
     database: str
@@ -53,6 +53,13 @@ class Named:
     def __str__(self) -> str:
         about = f"{self.kind} {self.name}".strip()
         return f"database {self.database}: {about}" if self.database else about
+
+
+def in_schema(schema: str, name: str) -> str:
+    """Write a name behind its schema's, quoted only where two objects would have one name: `"a.b".c` and `a.b.c`."""
+    if not schema:
+        return name
+    return f"{quote_name(schema) if '.' in schema or schema.startswith('"') else schema}.{name}"
 
 
 type Facts = dict[Named, str]
@@ -152,6 +159,19 @@ class Comparison:
                 self, notes=(*self.notes, f"a rebuild of other databases of the target is unfinished: {said}")
             )
         finding = Finding(named=Named("", "rebuild of the target", ""), state="notProven", reason=f"unfinished: {said}")
+        return replace(self, unproven=(finding, *self.unproven))
+
+    def with_broken_point(self, said: str, *, is_proof: bool) -> "Comparison":
+        """Answer the same of a recovery point that a deep verification found broken.
+
+        Args:
+            said: Which verification.
+            is_proof: Nothing was compared with the recovery point, so that this is only to know.
+        """
+        if is_proof:
+            return replace(self, notes=(*self.notes, f"the recovery point is broken: {said}"))
+        reason = f"broken: {said}; what it lost cannot be seen here, restore from an intact recovery point"
+        finding = Finding(named=Named("", "recovery point", ""), state="notProven", reason=reason)
         return replace(self, unproven=(finding, *self.unproven))
 
     def lines(self, report: str = "") -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Write down what an archive's table of contents says of each object: definition, owner, rights, comment."""
 
+from collections import Counter
 from typing import Final
 
 from flexvault.domain.dump_catalogue import object_ids
@@ -8,7 +9,7 @@ from flexvault.domain.dump_facts import database_facts
 from flexvault.domain.never_restored import NEVER_RESTORED, why_not_without_superuser
 from flexvault.domain.role_script import RESERVED_ROLES
 from flexvault.domain.sql_text import Statement, join, name_of, statements
-from flexvault.kit.comparison import Facts, Named, put
+from flexvault.kit.comparison import Facts, Named, in_schema, put
 
 OBJECTS_WITH_OWNERS: Final = frozenset({
     "AGGREGATE", "COLLATION", "CONVERSION", "DOMAIN", "EVENT TRIGGER", "FOREIGN DATA WRAPPER", "FOREIGN TABLE",
@@ -37,13 +38,15 @@ def definitions(contents: Contents) -> Facts:
     """
     facts: Facts = {}
     _add_database(contents, facts)
-    for entry in contents.entries:
-        if not is_object(entry) or entry.desc in NEVER_RESTORED:
-            continue
+    objects = [entry for entry in contents.entries if is_object(entry) and entry.desc not in NEVER_RESTORED]
+    names = Counter(name_entry(contents.database, entry) for entry in objects)
+    for entry in objects:
         named = name_entry(contents.database, entry)
         put(facts, named, _definition(entry))
         if entry.desc in OBJECTS_WITH_OWNERS:
-            put(facts, Named(contents.database, f"owner of {named.kind}", named.name), entry.owner)
+            # Overloaded operators have one name: that alone does not say whose is which.
+            owner = entry.owner if names[named] == 1 else f"{entry.owner} of {entry.definition.strip()}"
+            put(facts, Named(contents.database, f"owner of {named.kind}", named.name), owner)
         if entry.tablespace:
             put(facts, Named(contents.database, f"tablespace of {named.kind}", named.name), entry.tablespace)
     return facts
@@ -84,9 +87,9 @@ def name_entry(database: str, entry: Entry) -> Named:
         kind, name = _taken_apart(entry.tag)
         if kind == "DATABASE":  # pg_dump quotes it where it must
             name = database
-        what = f"{entry.namespace}.{name}" if entry.namespace else name
+        what = in_schema(entry.namespace, name)
         return Named(database, f"{_ABOUT_OBJECTS[entry.desc]} {kind.lower()}", what)
-    name = f"{entry.namespace}.{entry.tag}" if entry.namespace else entry.tag
+    name = in_schema(entry.namespace, entry.tag)
     return Named(database, entry.desc.lower(), f"{name} of {entry.owner}" if entry.desc == "DEFAULT ACL" else name)
 
 
@@ -110,7 +113,7 @@ def is_of_large_object(entry: Entry) -> bool:
 
 def filled_views(contents: Contents) -> frozenset[str]:
     """Return the names of the materialised views that had contents."""
-    return frozenset(f"{e.namespace}.{e.tag}" for e in contents.entries if e.desc == "MATERIALIZED VIEW DATA")
+    return frozenset(in_schema(e.namespace, e.tag) for e in contents.entries if e.desc == "MATERIALIZED VIEW DATA")
 
 
 def rights(definition: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from flexvault.domain.dump_contents import Contents, Entry, entries_by_id
 from flexvault.domain.sql_text import name_of, readable, statements
-from flexvault.kit.comparison import Named
+from flexvault.kit.comparison import Named, in_schema
 from flexvault.kit.dump_definitions import is_object, name_entry
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.outcome import REPORT, Outcome
@@ -102,9 +102,9 @@ def read_report(folder: Path, facts: KitFacts) -> RestoreReport:
 
 def _names(database: str, entry: Entry) -> Iterator[Named]:
     """Yield all that is compared of an entry."""
-    name = f"{entry.namespace}.{entry.tag}"
+    name = in_schema(entry.namespace, entry.tag)
     if entry.desc == "TABLE DATA":
-        yield Named(database, "rows of", ".".join(table_of(entry)))
+        yield Named(database, "rows of", in_schema(*table_of(entry)))
     elif entry.desc == "SEQUENCE SET":
         yield Named(database, "sequence value", name)
     elif entry.desc == "MATERIALIZED VIEW DATA":

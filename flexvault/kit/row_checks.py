@@ -8,7 +8,7 @@ from flexvault.domain.dump_contents import Contents, Entry
 from flexvault.domain.never_restored import SCHEDULED_JOBS, is_job_data
 from flexvault.domain.sql_text import statements
 from flexvault.kit.client import Client
-from flexvault.kit.comparison import Named, Tally
+from flexvault.kit.comparison import Named, Tally, in_schema
 from flexvault.kit.point_files import ExpectedRows, PointDatabase, sum_of
 from flexvault.kit.row_streams import copied_table, copy_to_stdout, json_rows
 from flexvault.kit.target_rows import RowCheck
@@ -54,7 +54,7 @@ def row_checks(database: PointDatabase, relations: dict[TableKey, Relation], tal
     """Return what is to be compared; what cannot be is recorded at once."""
     contents, checks = database.chosen, list[RowCheck]()
     for table, entries in _by_table(contents).items():
-        named = Named(contents.database, "rows of", ".".join(table))
+        named = Named(contents.database, "rows of", in_schema(*table))
         if is_job_data(entries[0]):
             tally.leave_out(named, SCHEDULED_JOBS)
             continue
@@ -112,5 +112,5 @@ def _name_tables_without_rows(contents: Contents, tally: Tally) -> None:
         if entry.desc == "TABLE" and (entry.namespace, entry.tag) not in with_rows:
             words = [token.upper() for statement in statements(entry.definition) for token in statement]
             if ("PARTITION", "BY") not in pairwise(words):
-                named = Named(contents.database, "rows of", f"{entry.namespace}.{entry.tag}")
+                named = Named(contents.database, "rows of", in_schema(entry.namespace, entry.tag))
                 tally.leave_out(named, "the dump has none of its rows")

@@ -5,7 +5,7 @@ from typing import Final
 from flexvault.domain.dump_contents import Contents
 from flexvault.domain.sql_text import literal_of, quote_name, statements
 from flexvault.kit.client import Client, ClientError
-from flexvault.kit.comparison import Facts, Named
+from flexvault.kit.comparison import Facts, Named, in_schema
 from flexvault.kit.row_streams import json_rows
 
 _AT_ONCE: Final = 200
@@ -59,7 +59,7 @@ def _read(client: Client, database: str, sequences: list[tuple[str, str]]) -> Fa
 
 
 def _named(database: str, schema: str, name: str) -> Named:
-    return Named(database, "sequence value", f"{schema}.{name}")
+    return Named(database, "sequence value", in_schema(schema, name))
 
 
 def _write(value: str, is_called: str) -> str:

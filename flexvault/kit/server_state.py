@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from flexvault.domain.dump_facts import SERVICE_DATABASES, qualified
-from flexvault.domain.never_restored import NEVER_RESTORED
+from flexvault.domain.never_restored import NEVER_RESTORED, SERVICE_DATABASE
 from flexvault.domain.sql_text import quote_literal, quote_name
 from flexvault.kit import catalog_queries, large_objects
 from flexvault.kit.client import Client, ClientError
-from flexvault.kit.comparison import Facts, Named, put
+from flexvault.kit.comparison import Facts, Named, in_schema, put
 from flexvault.kit.not_compared import NOT_CHOSEN, STATISTICS
 from flexvault.kit.progress import DATABASE as REBUILD_DATABASE
 from flexvault.kit.row_streams import DUMP_SESSION, FIXED_SESSION, Rows, digest_rows, json_rows, with_settings
@@ -21,8 +21,12 @@ type _Table = tuple[str, str, list[str] | None, list[str] | None, bool]
 """Schema, name, columns, the partitioned table that it is a part of, whether it has generated columns."""
 
 _HAS_PARAMETER_RIGHTS: Final = 15
+_HAS_COLUMNS_PUBLISHED: Final = 15
 _NOT_READ: Final = SERVICE_DATABASES | {REBUILD_DATABASE}
 _SETTINGS: Final = "settings of"
+_MANY_OF_A_NAME: Final = frozenset({"membership"})
+"""A role may be granted by several, and all count."""
+_SAME_NAME: Final = "several objects have this name, so one could hide another"
 _ENCODING: Final = "SELECT json_build_array(current_setting('server_encoding'))"
 
 
@@ -32,6 +36,7 @@ class ServerState:
 
     Attributes:
         others: Databases that were not chosen.
+        closed: Databases that let nobody connect, so that nothing in them is known.
         facts: Of objects, roles and databases.
         rows: Of tables.
         roots: Of partitions: the partitioned table of all.
@@ -45,6 +50,7 @@ class ServerState:
     server: Target
     databases: tuple[str, ...]
     others: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
     facts: Facts = field(default_factory=dict[Named, str])
     rows: dict[Named, Rows] = field(default_factory=dict[Named, Rows])
     roots: dict[Named, Named] = field(default_factory=dict[Named, Named])
@@ -69,10 +75,17 @@ def server_state(
     """
     pinned = with_settings(client, DUMP_SESSION, FIXED_SESSION, {"search_path": "pg_catalog"})
     server = look_at(pinned)
-    found = [name for (name,) in json_rows(pinned, catalog_queries.DATABASES) if name not in _NOT_READ]
+    is_open: dict[str, bool] = {str(row[0]): row[1] for row in json_rows(pinned, catalog_queries.DATABASES)}
+    found = [name for name in is_open if name not in _NOT_READ]
     names = [name for name in found if not databases or name in databases]
-    others = tuple(sorted({*found} - {*names}))
-    state = ServerState(server=server, databases=tuple(sorted(names)), others=others)
+    state = ServerState(
+        server=server,
+        databases=tuple(sorted(name for name in names if is_open[name])),
+        others=tuple(sorted({*found} - {*names})),
+        closed=tuple(sorted(name for name in names if not is_open[name])),
+    )
+    for name in sorted(SERVICE_DATABASES.intersection(name for name in is_open if is_open[name])):
+        state.left_out[Named(name, "database", "")] = SERVICE_DATABASE
     of_server = dict(catalog_queries.OF_THE_SERVER)
     if server.major >= _HAS_PARAMETER_RIGHTS:
         of_server["server parameter rights"] = catalog_queries.PARAMETER_RIGHTS
@@ -80,11 +93,18 @@ def server_state(
         if kind == _SETTINGS and databases and not _is_of(name, names):
             state.left_out[Named("", kind, name)] = NOT_CHOSEN
         elif kind != catalog_queries.OF_DATABASE or name in names:
-            put(state.facts, Named("", kind, name), value)
+            _put(state, Named("", kind, name), value)
     for name in state.databases:
         _add_database(pinned, state, name, jobs)
         on_line(f"database {name} is read")
     return state
+
+
+def _put(state: ServerState, named: Named, value: str) -> None:
+    """Record a fact; two objects of one name are never proven equal."""
+    if named in state.facts and named.kind not in _MANY_OF_A_NAME:
+        state.refused[named] = _SAME_NAME
+    put(state.facts, named, value)
 
 
 def _is_of(settings: str, databases: Collection[str]) -> bool:
@@ -105,8 +125,13 @@ def _read(client: Client, queries: Mapping[str, str], database: str) -> list[lis
 
 
 def _add_database(client: Client, state: ServerState, database: str, jobs: int) -> None:
+    has_columns = state.server.major >= _HAS_COLUMNS_PUBLISHED
+    published = catalog_queries.PUBLISHED if has_columns else catalog_queries.PUBLISHED_BEFORE_15
+    for kind, name, value in _read(client, catalog_queries.OF_A_DATABASE | published, database):
+        _put(state, Named(database, kind, name), value)
+    for kind, name, reason in _read(client, catalog_queries.UNREADABLE, database):
+        state.refused[Named(database, kind, name)] = reason
     for queries, facts in (
-        (catalog_queries.OF_A_DATABASE, state.facts),
         (catalog_queries.DERIVED, state.derived),
         (catalog_queries.LEFT_OUT, state.left_out),
     ):
@@ -140,7 +165,7 @@ def _add_rows(client: Client, state: ServerState, database: str, jobs: int) -> N
         query = f"(SELECT {listed} FROM ONLY {relation})"
         what = query if has_generated else f"{relation} ({listed})" if columns else relation
         command = f"COPY {what} TO STDOUT (ENCODING {quote_literal(encoding)})"
-        named = Named(database, "rows of", f"{schema}.{name}")
+        named = Named(database, "rows of", in_schema(schema, name))
         try:
             return named, digest_rows(asked, database, command)
         except ClientError as error:
@@ -149,7 +174,8 @@ def _add_rows(client: Client, state: ServerState, database: str, jobs: int) -> N
     tables: list[_Table] = [(*row,) for row in json_rows(client, catalog_queries.TABLES_WITH_ROWS, database)]
     for schema, name, _, root, _ in tables:
         if root:
-            state.roots[Named(database, "rows of", f"{schema}.{name}")] = Named(database, "rows of", ".".join(root))
+            named = Named(database, "rows of", in_schema(schema, name))
+            state.roots[named] = Named(database, "rows of", in_schema(*root))
     with ThreadPoolExecutor(jobs) as pool:
         for named, found in pool.map(read, tables):
             if isinstance(found, ClientError):
@@ -175,6 +201,7 @@ def with_database(state: ServerState, old: str, new: str) -> ServerState:
     return replace(
         state,
         databases=tuple(new if name == old else name for name in state.databases),
+        closed=tuple(new if name == old else name for name in state.closed),
         facts=all_of(state.facts),
         rows=all_of(state.rows),
         roots={named(one): named(root) for one, root in state.roots.items()},

@@ -34,6 +34,29 @@ CREATE STATISTICS public.together ON id, rate FROM public.rate;
 CREATE FUNCTION public.least_of(int, int) RETURNS int LANGUAGE sql AS 'SELECT least($1, $2)';
 CREATE OPERATOR public.<@@ (FUNCTION = public.least_of, LEFTARG = int, RIGHTARG = int);
 CREATE COLLATION public.plain (provider = libc, locale = 'C');
+CREATE DOMAIN public.plain_text AS text COLLATE "C";
+CREATE PUBLICATION filtered FOR TABLE public.rate (id, rate) WHERE (rate > 5) WITH (publish = 'insert');
+CREATE TYPE public.shape AS (a int);
+CREATE TABLE public.typed OF public.shape;
+CREATE TABLE public.toasted (v text) WITH (toast.autovacuum_enabled = false);
+CREATE AGGREGATE public.total_of (int) (sfunc = int4pl, stype = int, initcond = '0', combinefunc = int4pl, parallel = safe);
+CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal));
+CREATE TYPE public.shell;
+CREATE TYPE public.span AS RANGE (subtype = float8, subtype_diff = float8mi);
+CREATE INDEX rate_plus ON public.rate ((id + 1));
+CREATE SCHEMA "a.b";
+CREATE SCHEMA a;
+CREATE TABLE "a.b".c (x int);
+CREATE TABLE a."b.c" (x int);
+ALTER TABLE a."b.c" OWNER TO app;
+INSERT INTO "a.b".c VALUES (1), (2);
+INSERT INTO a."b.c" VALUES (3);
+CREATE SEQUENCE "a.b".s;
+CREATE SEQUENCE a."b.s";
+CREATE FUNCTION public.least_of(bigint, bigint) RETURNS bigint LANGUAGE sql AS 'SELECT least($1, $2)';
+CREATE OPERATOR public.<@@@ (FUNCTION = public.least_of, LEFTARG = int, RIGHTARG = int);
+CREATE OPERATOR public.<@@@ (FUNCTION = public.least_of, LEFTARG = bigint, RIGHTARG = bigint);
+ALTER OPERATOR public.<@@@ (int, int) OWNER TO app;
 """
 
 
@@ -71,7 +94,135 @@ CHANGES = {
     "publication_table": each(
         "ALTER PUBLICATION changes ADD TABLE public.rate",
         ("publication table public.changes rate onlyInTarget",),
-        ("publication changes differs",),
+        ("publication table changes public.rate onlyInTarget",),
+    ),
+    "publication_filter": each(
+        "ALTER PUBLICATION filtered SET TABLE public.rate (id, rate) WHERE (rate > 6)",
+        ("publication table public.filtered rate differs",),
+        ("publication table filtered public.rate differs",),
+    ),
+    "publication_columns": each(
+        "ALTER PUBLICATION filtered SET TABLE public.rate (id) WHERE (rate > 6)",
+        ("publication table public.filtered rate differs",),
+        ("publication table filtered public.rate differs",),
+    ),
+    "publication_of_all_columns": each(
+        "ALTER PUBLICATION filtered SET TABLE public.rate WHERE (rate > 6)",
+        ("publication table public.filtered rate differs",),
+        ("publication table filtered public.rate differs",),
+    ),
+    "publication_without_filter": each(
+        "ALTER PUBLICATION filtered SET TABLE public.rate",
+        ("publication table public.filtered rate differs",),
+        ("publication table filtered public.rate differs",),
+    ),
+    "publication_schema": each(
+        "ALTER PUBLICATION filtered ADD TABLES IN SCHEMA sales",
+        ("publication tables in schema sales.filtered sales onlyInTarget",),
+        ("publication schema filtered sales onlyInTarget",),
+    ),
+    "domain_collation": each(
+        "DROP DOMAIN public.plain_text; CREATE DOMAIN public.plain_text AS text",
+        ("domain public.plain_text differs",),
+        ("type public.plain_text differs",),
+    ),
+    "range_subtype_diff": each(
+        "DROP TYPE public.span; CREATE TYPE public.span AS RANGE (subtype = float8)",
+        ("type public.span differs",),
+        ("type public.span differs",),
+    ),
+    "shell_type": each(
+        "DROP TYPE public.shell",
+        ("owner of type public.shell missing", "type public.shell missing"),
+        ("type public.shell missing",),
+    ),
+    "table_of_type": each(
+        "ALTER TABLE public.typed NOT OF", ("table public.typed differs",), ("relation public.typed differs",)
+    ),
+    "toast_settings": each(
+        "ALTER TABLE public.toasted RESET (toast.autovacuum_enabled)",
+        ("table public.toasted differs",),
+        ("relation public.toasted differs",),
+    ),
+    "aggregate_parallel": each(
+        "CREATE OR REPLACE AGGREGATE public.total_of (int) (sfunc = int4pl, stype = int, initcond = '0', combinefunc = int4pl)",
+        ("aggregate public.total_of(integer) differs",),
+        ("function public.total_of(integer) differs",),
+    ),
+    "aggregate_combine": each(
+        "CREATE OR REPLACE AGGREGATE public.total_of (int) (sfunc = int4pl, stype = int, initcond = '0')",
+        ("aggregate public.total_of(integer) differs",),
+        ("function public.total_of(integer) differs",),
+    ),
+    "transform": each(
+        "DROP TRANSFORM FOR int LANGUAGE sql",
+        ("transform TRANSFORM FOR integer LANGUAGE sql missing",),
+        ("transform integer language sql missing",),
+    ),
+    "comment_on_schema_public": each(
+        "COMMENT ON SCHEMA public IS 'theirs'",
+        ("comment on schema public onlyInTarget",),
+        ("comment on schema public differs",),
+    ),
+    "statistics_target": both(
+        "ALTER STATISTICS public.together SET STATISTICS 77", "statistics public.together differs"
+    ),
+    "index_statistics": both(
+        "ALTER INDEX public.rate_plus ALTER COLUMN 1 SET STATISTICS 55", "index public.rate_plus differs"
+    ),
+    "information_schema_right": each(
+        "GRANT INSERT ON information_schema.tables TO app",
+        (),  # pg_dump writes nothing of this schema
+        ("system object rights relation information_schema.tables onlyInTarget",),
+    ),
+    "information_schema_taken": each(
+        "REVOKE SELECT ON information_schema.views FROM PUBLIC",
+        (),
+        ("system object rights relation information_schema.views onlyInTarget",),
+    ),
+    "information_schema_taken_whole": each(
+        "REVOKE USAGE ON SCHEMA information_schema FROM PUBLIC",
+        (),
+        ("system object rights schema information_schema onlyInTarget",),
+    ),
+    "information_schema_column_right": each(
+        "GRANT UPDATE (table_name) ON information_schema.tables TO app",
+        (),
+        ("system object rights column information_schema.tables.table_name onlyInTarget",),
+    ),
+    "language_right": each(
+        "REVOKE USAGE ON LANGUAGE sql FROM PUBLIC",
+        (),  # pg_dump writes nothing of languages that are no procedural ones
+        ("system object rights language sql onlyInTarget",),
+    ),
+    "extension_function_right": each(
+        "REVOKE EXECUTE ON FUNCTION public.l2_distance(vector, vector) FROM PUBLIC",
+        ("rights on function public.l2_distance(public.vector, public.vector) onlyInTarget",),
+        ("extension object rights function public.l2_distance(public.vector,public.vector) onlyInTarget",),
+    ),
+    "right_given_and_taken": both(
+        "GRANT EXECUTE ON FUNCTION pg_catalog.now() TO app; REVOKE EXECUTE ON FUNCTION pg_catalog.now() FROM app"
+    ),
+    "foreign_key_unchecked": each(
+        "ALTER TABLE sales.customer DISABLE TRIGGER ALL",
+        (),
+        ("constraint sales.orders orders_customer_id_fkey differs",),
+    ),
+    "rows_of_a_dotted_schema": both('DELETE FROM "a.b".c WHERE x = 1', 'rows of "a.b".c differs'),
+    "rows_of_dotted_names_swapped": both(
+        'UPDATE "a.b".c SET x = 3; UPDATE a."b.c" SET x = 2', "rows of a.b.c differs", 'rows of "a.b".c differs'
+    ),
+    "sequence_of_a_dotted_schema": both("SELECT setval('\"a.b\".s', 100)", 'sequence value "a.b".s differs'),
+    "sequence_of_a_dotted_name": both("SELECT setval('a.\"b.s\"', 100)", "sequence value a.b.s differs"),
+    "owners_of_dotted_names_swapped": each(
+        'ALTER TABLE "a.b".c OWNER TO app; ALTER TABLE a."b.c" OWNER TO postgres',
+        ('owner of table "a.b".c differs', "owner of table a.b.c differs"),
+        ('relation "a.b".c differs', "relation a.b.c differs"),
+    ),
+    "owners_of_overloaded_operators_swapped": each(
+        "ALTER OPERATOR public.<@@@ (int, int) OWNER TO postgres; ALTER OPERATOR public.<@@@ (bigint, bigint) OWNER TO app",
+        ("owner of operator public.<@@@ differs",),
+        ("operator public.<@@@(integer,integer) differs", "operator public.<@@@(bigint,bigint) differs"),
     ),
     "subscription": both("ALTER SUBSCRIPTION far_changes SET (binary = true)"),
     "foreign_server": each(
@@ -107,6 +258,7 @@ CHANGES = {
     "rule": both(
         "CREATE OR REPLACE RULE keep AS ON DELETE TO public.rate DO ALSO NOTHING", "rule public.rate keep differs"
     ),
+    "rule_disabled": both("ALTER TABLE public.rate DISABLE RULE keep", "rule public.rate keep differs"),
     "statistics": each(
         "DROP STATISTICS public.together",
         (
@@ -323,6 +475,7 @@ CHANGES = {
             "column public.item.embedding missing",
             "column public.item.raw differs",
             "comment on extension vector missing",
+            "extension object rights function public.l2_distance(public.vector,public.vector) missing",
             "extension vector missing",
             "index public.item_embedding_idx missing",
             "rows of public.item differs",
@@ -455,6 +608,12 @@ CHANGES = {
     "role_valid_until": of_server(
         "ALTER ROLE app VALID UNTIL '2031-01-01 00:00:01+00'", ("role app differs",), ("role app differs",)
     ),
+    "database_closed": of_server(
+        'ALTER DATABASE "-empty" ALLOW_CONNECTIONS false',
+        ("database -empty: database notProven",),
+        ("database -empty: database notProven",),
+    ),
+    "database_closed_in_both": of_server("SELECT 1", (), ("database -empty: database notProven",)),
 }
 """In this order, on one server; each change is compared with the moment before."""
 
@@ -515,9 +674,9 @@ def test_a_server_equals_the_recovery_point_that_was_just_taken_of_it(twin: Movi
     assert found.is_equal
     counts = {key: found.counts[key] for key in ("databases", "tables", "rows", "roles", "sequences", "largeObjects")}
     assert counts == {
-        "databases": 3, "tables": 10, "rows": 6004, "roles": 8, "sequences": 5, "largeObjects": 2
+        "databases": 3, "tables": 14, "rows": 6007, "roles": 8, "sequences": 7, "largeObjects": 2
     }  # fmt: skip
-    assert found.verdict().startswith("all equal: 3 databases, 10 tables, 6,004 rows, 2 large objects, 5 sequences")
+    assert found.verdict().startswith("all equal: 3 databases, 14 tables, 6,007 rows, 2 large objects, 7 sequences")
 
 
 def test_what_is_derived_or_left_out_is_named_and_never_equal(twin: Moving) -> None:

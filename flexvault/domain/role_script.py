@@ -17,6 +17,7 @@ type Verdict = Literal["apply", "rewrite", "partial", "skip", "ask", "lost", "un
 RESERVED_ROLES: Final = frozenset({"azuresu", "azure_pg_admin", "azure_superuser", "replication"})
 """Roles of the service itself; names that begin with `pg_` are PostgreSQL's own."""
 
+_WITHHELD: Final = "left out: "
 _FIRST_WITH_GRANT_OPTIONS: Final = 16
 _SWITCHES: Final = frozenset({"INHERIT", "CREATEROLE", "CREATEDB", "LOGIN", "SUPERUSER", "REPLICATION", "BYPASSRLS"})
 _NEEDS_SUPERUSER: Final = ("SUPERUSER", "REPLICATION", "BYPASSRLS")
@@ -43,6 +44,11 @@ class RoleStatement:
     sql: str | None
     reason: str
     role: str
+
+    @property
+    def is_only_withheld(self) -> bool:
+        """Whether the target would take what is left out, had it been asked for."""
+        return self.reason.startswith(_WITHHELD)
 
     @property
     def is_run(self) -> bool:
@@ -141,9 +147,10 @@ def _alter_attributes(role: str, statement: Statement, target: _Target) -> RoleS
             return None
         position += taken
     sql = f"ALTER ROLE {quote_name(role)} WITH {' '.join(attributes.kept)}" if attributes.kept else None
-    if attributes.lost:
-        reason = "not restored: " + ", ".join(attributes.lost)
-        return RoleStatement(verdict="partial" if sql else "lost", sql=sql, reason=reason, role=role)
+    if attributes.lost or attributes.withheld:
+        parts = ["not restored: " + ", ".join(attributes.lost)] if attributes.lost else []
+        parts += [_WITHHELD + ", ".join(attributes.withheld)] if attributes.withheld else []
+        return RoleStatement(verdict="partial" if sql else "lost", sql=sql, reason="; ".join(parts), role=role)
     if attributes.dropped:
         reason = "left out, the target refuses to hear it and it is the default: " + ", ".join(attributes.dropped)
         return RoleStatement(verdict="rewrite" if sql else "skip", sql=sql, reason=reason, role=role)
@@ -151,12 +158,13 @@ def _alter_attributes(role: str, statement: Statement, target: _Target) -> RoleS
 
 
 class _Attributes:
-    """What an ALTER ROLE keeps, drops because it is the default anyway, and loses."""
+    """What an ALTER ROLE keeps, drops because it is the default anyway, loses, and what nobody asked for."""
 
     def __init__(self) -> None:
         self.kept: list[str] = []
         self.dropped: list[str] = []
         self.lost: list[str] = []
+        self.withheld: list[str] = []
 
 
 def _read_attribute(statement: Statement, position: int, target: _Target, into: _Attributes) -> int:
@@ -176,7 +184,7 @@ def _read_attribute(statement: Statement, position: int, target: _Target, into: 
         if target.with_passwords:
             into.kept.append(f"PASSWORD {rest[0]}")
         else:
-            into.lost.append("PASSWORD (set a new one)")
+            into.withheld.append("PASSWORD (--with-passwords restores it, or set a new one)")
         return 2
     return 0
 

@@ -10,15 +10,18 @@ from flexvault.domain.dump_facts import SERVICE_DATABASES
 from flexvault.domain.errors import VaultError
 from flexvault.domain.landing_files import FileKind
 from flexvault.domain.sql_text import one_line
+from flexvault.kit.choice_checks import check_choice, price_of_extensions
 from flexvault.kit.client import Client
 from flexvault.kit.dumps import Dump, open_dump, roles_file, roles_script, walk_dump
 from flexvault.kit.facts import KitFacts, KitFile
 from flexvault.kit.finding import Finding, problem
+from flexvault.kit.going_on import going_on
 from flexvault.kit.load import Say
-from flexvault.kit.options import MANY_INTO_ONE, Options
+from flexvault.kit.options import Options
 from flexvault.kit.plan import DatabasePlan, plan_database
 from flexvault.kit.progress import Progress, Row
 from flexvault.kit.roles import Roles
+from flexvault.kit.source_checks import check_source
 from flexvault.kit.target import Target, look_at, major_of
 from flexvault.kit.target_checks import check_target
 
@@ -57,7 +60,8 @@ def check(client: Client, facts: KitFacts, folder: Path, options: Options, say: 
     dumps = _check_files(facts, folder, options, findings, say)
     findings += _check_programs(client, target, dumps)
     restored = [dump for dump in dumps if dump.database not in SERVICE_DATABASES]
-    findings += _check_choice(dumps, restored, options)
+    if not options.only_roles:
+        findings += check_choice(dumps, restored, options)
     system = tuple(dump for dump in dumps if dump.database in SERVICE_DATABASES)
     if target is None:
         return Checked(findings=tuple(findings), target=None, roles=None, plans=(), system=system, rows=rows)
@@ -68,7 +72,11 @@ def check(client: Client, facts: KitFacts, folder: Path, options: Options, say: 
         except VaultError as error:
             findings.append(problem(error.message, error.hint))
     roles = Roles(client, target, options, _script(facts, folder))
+    findings += check_source(client, facts, target, restored, is_allowed=options.allows_source)
     findings += check_target(client, facts, target=target, roles=roles, plans=plans, rows=rows, options=options)
+    if not options.only_roles:
+        findings += price_of_extensions(facts, plans, options)
+        findings += going_on(rows, target.databases, plans)
     return Checked(findings=tuple(findings), target=target, roles=roles, plans=tuple(plans), system=system, rows=rows)
 
 
@@ -77,7 +85,9 @@ def _ask_target(client: Client, facts: KitFacts, findings: list[Finding]) -> tup
         target = look_at(client)
         return target, Progress(client, facts.kit_id).read()
     except VaultError as error:
-        findings.append(problem(f"the target: {error.message}", error.hint or "set PGHOST, PGPORT, PGUSER, PGPASSWORD"))
+        findings.append(
+            problem(f"the target: {error.message}", error.hint or "set PGHOST, PGPORT, PGUSER, PGPASSWORD, PGSSLMODE")
+        )
     return None, {}
 
 
@@ -90,7 +100,9 @@ def _check_files(facts: KitFacts, folder: Path, options: Options, findings: list
     dumps: list[Dump] = []
     for file in facts.files:
         if file.kind == FileKind.ROLES or (
-            file.kind == FileKind.DATABASE and (not file.database or options.wants_listed(file.database))
+            file.kind == FileKind.DATABASE
+            and not options.only_roles
+            and (not file.database or options.wants_listed(file.database))
         ):
             before = len(findings)
             findings += _check_file(file, folder, say)
@@ -134,21 +146,4 @@ def _check_programs(client: Client, target: Target | None, dumps: Sequence[Dump]
         if program == "pg_restore" and major < newest:
             hint = "rebuild on a server, and with a client, of that version or newer"
             found.append(problem(f"pg_restore is of version {major}, the archives are of version {newest}", hint))
-    return found
-
-
-def _check_choice(dumps: Sequence[Dump], restored: Sequence[Dump], options: Options) -> list[Finding]:
-    found: list[Finding] = []
-    have = {dump.database for dump in restored}
-    for name in sorted(options.named - have):
-        reason = "is one that every server has already" if name in SERVICE_DATABASES else "is in none of the files"
-        found.append(problem(f"database {one_line(name)} {reason}", "`rebuild.pyz show` lists what the files hold"))
-    if options.into and len(restored) != 1:
-        found.append(problem(MANY_INTO_ONE, "choose one with --database"))
-    seen: dict[str, str] = {}
-    for dump in dumps:
-        if dump.database in seen:
-            text = f"{seen[dump.database]} and {dump.file.name} both hold database {one_line(dump.database)}"
-            found.append(problem(text, "move one of them out of the folder and leave it out by --database"))
-        seen[dump.database] = dump.file.name
     return found

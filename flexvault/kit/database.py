@@ -18,7 +18,7 @@ from flexvault.kit.choice import is_label, with_database
 from flexvault.kit.client import Client, ClientError, RestoreError
 from flexvault.kit.known_errors import reason_of
 from flexvault.kit.load import HalfLoadedError, Say, begin_loading, end_loading, load, with_search_path
-from flexvault.kit.outcome import Outcome
+from flexvault.kit.outcome import Outcome, in_words
 from flexvault.kit.plan import DatabasePlan, dependents, is_table_method, outcome, shown
 from flexvault.kit.progress import Progress, Row
 from flexvault.kit.target import Target
@@ -267,7 +267,7 @@ class DatabaseRebuild:
         coming = {entry.dump_id for entry in self._plan.restored}
         for number in sorted((set(self._gone) - known - noted) & coming, key=lambda number: names[number].start):
             root = names[self._gone[number]]
-            reason = f"depends on {root.desc.lower()} {shown(root)}, which the target refused"
+            reason = f"depends on {in_words(root.desc.lower())} {shown(root)}, which the target refused"
             self._outcomes.append(outcome(self._plan.dump, names[number], "refused", reason))
 
     def _without_gone(self, entries: Iterable[Entry]) -> list[Entry]:

@@ -12,6 +12,8 @@ from flexvault.domain.sql_text import readable
 
 DEFAULT_JOBS: Final = 2
 MANY_INTO_ONE: Final = "--into names one database, and several are restored"
+LONGEST_NAME_BYTES: Final = 63
+"""PostgreSQL cuts longer ones without an error (NAMEDATALEN)."""
 _MOST_JOBS: Final = 64
 _GUARD: Final = "\0"
 _NAMES: Final = {
@@ -19,6 +21,7 @@ _NAMES: Final = {
     "--schema": 2,
     "--table": 3,
     "--into": 1,
+    "--keep-role": 1,
     "--without-extension": 1,
     "--search-path": 2,
 }
@@ -42,6 +45,9 @@ class Options:
         into: Name of the new database in place of the only one that is restored; empty for its own.
         jobs: Streams of data, and jobs of pg_restore for indexes and keys.
         updates_roles: Roles that exist get the backup's attributes.
+        kept_roles: Stay as they are.
+        only_roles: Only the roles are made.
+        allows_source: The target may be the source itself.
         without_extensions: Are left out with all that depends on them.
         search_paths: Database -> search_path for functions, as SQL writes the list.
     """
@@ -52,6 +58,9 @@ class Options:
     into: str = ""
     jobs: int = DEFAULT_JOBS
     updates_roles: bool = False
+    kept_roles: frozenset[str] = frozenset()
+    only_roles: bool = False
+    allows_source: bool = False
     with_passwords: bool = False
     with_subscriptions: bool = False
     without_extensions: frozenset[str] = frozenset()
@@ -89,7 +98,7 @@ def add_command(commands: Commands, name: str, text: str) -> argparse.ArgumentPa
     add_names(command, "--database", ("NAME",), "only this one; repeatable")
     add_names(command, "--schema", ("DATABASE", "SCHEMA"), "only this schema of it; repeatable")
     add_names(command, "--table", ("DATABASE", "SCHEMA", "TABLE"), "only this table of it; repeatable")
-    add("--into", type=_name, default="", metavar="NAME", help="name of the new database, when one is restored")
+    add("--into", type=_new_database, metavar="NAME", help="name of the new database, when one is restored")
     add("--jobs", type=_jobs, default=DEFAULT_JOBS, metavar="N", help=f"tables at once ({DEFAULT_JOBS})")
     return command
 
@@ -112,7 +121,9 @@ def choices_of(chosen: argparse.Namespace) -> Options:
     tables: dict[str, tuple[TableName, ...]] = {}
     for database, schema, table in chosen.table:
         tables[database] = (*tables.get(database, ()), TableName(schema, table))
-    return Options(databases=tuple(chosen.database), schemas=schemas, tables=tables, into=chosen.into, jobs=chosen.jobs)
+    return Options(
+        databases=tuple(chosen.database), schemas=schemas, tables=tables, into=chosen.into or "", jobs=chosen.jobs
+    )
 
 
 def protect(words: Sequence[str]) -> list[str]:
@@ -127,6 +138,18 @@ def protect(words: Sequence[str]) -> list[str]:
 
 def _name(text: str) -> str:
     return text.removeprefix(_GUARD)
+
+
+def _new_database(text: str) -> str:
+    name = _name(text)
+    if not name:
+        raise argparse.ArgumentTypeError("a database needs a name")
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if size > LONGEST_NAME_BYTES:
+        raise argparse.ArgumentTypeError(
+            f"PostgreSQL takes names of at most {LONGEST_NAME_BYTES} bytes, this one has {size}"
+        )
+    return name
 
 
 def _jobs(text: str) -> int:

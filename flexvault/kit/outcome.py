@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, Protocol, cast
 
 from flexvault.domain.sql_text import one_line, readable
 
@@ -14,13 +14,39 @@ REPORT: Final = "rebuild-report"
 _WIDEST: Final = 60
 
 
+_WORDS: Final = {
+    "acl": "privileges",
+    "blob": "large object",
+    "blob comments": "comments of large objects",
+    "blob metadata": "large objects",
+    "blobs": "contents of large objects",
+    "default acl": "default privileges",
+    "fk constraint": "foreign key",
+    "index attach": "index of partition",
+    "materialized view data": "contents of materialized view",
+    "publication tables in schema": "schema in publication",
+    "publication table": "table in publication",
+    "sequence owned by": "owner of sequence",
+    "sequence set": "value of sequence",
+    "shell type": "unfinished type",
+    "table attach": "partition",
+    "table data": "rows of table",
+}
+"""pg_dump's words for kinds of entries, in PostgreSQL's."""
+
+
+def in_words(kind: str) -> str:
+    """Name a kind of objects for people; the report's JSON keeps pg_dump's word."""
+    return _WORDS.get(kind, kind)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One line of the table.
 
     Attributes:
         database: Where the object lies; empty for what belongs to the server.
-        kind: Of the object, in words.
+        kind: Of the object: pg_dump's word in small letters, or one of the kit's.
         name: Exact, or a number of objects where all of a kind went well.
         reason: Why; empty for what was simply restored.
         dump_id: Of the archive's entry, 0 where it is none.
@@ -36,7 +62,8 @@ class Outcome:
     @property
     def object(self) -> str:
         """Name it in one line."""
-        return one_line(f"{self.database}: {self.kind} {self.name}" if self.database else f"{self.kind} {self.name}")
+        text = f"{in_words(self.kind)} {self.name}"
+        return one_line(f"{self.database}: {text}" if self.database else text)
 
     def to_json(self) -> dict[str, Any]:
         """Write it for the report."""
@@ -73,23 +100,32 @@ def load_outcomes(text: str) -> list[Outcome]:
 
 
 def table(outcomes: Sequence[Outcome]) -> list[str]:
-    """Write the table: object, state, reason."""
-    rows = [("object", "state", "reason"), *((item.object, item.state, one_line(item.reason)) for item in outcomes)]
-    width = min(max(len(row[0]) for row in rows), _WIDEST)
-    return [f"{name:<{width}}  {state:<12}  {reason}".rstrip() for name, state, reason in rows]
+    """Write the table: state, object, reason. A name of any length leaves the first column as it is."""
+    rows = [("state", "object", "reason"), *((item.state, item.object, one_line(item.reason)) for item in outcomes)]
+    width = min(max(len(row[1]) for row in rows), _WIDEST)
+    return [f"{state:<12}  {name:<{width}}  {reason}".rstrip() for state, name, reason in rows]
 
 
-def write_report(folder: Path, facts: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Path:
+class Heading(Protocol):
+    """What a report is about."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+    def lines(self) -> list[str]: ...
+
+
+def write_report(folder: Path, about: Heading, outcomes: Sequence[Outcome]) -> Path:
     """Write `rebuild-report.json` and `.txt`; answer the path of the text.
 
     The first keeps, as `earlier`, what an earlier run of the same kit said of databases that this one did not make.
     """
+    facts = about.to_json()
     path = folder / f"{REPORT}.json"
     earlier = _earlier(path, facts, outcomes)
     stored = {**facts, "objects": [outcome.to_json() for outcome in outcomes], "earlier": earlier}
     path.write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     path = folder / f"{REPORT}.txt"
-    path.write_text("\n".join(table(outcomes)) + "\n", encoding="utf-8")
+    path.write_text("\n".join([*about.lines(), *table(outcomes)]) + "\n", encoding="utf-8")
     return path
 
 

@@ -19,7 +19,7 @@ from flexvault.domain.sql_text import join, name_of, quote_name, statements
 from flexvault.kit.choice import chosen_entries, is_apart, left_behind
 from flexvault.kit.dumps import Dump
 from flexvault.kit.options import Options
-from flexvault.kit.outcome import Outcome, State
+from flexvault.kit.outcome import Outcome, State, in_words
 from flexvault.kit.target import Target
 
 _FIRST_WITH_SAFE_PATH: Final = 17
@@ -246,7 +246,7 @@ def _left_out(dump: Dump, target: Target, options: Options) -> dict[int, Outcome
     contents = dump.contents
     reasons = {entry.dump_id: _why_left_out(entry, target, options) for entry in contents.entries}
     roots = {number: reason for number, reason in reasons.items() if reason}
-    names = {entry.dump_id: f"{entry.desc.lower()} {shown(entry)}" for entry in contents.entries}
+    names = {entry.dump_id: f"{in_words(entry.desc.lower())} {shown(entry)}" for entry in contents.entries}
     found: dict[int, Outcome] = {}
     schemas = {entry.dump_id for entry in contents.entries if entry.desc == "SCHEMA"}
     reached = dependents(contents, [number for number in roots if number not in schemas])  # those are there already

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from flexvault.kit.client import Client
 from flexvault.kit.dumps import find_folder
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.options import Options, add_command, add_names, choices_of, protect
-from flexvault.kit.restore import make_roles, report, restore, run_check
+from flexvault.kit.restore import check_only, make_roles, restore
 from flexvault.kit.show import show, show_known_errors
 
 DONE, STOPPED, WRONG_USAGE = 0, 1, 2
@@ -56,6 +57,8 @@ def options_of(chosen: argparse.Namespace) -> Options:
     return replace(
         choices_of(chosen),
         updates_roles=chosen.existing_roles == "update",
+        kept_roles=frozenset(chosen.keep_role),
+        allows_source=chosen.allow_source,
         with_passwords=chosen.with_passwords,
         with_subscriptions=chosen.with_subscriptions,
         without_extensions=frozenset(chosen.without_extension),
@@ -92,6 +95,8 @@ def _parser(facts: KitFacts) -> argparse.ArgumentParser:
 def _add_rebuild_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--existing-roles", choices=("refuse", "update"), default="refuse", help="give them the backup's attributes")
+    add_names(command, "--keep-role", ("NAME",), "leave it, and memberships in it, as they are; repeatable")
+    add("--allow-source", action="store_true", help="rebuild beside the living databases of the source itself")
     add("--with-passwords", action="store_true", help="restore the verifiers of passwords, if the roles file has them")
     add("--with-subscriptions", action="store_true", help="make subscriptions, disabled; their passwords come along")
     add_names(command, "--without-extension", ("NAME",), "leave it out, with all that needs it")
@@ -100,20 +105,26 @@ def _add_rebuild_options(command: argparse.ArgumentParser) -> None:
 
 
 def _check(facts: KitFacts, kit: Path, chosen: argparse.Namespace) -> int:
-    checked = run_check(Client(), facts, find_folder(facts, kit, chosen.files), options_of(chosen), say)
+    checked = check_only(Client(), facts, find_folder(facts, kit, chosen.files), options_of(chosen), say)
     return DONE if checked.is_ready else STOPPED
 
 
 def _restore(facts: KitFacts, kit: Path, chosen: argparse.Namespace) -> int:
-    restore(Client(), facts, find_folder(facts, kit, chosen.files), options_of(chosen), say)
-    say("rebuild complete")
+    folder = find_folder(facts, kit, chosen.files)
+    left = restore(Client(), facts, folder, options_of(chosen), say, now=_now)
+    for item in left:
+        say(f"{item.object} is {item.reason}")
+    say("what was chosen is rebuilt, the rebuild is unfinished" if left else "rebuild complete")
     return DONE
 
 
 def _roles(facts: KitFacts, kit: Path, chosen: argparse.Namespace) -> int:
-    folder = find_folder(facts, kit, chosen.files)
-    report(folder, facts, make_roles(Client(), facts, folder, options_of(chosen), say), say)
+    make_roles(Client(), facts, find_folder(facts, kit, chosen.files), options_of(chosen), say, now=_now)
     return DONE
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - here the kit's own program begins, no port is packed
 
 
 def _show(facts: KitFacts, kit: Path, chosen: argparse.Namespace) -> int:

@@ -129,13 +129,33 @@ def only_rebuild(client: Client) -> Generator[None]:
                 yield
                 return
         if time.monotonic() > deadline:
-            raise ConflictError(
-                "another rebuild is at work on this server",
-                hint="wait for its end; of a machine that died its session ends with the server's TCP timeout, or when "
-                f"you end it: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE "
-                f"'{APPLICATION_NAME}-lock-%'",
-            )
+            raise _another()
         time.sleep(_POLL_SECONDS)
+
+
+def require_alone(client: Client) -> None:
+    """See that no rebuild is at work, without taking its lock.
+
+    Raises:
+        ConflictError: One is.
+        ClientError: The server cannot be asked.
+    """
+    high, low = divmod(_LOCK, 2**32)
+    query = (
+        "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
+        f"AND classid = {high} AND objid = {low}"
+    )
+    if client.value(query) != "0":
+        raise _another()
+
+
+def _another() -> ConflictError:
+    return ConflictError(
+        "another rebuild is at work on this server",
+        hint="wait for its end; of a machine that died its session ends with the server's TCP timeout, or when "
+        f"you end it: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE "
+        f"'{APPLICATION_NAME}-lock-%'",
+    )
 
 
 @contextmanager

@@ -1,20 +1,27 @@
 """Rebuild a server: check, roles, databases one after the other, then the table of what became of everything."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from flexvault.domain.errors import ConflictError
+from flexvault.domain.errors import ConflictError, VaultError
 from flexvault.kit.check import Checked, check
-from flexvault.kit.client import Client
+from flexvault.kit.client import Client, ClientError, MissingProgramError
 from flexvault.kit.database import DatabaseRebuild
 from flexvault.kit.facts import KitFacts
+from flexvault.kit.going_on import left_unfinished
 from flexvault.kit.load import Say
 from flexvault.kit.options import Options
 from flexvault.kit.outcome import Outcome, table, write_report
-from flexvault.kit.progress import ROLES, Progress, only_rebuild
+from flexvault.kit.progress import ROLES, Progress, only_rebuild, require_alone
+from flexvault.kit.run_facts import RunFacts
 from flexvault.kit.system import list_jobs, list_system_database
-from flexvault.kit.target import Target
+from flexvault.kit.target import Target, look_at
+
+type Clock = Callable[[], datetime]
 
 _QUIET_KINDS: Final = 40
 """Objects of one kind, database, state and reason that the screen shows by name; the report has all."""
@@ -26,37 +33,43 @@ class NotReadyError(ConflictError):
     default_code = "NotReady"
 
 
-def run_check(client: Client, facts: KitFacts, folder: Path, options: Options, say: Say) -> Checked:
-    """Check, and say all that was found."""
-    checked = check(client, facts, folder, options, say)
-    for finding in checked.findings:
-        say(str(finding))
-    say("check: ready" if checked.is_ready else "check: not ready, nothing was changed")
-    return checked
+def check_only(client: Client, facts: KitFacts, folder: Path, options: Options, say: Say) -> Checked:
+    """Check, and say all that was found.
+
+    Raises:
+        ConflictError: A rebuild is at work: what is found now is not what its end leaves.
+    """
+    with suppress(ClientError, MissingProgramError):  # the check says why the server cannot be asked
+        require_alone(client)
+    return _run_check(client, facts, folder, options, say)
 
 
-def make_roles(client: Client, facts: KitFacts, folder: Path, options: Options, say: Say) -> list[Outcome]:
-    """Check, then make the roles alone.
+def make_roles(client: Client, facts: KitFacts, folder: Path, options: Options, say: Say, *, now: Clock) -> None:
+    """Check what concerns the roles, then make them alone.
 
     Raises:
         NotReadyError, ConflictError, ClientError: See there.
     """
-    target, checked = _ready(client, facts, folder, options, say)
-    with only_rebuild(client):
+    started = now()
+    with _ready(client, facts, folder, replace(options, only_roles=True), say) as (target, checked):
         progress = Progress(client, facts.kit_id)
         progress.begin()
-        return _make_roles(checked, progress, target, say)
+        outcomes = _make_roles(checked, progress, target, say)
+        _report(folder, RunFacts.of(client, facts, target, started, now()), outcomes, say)
 
 
-def restore(client: Client, facts: KitFacts, folder: Path, options: Options, say: Say) -> list[Outcome]:
+def restore(client: Client, facts: KitFacts, folder: Path, options: Options, say: Say, *, now: Clock) -> list[Outcome]:
     """Rebuild the server, or go on where an earlier run of this kit stopped.
+
+    Returns:
+        The databases that an earlier run began and that are still unfinished, as they were not chosen.
 
     Raises:
         NotReadyError, ConflictError, ClientError: See there.
     """
-    target, checked = _ready(client, facts, folder, options, say)
-    progress = Progress(client, facts.kit_id)
-    with only_rebuild(client):
+    started = now()
+    with _ready(client, facts, folder, options, say) as (target, checked):
+        progress = Progress(client, facts.kit_id)
         progress.begin()
         outcomes = _make_roles(checked, progress, target, say)
         borrowed: list[str] = []
@@ -72,32 +85,56 @@ def restore(client: Client, facts: KitFacts, folder: Path, options: Options, say
             outcomes += checked.roles.set_in_databases()
             checked.roles.give_back(borrowed)
         outcomes += _not_restored(facts, checked)
-        report(folder, facts, outcomes, say)
-        progress.end()
-    return outcomes
+        left = left_unfinished(progress.read(), look_at(client).databases)
+        outcomes += left
+        _report(folder, RunFacts.of(client, facts, target, started, now()), outcomes, say)
+        if not left:  # else its rows are still needed
+            progress.end()
+    return left
 
 
-def report(folder: Path, facts: KitFacts, outcomes: Sequence[Outcome], say: Say) -> None:
+def _report(folder: Path, run: RunFacts, outcomes: Sequence[Outcome], say: Say) -> None:
     """Show the table and write it beside the kit."""
-    for line in table(_shortened(outcomes)):
+    for line in [*run.lines(), *table(_shortened(outcomes))]:
         say(line)
-    about = {"kitId": facts.kit_id, "server": facts.server_name, "recoveryPointTime": facts.recovery_point_time}
     try:
-        path = write_report(folder, about, outcomes)
+        path = write_report(folder, run, outcomes)
     except OSError as error:  # the folder may be read only; the table is on the screen
         say(f"the report could not be written: {error}")
     else:
         say(f"report: {path}")
 
 
-def _ready(client: Client, facts: KitFacts, folder: Path, options: Options, say: Say) -> tuple[Target, Checked]:
-    checked = run_check(client, facts, folder, options, say)
-    if checked.target is None or not checked.is_ready:
-        count = sum(finding.is_error for finding in checked.findings)
-        hint = "do what the lines above say, then run it again"
-        what = "1 thing is" if count == 1 else f"{count} things are"
-        raise NotReadyError(f"{what} in the way, nothing was changed", hint=hint)
-    return checked.target, checked
+def _run_check(client: Client, facts: KitFacts, folder: Path, options: Options, say: Say) -> Checked:
+    checked = check(client, facts, folder, options, say)
+    for finding in checked.findings:
+        say(str(finding))
+    say("check: ready" if checked.is_ready else "check: not ready, nothing was changed")
+    return checked
+
+
+@contextmanager
+def _ready(
+    client: Client, facts: KitFacts, folder: Path, options: Options, say: Say
+) -> Generator[tuple[Target, Checked]]:
+    """Check while no other kit can change the server, for as long as the block lasts: what was found stays so."""
+    with ExitStack() as stack:
+        trouble: VaultError | None = None
+        try:
+            stack.enter_context(only_rebuild(client))
+        except (ClientError, MissingProgramError) as error:
+            trouble = error
+        checked = _run_check(
+            client, facts, folder, options, say
+        )  # it says that trouble, too, and whatever else there is
+        if checked.target is None or not checked.is_ready:
+            count = sum(finding.is_error for finding in checked.findings)
+            hint = "do what the lines above say, then run it again"
+            what = "1 thing is" if count == 1 else f"{count} things are"
+            raise NotReadyError(f"{what} in the way, nothing was changed", hint=hint)
+        if trouble is not None:
+            raise trouble
+        yield checked.target, checked
 
 
 def _make_roles(checked: Checked, progress: Progress, target: Target, say: Say) -> list[Outcome]:

@@ -1,11 +1,12 @@
 """Make the roles: the roles script planned for this very target, what may be run in one transaction, all listed."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from flexvault.domain.role_script import RESERVED_ROLES, RoleStatement, plan_roles
-from flexvault.domain.sql_text import join, one_line, quote_name, statements
+from flexvault.domain.sql_text import join, name_of, one_line, quote_name, statements
 from flexvault.kit.client import Client, ClientError, StatementError
 from flexvault.kit.existing_roles import OF_THE_ADMINISTRATOR, ExistingRoles, look_at_roles
 from flexvault.kit.known_errors import reason_of
@@ -36,13 +37,15 @@ class Roles:
 
     def __init__(self, client: Client, target: Target, options: Options, script: str) -> None:
         self._client, self._target = client, target
-        self.plan = plan_roles(
+        self._named = {name_of(s[2]) for s in statements(script) if s[:2] == ("CREATE", "ROLE")}
+        plan = plan_roles(
             script,
             target_major=target.major,
             administrator=target.administrator,
             has_superuser=target.is_superuser,
             with_passwords=options.with_passwords,
         )
+        self.plan = without_roles(plan, options.kept_roles)
         self.created = frozenset(item.role for item in self.plan if is_create(item))
         self.existing = ExistingRoles()
 
@@ -85,12 +88,12 @@ class Roles:
 
     def outcomes(self) -> list[Outcome]:
         """Say what becomes of the roles, without running anything."""
-        count = len([item for item in self.plan if is_create(item)])
-        found = [Outcome(database="", kind="roles", name=f"({count})", state="restored")]
+        name = f"({len(self.created)} of {len(self._named)})"
+        found = [Outcome(database="", kind="roles", name=name, state="restored")]
         for item in self.plan:
             if item.verdict in {"apply", "rewrite"} and not item.reason.startswith("in "):
                 continue
-            state = _STATES.get(item.verdict, "restored")
+            state = "left out" if item.is_only_withheld else _STATES.get(item.verdict, "restored")
             reason = item.reason
             if item.verdict == "ask" and item.sql and not is_in_database(item):
                 reason += f"; run it yourself: {item.sql}"
@@ -189,6 +192,30 @@ def _failed(item: RoleStatement | None, error: StatementError) -> ClientError:
     about = f"role {one_line(item.role)}" if item else "the session"
     hint = "no role was made; mend the target, then run the same command again"
     return ClientError(f"{about}: {error.message}", hint=hint)
+
+
+def without_roles(plan: Sequence[RoleStatement], kept: Collection[str]) -> tuple[RoleStatement, ...]:
+    """Leave out all that would change some roles: their own statements, and memberships in them."""
+    found: list[RoleStatement] = []
+    for item in plan:
+        granted = granted_role(item)
+        if item.role in kept:
+            found.append(replace(item, verdict="skip", sql=None, reason="left as it is: --keep-role"))
+        elif granted in kept:
+            reason = f"in {granted}: that role is left as it is: --keep-role"
+            found.append(replace(item, verdict="skip", sql=None, reason=reason))
+        else:
+            found.append(item)
+    return tuple(found)
+
+
+def granted_role(item: RoleStatement) -> str:
+    """Answer the role in which a statement makes another a member; empty when it does not."""
+    match next(statements(item.sql or ""), ()):
+        case ("GRANT", role, "TO", *_):
+            return name_of(role)
+        case _:
+            return ""
 
 
 def is_create(item: RoleStatement) -> bool:

@@ -14,6 +14,7 @@ from flexvault.kit.finding import Finding, note, problem
 from flexvault.kit.options import Options
 from flexvault.kit.plan import DatabasePlan
 from flexvault.kit.progress import ROLES, SCHEMA, Row
+from flexvault.kit.role_rights import check_role_rights
 from flexvault.kit.roles import Roles
 from flexvault.kit.target import Target, major_of
 
@@ -54,14 +55,17 @@ def check_target(
     options: Options,
 ) -> list[Finding]:
     """Find everything of the target that is in the way of these plans."""
+    of_roles = [*_check_rights(target), *_check_roles(target, roles, plans, rows, options)]
+    of_roles += check_role_rights(client, target, roles)
+    if options.only_roles:
+        return of_roles
     return [
         *_check_version(facts, target, plans),
-        *_check_rights(target),
+        *of_roles,
         *_check_databases(target, plans, rows),
-        *_check_roles(target, roles, plans, rows, options),
         *_check_extensions(client, target, plans),
         *_check_locales(client, target, plans),
-        _room(facts, plans),
+        *_room(facts, plans),
     ]
 
 
@@ -82,7 +86,12 @@ def _check_rights(target: Target) -> Iterator[Finding]:
 
 def _check_databases(target: Target, plans: Sequence[DatabasePlan], rows: Mapping[str, Row]) -> Iterator[Finding]:
     for plan in plans:
-        if plan.name in target.databases and plan.name not in rows:
+        row = rows.get(plan.name)
+        oid = target.databases.get(plan.name)
+        if row and oid is not None and oid == row.mark and row.state == "done" and row.choice != plan.choice:
+            text = f"database {one_line(plan.name)} was made by an earlier run of this kit, of another choice"
+            yield problem(text, "repeat that choice, leave it out, or restore into another with --into OTHER")
+        elif oid is not None and (row is None or row.mark not in {None, oid}):
             hint = "nothing is ever added to one: drop it, or restore into another with --database NAME --into OTHER"
             yield problem(f"database exists already: {one_line(plan.name)}", hint)
         if any(SCHEMA in {entry.namespace, entry.tag} for entry in plan.dump.contents.entries):
@@ -92,8 +101,9 @@ def _check_databases(target: Target, plans: Sequence[DatabasePlan], rows: Mappin
 def _check_roles(
     target: Target, roles: Roles, plans: Sequence[DatabasePlan], rows: Mapping[str, Row], options: Options
 ) -> Iterator[Finding]:
-    if not options.updates_roles:
-        yield from _check_existing(roles, is_begun=ROLES in rows)
+    for role in sorted(options.kept_roles - target.roles):
+        yield problem(f"--keep-role {one_line(role)}: the server has no such role")
+    yield from _check_existing(roles, is_asked=not options.updates_roles and ROLES not in rows)
     owners = {entry.owner for plan in plans for entry in plan.restored if entry.owner}
     owners |= {plan.dump.facts.owner for plan in plans if plan.dump.facts.owner}
     missing = owners - roles.created - target.roles
@@ -102,15 +112,17 @@ def _check_roles(
         yield problem(f"role that owns objects is missing: {one_line(role)}", hint)
 
 
-def _check_existing(roles: Roles, *, is_begun: bool) -> Iterator[Finding]:
+def _check_existing(roles: Roles, *, is_asked: bool) -> Iterator[Finding]:
     try:
         found = roles.look_at_existing()
     except VaultError as error:
         yield problem(f"the target's roles cannot be read: {error.message}", error.hint)
         return
     for role, what in found.different.items():
-        if not is_begun:
-            hint = "--existing-roles update gives it the backup's attributes; or drop it, or use a new server"
+        if is_asked:
+            hint = (
+                "--existing-roles update gives it the backup's attributes, --keep-role leaves it as it is; or drop it"
+            )
             yield problem(f"role exists already and differs: {one_line(role)}: {one_line(what)}", hint)
 
 
@@ -187,10 +199,11 @@ def _collations(options: Mapping[str, str], target: Target) -> Iterator[str]:
         yield f"PROVIDER = builtin, LOCALE = {quote_literal(options.get('BUILTIN_LOCALE', both))}"
 
 
-def _room(facts: KitFacts, plans: Sequence[DatabasePlan]) -> Finding:
+def _room(facts: KitFacts, plans: Sequence[DatabasePlan]) -> Iterator[Finding]:
     total = sum(_size(facts, plan.dump) for plan in plans)
     text = f"about {total / _GIB:.1f} GiB are needed; no server can be asked for its free room"
-    return note(text, "compare it with the server's storage; indexes and write-ahead log come on top")
+    if total >= _GIB:  # no server is too small for less
+        yield note(text, "compare it with the server's storage; indexes and write-ahead log come on top")
 
 
 def _size(facts: KitFacts, dump: Dump) -> float:

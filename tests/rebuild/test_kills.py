@@ -30,7 +30,7 @@ POINTS = (
     f"database {SHOP}: post-data",
     f"database {SHOP}: materialized views",
     f"database {SHOP}: statistics, settings and grants",
-    f"{SHOP}: database {SHOP} ",  # the table at the end is being printed
+    f"restored      {SHOP}: database {SHOP} ",  # the table at the end is being printed
 )
 
 
@@ -47,10 +47,12 @@ def environment(target: Server, user: str) -> dict[str, str]:
     return {"PATH": f"{target.bin}{os.pathsep}{os.environ['PATH']}", **where}
 
 
-def start(restore: Path, target: Server, *options: str, user: str = "postgres") -> subprocess.Popen[str]:
-    kit = restore / "demo_rebuild" / "rebuild.pyz"
+def start(
+    restore: Path, target: Server, *options: str, user: str = "postgres", kit: str = "demo_rebuild"
+) -> subprocess.Popen[str]:
+    program = restore / kit / "rebuild.pyz"
     return subprocess.Popen(
-        [sys.executable, "-I", str(kit), "restore", "--files", str(restore), *options],
+        [sys.executable, "-I", str(program), "restore", "--files", str(restore), *options],
         env=environment(target, user),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -78,7 +78,13 @@ def test_the_table_at_the_end_names_what_is_not_simply_restored(restore: Path, t
     assert found["", "role", "app"] == "restored"  # the last of its lines; an earlier one tells of the password
     text = (restore / "rebuild-report.txt").read_text()
     assert "role app" in text
-    assert "PASSWORD (set a new one)" in text
+    assert "left out      role app" in text
+    assert "left out: PASSWORD (--with-passwords restores it, or set a new one)" in text
+    assert re.match(r"rebuild of pg-orders as of 2026-11-25T17:00:00Z, recovery point 0{32}, kit [0-9a-f]{16}\n", text)
+    assert f"onto 127.0.0.1, port {target.port}, PostgreSQL 18" in text
+    assert (report["target"]["port"], report["recoveryPointId"]) == (str(target.port), "0" * 32)
+    assert report["startedAt"] <= report["completedAt"]
+    assert report["startedAt"].endswith("+00:00")
     assert set(text.splitlines()) <= set(lines)
 
 

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from flexvault.domain.errors import VaultError
-from flexvault.domain.sql_text import one_line
+from flexvault.domain.sql_text import on_terminal, one_line
 from flexvault.kit import compare
 from flexvault.kit.client import Client
 from flexvault.kit.dumps import find_folder
@@ -38,9 +38,10 @@ def main(facts_bytes: bytes, kit: Path, words: Sequence[str]) -> int:
         return chosen.run(facts, kit, chosen)
     except VaultError as error:
         hint = f"\nhint: {error.hint}" if error.hint else ""
-        sys.stderr.write(f"rebuild stopped: {error.message}{hint}\n")
+        sys.stderr.write(f"{on_terminal(f'rebuild stopped: {error.message}{hint}')}\n")
     except OSError as error:
-        sys.stderr.write(f"rebuild stopped: {error}\nhint: mend this, then run the same command again: it goes on\n")
+        text = f"rebuild stopped: {error}\nhint: mend this, then run the same command again: it goes on"
+        sys.stderr.write(f"{on_terminal(text)}\n")
     except KeyboardInterrupt:
         sys.stderr.write("rebuild stopped by you; run the same command again: it goes on\n")
     return STOPPED
@@ -48,7 +49,7 @@ def main(facts_bytes: bytes, kit: Path, words: Sequence[str]) -> int:
 
 def say(line: str) -> None:
     """Print a line at once."""
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{on_terminal(line)}\n")
     sys.stdout.flush()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from flexvault.domain.dump_choice import TableName
 from flexvault.domain.errors import NotFoundError
+from flexvault.kit.choice import OF_DATABASE
 from flexvault.kit.dumps import Dump, open_dump, walk_dump
 from flexvault.kit.facts import KitFile
 from flexvault.kit.options import Options
@@ -161,7 +162,7 @@ def test_a_chosen_schema_names_what_needs_a_table_elsewhere(dump: Dump):
 def test_a_chosen_table_names_its_keys_to_tables_that_were_not_chosen(dump: Dump):
     plan = plan_database(dump, TARGET, Options(tables={"shop": (TableName("sales", "item"),)}))
     left_out = {item.name: item.reason for item in plan.left_out}
-    assert left_out == {"sales.item to_plain": "needs another table, which was not chosen"}
+    assert left_out == {"sales.item to_plain": "needs another table, which was not chosen", "ddl": OF_DATABASE}
 
 
 def test_keys_between_a_chosen_table_and_a_chosen_schema_come_along(dump: Dump):

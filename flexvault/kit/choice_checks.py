@@ -63,7 +63,7 @@ def price_of_extensions(facts: KitFacts, plans: Sequence[DatabasePlan], options:
         lost = [item for item in plan.left_out if item.reason.startswith("depends on extension ")]
         told = [item for item in lost if item.kind not in {"acl", "comment", "table data", "sequence set"}]
         if told:
-            counted = _rows(facts, plan.dump)
+            counted = counted_rows(facts, plan.dump)
             names = [_named(item, counted) for item in sorted(told, key=lambda item: item.kind != "table")]
             more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
             text = f"--without-extension leaves out of database {one_line(plan.dump.database)} what needs it"
@@ -75,7 +75,7 @@ def _named(item: Outcome, counted: Mapping[int, int]) -> str:
     return one_line(f"{in_words(item.kind)} {item.name}{rows}")
 
 
-def _rows(facts: KitFacts, dump: Dump) -> dict[int, int]:
+def counted_rows(facts: KitFacts, dump: Dump) -> dict[int, int]:
     """Answer dump id of a table -> its rows, where a deep verification counted them."""
     verified = facts.verification.files.get(dump.file.name) if facts.verification else None
     by_data = {rows.dump_id: rows.rows for rows in verified.rows if rows.rows is not None} if verified else {}

@@ -57,7 +57,7 @@ _ENTRY: Final = re.compile(r"^pg_restore: from TOC entry (\d+); \S+ \S+ (.*)$", 
 _FAILED: Final = re.compile(r"ERROR:  statement (\d+): (.*)", re.DOTALL)
 
 
-_GO_ON_HINT: Final = "mend this, then run the same command again: it goes on"
+GO_ON_HINT: Final = "mend this, then run the same command again: it goes on"
 _PATH_HINT: Final = (
     "if a function needs a search_path that is not its database's: --search-path DATABASE 'app, public'; "
     "else mend this, then run the same command again: it goes on"
@@ -90,7 +90,7 @@ class RestoreError(ClientError):
     """
 
     def __init__(self, message: str, dump_id: int) -> None:
-        super().__init__(message, hint=_PATH_HINT if "does not exist" in message else _GO_ON_HINT)
+        super().__init__(message, hint=_PATH_HINT if "does not exist" in message else GO_ON_HINT)
         self.dump_id = dump_id
 
 

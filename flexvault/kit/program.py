@@ -1,24 +1,29 @@
 """The command line of the rebuild kit."""
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Final
 
 from flexvault.domain.errors import VaultError
 from flexvault.domain.sql_text import on_terminal, one_line
 from flexvault.kit import compare
-from flexvault.kit.client import Client
+from flexvault.kit.client import GO_ON_HINT, Client, ClientError
 from flexvault.kit.dumps import find_folder
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.options import Options, add_command, add_names, choices_of, protect
 from flexvault.kit.restore import check_only, make_roles, restore
-from flexvault.kit.show import show, show_known_errors
+from flexvault.kit.show import show, show_databases, show_known_errors
 
 DONE, STOPPED, WRONG_USAGE = 0, 1, 2
+_UNREACHABLE: Final = re.compile(r"connection to server|server closed the connection|terminating connection")
+_CONNECTION_HINT: Final = "see to the server and to PGHOST, PGPORT, PGUSER, PGPASSWORD, PGSSLMODE; {again}"
 
 
 def main(facts_bytes: bytes, kit: Path, words: Sequence[str]) -> int:
@@ -34,17 +39,30 @@ def main(facts_bytes: bytes, kit: Path, words: Sequence[str]) -> int:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     facts = KitFacts.from_bytes(facts_bytes)
     chosen = _parser(facts).parse_args(protect(words))
+    again = GO_ON_HINT if chosen.run is _restore else "mend this, then run the same command again"
     try:
         return chosen.run(facts, kit, chosen)
     except VaultError as error:
-        hint = f"\nhint: {error.hint}" if error.hint else ""
-        sys.stderr.write(f"{on_terminal(f'rebuild stopped: {error.message}{hint}')}\n")
+        hint = error.hint or (again if isinstance(error, ClientError) else "")
+        _stop(error.message, _CONNECTION_HINT.format(again=again) if _is_unreachable(error) else hint)
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python still holds of it goes nowhere
+        if chosen.run is not _show:
+            _stop("nobody reads what it says any more", again)
     except OSError as error:
-        text = f"rebuild stopped: {error}\nhint: mend this, then run the same command again: it goes on"
-        sys.stderr.write(f"{on_terminal(text)}\n")
+        _stop(str(error), again)
     except KeyboardInterrupt:
         sys.stderr.write("rebuild stopped by you; run the same command again: it goes on\n")
     return STOPPED
+
+
+def _stop(message: str, hint: str) -> None:
+    advice = f"\nhint: {hint}" if hint else ""
+    sys.stderr.write(f"{on_terminal(f'rebuild stopped: {message}{advice}')}\n")
+
+
+def _is_unreachable(error: VaultError) -> bool:
+    return isinstance(error, ClientError) and bool(_UNREACHABLE.search(error.message))
 
 
 def say(line: str) -> None:
@@ -87,6 +105,7 @@ def _parser(facts: KitFacts) -> argparse.ArgumentParser:
         command.set_defaults(run=run)
     shown = commands.add_parser("show", help="say what the kit holds; needs no server", allow_abbrev=False)
     shown.add_argument("--files", type=Path, metavar="FOLDER", help="where the files of the restore lie")
+    add_names(shown, "--database", ("NAME",), "list what it holds, by name; repeatable")
     shown.add_argument("--known-errors", action="store_true", help="errors behind which a rebuild goes on")
     shown.set_defaults(run=_show)
     compare.add_to(commands)
@@ -131,6 +150,10 @@ def _now() -> datetime:
 def _show(facts: KitFacts, kit: Path, chosen: argparse.Namespace) -> int:
     if chosen.known_errors:
         show_known_errors(say)
+        return DONE
+    folder = chosen.files or kit.resolve().parent.parent
+    if chosen.database:
+        show_databases(facts, folder, chosen.database, say)
     else:
-        show(facts, chosen.files or kit.resolve().parent.parent, say)
+        show(facts, folder, say)
     return DONE

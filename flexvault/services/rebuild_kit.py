@@ -32,7 +32,8 @@ import sys
 if sys.version_info < {NEEDED_PYTHON}:
     sys.stderr.write(
         "rebuild.pyz needs Python {NEEDED_PYTHON[0]}.{NEEDED_PYTHON[1]} or newer; this is Python %d.%d. "
-        "Azure Cloud Shell has a newer one.\\n" % sys.version_info[:2]
+        "Install python{NEEDED_PYTHON[0]}.{NEEDED_PYTHON[1]} or newer and run this by its name: "
+        "python{NEEDED_PYTHON[0]}.{NEEDED_PYTHON[1]} %s ...\\n" % (sys.version_info[:2] + (sys.argv[0],))
     )
     sys.exit(2)
 

@@ -57,10 +57,12 @@ Recovery point `{point}` of {time}, PostgreSQL {version}; {verified}.
 
 ## What to do
 
-You need Python 3.12 or newer (Azure Cloud Shell has it), nothing else to install for it, and PostgreSQL's client
+You need Python 3.12 or newer (where `python3` is older, call a newer one by its name, such as `python3.12`), nothing
+else to install for it, and PostgreSQL's client
 (`psql`, `pg_restore`, `pg_dump`, `pg_dumpall`) of the **new server's** major version, first on the `PATH`.
 
-1. Create a new, empty server of the same or a newer PostgreSQL version. Never use the source server.
+1. Create a new, empty server of the same or a newer PostgreSQL version. Never use the source server: the
+   kit refuses it, unless `--allow-source` says that it is to restore beside the living databases.
 2. Download all files of this restore into one folder, this folder among them.
 3. Say where the new server is, as its administrator:
 
@@ -74,10 +76,15 @@ You need Python 3.12 or newer (Azure Cloud Shell has it), nothing else to instal
 5. `python3 rebuild.pyz restore --jobs 4` checks again, then makes the roles (in one transaction), then database by
    database. Nothing is ever added to a database that exists.
 6. Read the table at its end, or `rebuild-report.txt` beside the files: each object that is not simply restored, and
-   why.
+   why (states below).
 7. `python3 rebuild.pyz compare` proves it: rows, definitions, owners, rights, settings, roles. Its last line says
    `all equal`, or how many differences there are, and how many of them the table of the restore has named.
 8. Set passwords of roles (below), then let applications in.
+
+States: `restored`, with a reason where something is to be known; `refreshed`: computed anew; `left out`: on purpose,
+or unfinished; `refused`: the server does not take it, or what it needs; `lost`: what no such server takes; `ask`: yours
+to decide. Exit status: 0 done, and for `compare` all equal; 1 stopped, or something differs or is not proven; 2 wrong
+usage.
 
 ## When it stops
 
@@ -85,31 +92,34 @@ It stops at the first error that is not listed below, and says which object and 
 same command again**. It goes on: databases that are done stay, one whose data was being loaded goes on with the
 tables that are not in, another one that this kit had begun is dropped and made anew. That holds after `kill -9`, a
 lost connection, a restart of either machine. What it knows lies in a database `flexvault_rebuild` of the new
-server, which is gone at the end. A database that this kit did not make is never touched. To begin from nothing: drop
-the databases that it made, and that one.
+server, which is gone when nothing is unfinished: a database that was begun and is not chosen this time is named at
+the end, with the command that goes on with it. Two rebuilds never work on one server at once. A database that this
+kit did not make is never touched. To begin from nothing: drop the databases that it made, and that one.
 
 - A function does not find a table or another function: it needs a search_path that is not its database's:
   `--search-path DATABASE 'app, public'`.
 - An extension cannot be had: `--without-extension NAME` leaves it out with everything that needs it, all listed.
-- A role exists already and differs from the backup's: `--existing-roles update` gives it the backup's attributes.
+- A role exists already and differs from the backup's: `--existing-roles update` gives it the backup's attributes,
+  `--keep-role NAME` leaves it, and memberships in it, as they are.
 
 ## Only a part
 
 `--database NAME`, `--schema DATABASE SCHEMA`, `--table DATABASE SCHEMA TABLE` restore only these, `--into OTHER` into
-a new database of another name. Give `compare` the same choices. Names are whole and exact. `python3 rebuild.pyz show`
-lists what the files hold; it needs no server.
+a new database of another name. What belongs to a chosen table and needs another one, such as a foreign key, is listed
+as left out; views come with their schema. Give `compare` the same choices. Names are whole and exact.
+`python3 rebuild.pyz show` says what the files hold and `show --database NAME` lists it by name; neither needs a server.
 
 ## What is not in the files
 
 - **Server parameters, firewall rules, private endpoints, tags, Microsoft Entra administrators.** They belong to the
   Azure resource.
-- **Passwords of roles.** Set new ones: `ALTER ROLE name PASSWORD '...'`. Where the roles file has verifiers (a
-  superuser took it), `--with-passwords` restores them.
+- **Passwords of roles**, unless a superuser took the roles file: then it holds their verifiers, which are left out
+  unless you say `--with-passwords`. Else set new ones: `ALTER ROLE name PASSWORD '...'`.
 - **Scheduled jobs** (pg_cron) are listed and not scheduled. **Subscriptions** are left out (`--with-subscriptions`
   makes them, disabled). **Security labels** are left out. **Tablespaces**: all objects go to the default one.
 - **Databases `postgres`, `azure_maintenance`, `azure_sys`**: every server has its own; what people made in them is
   listed.
-- **Replication slots and statistics.** The kit runs ANALYZE; slots begin anew.
+- **Replication slots**: they begin anew. **Statistics**: the kit gathers them itself, by ANALYZE of each database.
 - **The contents of materialized views** are computed again from the restored tables, so they may differ from the
   source's.
 

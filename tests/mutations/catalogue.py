@@ -148,8 +148,8 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         name="the kit appends to a database that exists",
         path="flexvault/kit/target_checks.py",
-        old="        if plan.name in target.databases and plan.name not in rows:\n",
-        new="        if not plan.name:\n",
+        old="        elif oid is not None and (row is None or row.mark not in {None, oid}):\n",
+        new="        elif not plan.name:\n",
         tests=("tests/rebuild/test_rebuild.py",),
     ),
     Mutation(

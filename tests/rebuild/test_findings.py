@@ -191,3 +191,18 @@ def test_a_server_that_is_not_there_is_said_with_what_to_set(restored: Path, emp
     nowhere = Server(port=1, bin=empty.bin)
     said = run_kit(restored, nowhere, "check").stdout
     assert "PGSSLMODE" in said
+
+
+def test_a_server_that_goes_away_says_to_run_the_same_command_again(restored: Path, run_server: ServerMaker) -> None:
+    with run_server() as target:
+        process = start(restored, target, kit="f_rebuild")
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("database one: pre-data"):
+                break
+        process.send_signal(signal.SIGSTOP)
+    process.send_signal(signal.SIGCONT)
+    said = process.communicate()[0]
+    assert process.returncode == 1
+    assert "hint: see to the server and to PGHOST" in said
+    assert "run the same command again: it goes on" in said

@@ -30,7 +30,7 @@ POINTS = (
     f"database {SHOP}: post-data",
     f"database {SHOP}: materialized views",
     f"database {SHOP}: statistics, settings and grants",
-    f"restored      {SHOP}: database {SHOP} ",  # the table at the end is being printed
+    f"restored      {SHOP}: database {SHOP}",  # the table at the end is being printed
 )
 
 

@@ -98,6 +98,8 @@ def test_an_older_python_can_read_what_it_is_to_say():
         version_info = (3, 8, 1)
         stderr = type("Stream", (), {"write": staticmethod(said.append)})
 
+        argv = ("rebuild.pyz",)
+
         @staticmethod
         def exit(status: int) -> None:
             raise SystemExit(status)
@@ -107,6 +109,7 @@ def test_an_older_python_can_read_what_it_is_to_say():
         exec(code, names)
     assert stopped.value.code == 2
     assert said[0].startswith("rebuild.pyz needs Python 3.12 or newer; this is Python 3.8.")
+    assert "python3.12 rebuild.pyz ..." in said[0]
 
 
 def test_it_runs_from_an_empty_folder_without_site_packages(kit: Path):

@@ -21,6 +21,9 @@ DOCUMENTED_SED = (
     "/^ALTER ROLE replication/d; /^ALTER ROLE/ {s/NOSUPERUSER//; s/NOBYPASSRLS//;}"
 )
 
+_STATE = 14
+"""Width of the column of states in the kit's table."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -44,9 +47,12 @@ class Outcome:
         return "\n".join(self.lines[-25:]) if self.stopped else ""
 
     def names(self, lost: str) -> bool:
-        """Tell whether a line of the kit's table has all parts of a text, which `…` keeps apart, in their order."""
+        """Tell whether a line of the kit's table has all parts of a text, which `…` keeps apart, in their order.
+
+        The text says object, state and reason in this order; the table has the state first.
+        """
         pattern = re.compile(".*".join(re.escape(part.strip()) for part in lost.split("…")))
-        return any(pattern.search(line) for line in self.lines)
+        return any(pattern.search(f"{line[_STATE:]}  {line[:_STATE]}{line[_STATE:]}") for line in self.lines)
 
 
 def by_the_kit(

@@ -15,6 +15,7 @@ from typing import Final
 
 from flexvault.domain.dump_cursor import Cursor, RangeRead
 from flexvault.domain.errors import PermanentError
+from flexvault.domain.sql_text import with_standard_strings
 
 MAGIC: Final = b"PGDMP"
 OLDEST_VERSION: Final = (1, 12)
@@ -30,6 +31,8 @@ _CODECS: Final = {
     "UTF8": "utf-8", "LATIN1": "latin-1", "LATIN2": "iso8859-2", "LATIN3": "iso8859-3", "LATIN4": "iso8859-4",
     "LATIN5": "iso8859-9", "LATIN6": "iso8859-10", "LATIN7": "iso8859-13", "LATIN8": "iso8859-14",
     "LATIN9": "iso8859-15", "LATIN10": "iso8859-16", "EUC_JP": "euc_jp", "EUC_KR": "euc_kr", "EUC_CN": "gb2312",
+    "EUC_JIS_2004": "euc_jis_2004", "ISO_8859_5": "iso8859-5", "ISO_8859_6": "iso8859-6", "ISO_8859_7": "iso8859-7",
+    "ISO_8859_8": "iso8859-8",
     "KOI8R": "koi8-r", "KOI8U": "koi8-u", "WIN866": "cp866", "WIN874": "cp874",
 }  # fmt: skip
 
@@ -48,7 +51,7 @@ class Entry:
         dump_id: Number of the entry in this archive; `pg_restore --use-list` names it so.
         desc: Kind of object, such as `TABLE DATA` or `DATABASE`.
         tag: Name of the object, for a function with its argument types.
-        definition: SQL that creates the object.
+        definition: SQL that creates the object, as `standard_conforming_strings = on` reads it.
         copy_statement: `COPY ... FROM stdin;` of a table's rows.
         relation_kind: `pg_class.relkind`, known from format 1.16 on.
         dependencies: Dump ids that this entry needs.
@@ -164,6 +167,13 @@ def read_contents(read: RangeRead, size_bytes: int, *, name: str = "archive") ->
     )
 
 
+def is_about_database(desc: str, namespace: str, tag: str) -> bool:
+    """Say whether an entry is about the database itself; an object in it may be called `DATABASE x`, too."""
+    if desc in {"ACL", "COMMENT", "SECURITY LABEL"}:
+        return tag.startswith("DATABASE ") and not namespace
+    return desc in {"DATABASE", "DATABASE PROPERTIES"}
+
+
 def entries_by_id(contents: Contents) -> dict[int, Entry]:
     """Return the entries by their dump ids."""
     return {entry.dump_id: entry for entry in contents.entries}
@@ -246,6 +256,7 @@ class _Texts:
 
     def __init__(self) -> None:
         self.encoding = "UTF8"
+        self._escapes = False
         self._known: dict[bytes, str] = {}
 
     def decode(self, raw: bytes) -> str:
@@ -267,7 +278,9 @@ class _Texts:
             self.encoding = quoted[1].decode("ascii", "replace") if len(quoted) > 1 else "UTF8"
             self._known.clear()
         desc = self._once(raw.texts[3])
-        of_cluster = desc.startswith("DATABASE") or raw.texts[2].startswith(b"DATABASE ")
+        if desc == "STDSTRINGS":
+            self._escapes = b"'off'" in raw.texts[4]
+        of_cluster = is_about_database(desc, self._once(raw.texts[7]), raw.texts[2].decode("latin-1"))
         decode = self.shared if of_cluster else self.decode
         return Entry(
             dump_id=raw.dump_id,
@@ -276,7 +289,7 @@ class _Texts:
             tag=decode(raw.texts[2]),
             desc=desc,
             section=_SECTIONS.get(raw.section, "none"),
-            definition=decode(raw.texts[4]),
+            definition=self._standard(decode(raw.texts[4])),
             drop_statement=decode(raw.texts[5]),
             copy_statement=decode(raw.texts[6]),
             namespace=self._once(raw.texts[7]),
@@ -289,6 +302,9 @@ class _Texts:
             start=raw.start,
             end=raw.end,
         )
+
+    def _standard(self, sql: str) -> str:
+        return with_standard_strings(sql) if self._escapes and "\\" in sql else sql
 
     def _once(self, raw: bytes) -> str:
         """Decode what many entries have in common into one text, which they share."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from flexvault.domain.dump_archive import Archive
 from flexvault.domain.dump_catalogue import catalogue
-from flexvault.domain.dump_contents import Contents, Entry
+from flexvault.domain.dump_contents import Contents, Entry, is_about_database
 from flexvault.domain.sql_text import Statement, join, literal_of, name_of, quote_name, readable, statements
 
 SERVICE_DATABASES: Final = frozenset({"postgres", "azure_maintenance", "azure_sys", "template0", "template1"})
@@ -65,7 +65,7 @@ def database_facts(archive: Contents) -> DatabaseFacts:
                 is_template = is_template or [word.upper() for word in statement[3:4]] == ["IS_TEMPLATE"]
                 _add_setting(statement, settings, role_settings)
             after.append(entry.definition)
-        elif _belongs_to_database(entry):
+        elif is_about_database(entry.desc, entry.namespace, entry.tag):
             after.append(entry.definition)
     return DatabaseFacts(
         name=archive.database,
@@ -123,12 +123,6 @@ def _create_options(entry: Entry) -> tuple[tuple[str, str], ...]:
     tokens = next(statements(entry.definition), ())
     pairs = [(tokens[i - 1].upper(), literal_of(tokens[i + 1])) for i, t in enumerate(tokens[:-1]) if t == "=" and i]
     return tuple((key, value) for key, value in pairs if key == "ENCODING" or key in _LOCALE_OPTIONS)
-
-
-def _belongs_to_database(entry: Entry) -> bool:
-    return (
-        entry.desc in {"ACL", "COMMENT", "SECURITY LABEL"} and entry.tag.startswith("DATABASE ") and not entry.namespace
-    )
 
 
 def _connection_limit(statement: Statement, otherwise: int) -> int:

@@ -6,7 +6,7 @@ without a verdict and a reason. Facts: the refusals of PostgreSQL 15 and 18 for 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -63,12 +63,17 @@ class _Target:
     has_superuser: bool
     with_passwords: bool
     superusers: frozenset[str]
+    own_superusers: frozenset[str]
     admins: set[tuple[str, str]]  # who may grant what by the statements so far: granted role, member
 
     def is_reserved(self, role: str) -> bool:
         if role.startswith("pg_"):
             return True
         return not self.has_superuser and role in RESERVED_ROLES
+
+    def gains(self, role: str) -> bool:
+        """Say whether a role of this name is another one in the target, with an administrator's rights."""
+        return role in self.own_superusers | {self.administrator} and role not in self.superusers
 
 
 def decode_script(content: bytes) -> str:
@@ -79,7 +84,13 @@ def decode_script(content: bytes) -> str:
 
 
 def plan_roles(
-    script: str, *, target_major: int, administrator: str, has_superuser: bool, with_passwords: bool = False
+    script: str,
+    *,
+    target_major: int,
+    administrator: str,
+    has_superuser: bool,
+    with_passwords: bool = False,
+    superusers: Collection[str] = (),
 ) -> tuple[RoleStatement, ...]:
     """Give each statement of a roles script its verdict, in the script's order.
 
@@ -89,9 +100,11 @@ def plan_roles(
         administrator: Login that runs it: what the script says about this role is skipped. Empty when not known yet.
         has_superuser: Whether that login is a superuser (never on a flexible server).
         with_passwords: Keep password verifiers.
+        superusers: Roles of the target that are superusers there.
     """
     parsed = tuple(statements(script))
-    target = _Target(target_major, administrator, has_superuser, with_passwords, _superusers(parsed), set())
+    of_source, own = _superusers(parsed), frozenset(superusers)
+    target = _Target(target_major, administrator, has_superuser, with_passwords, of_source, own, set())
     plans = (_plan(statement, target) for statement in parsed)
     return tuple(plan for plan in plans if plan is not None)
 
@@ -255,6 +268,8 @@ def _membership(granted: str, member: str, options: Statement, target: _Target) 
     reason = ""
     if granted == "azure_pg_admin" and not target.has_superuser:
         verdict, reason = "ask", "an administrator's right"
+    elif target.gains(granted):
+        verdict, reason = "ask", f"in {granted}, which has more rights in the target than it had in the source"
     elif lost:
         verdict = "partial"
         reason = f"not restored: {', '.join(lost)} (PostgreSQL {target.major} has no such option)"

@@ -28,6 +28,8 @@ _TOKEN = re.compile(
 )
 _STRING = re.compile(r"'(?:[^']|'')*'", re.DOTALL)
 _BACKSLASH_STRING = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
+_ESCAPE = re.compile(r"\\.|''", re.DOTALL)
+_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -61,6 +63,31 @@ def statements(script: str) -> Iterator[Statement]:
             current.append(text)
     if current:
         yield tuple(current)
+
+
+def with_standard_strings(script: str) -> str:
+    """Write a script of `standard_conforming_strings = off` so that it means the same under `on`."""
+    parts: list[str] = []
+    position = 0
+    while position < len(script):
+        start = position
+        found = (_BACKSLASH_STRING if script[position] == "'" else _TOKEN).match(script, position)
+        if found is None:  # a string without end
+            parts.append(script[position:])
+            break
+        position = found.end()
+        if script[start] == "'":
+            parts.append(quote_literal(_ESCAPE.sub(_unescaped, found.group()[1:-1])))
+            continue
+        if found.lastgroup == "nested":
+            position = _end_of_comment(script, position)
+        parts.append(script[start:position])
+    return "".join(parts)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    letter = found.group()[1]
+    return letter if found.group()[0] == "'" else _CONTROLS.get(letter, letter)
 
 
 def name_of(token: str) -> str:
@@ -136,3 +163,11 @@ def one_line(text: str) -> str:
     """Show a text on one line that a terminal does not obey: a source may name its objects as it likes."""
     shown = " ".join(readable(text).split())
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
+
+
+def on_terminal(text: str) -> str:
+    """Show a text of several lines so that a terminal obeys none of it but the line breaks."""
+    return "\n".join(
+        "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line)
+        for line in readable(text).split("\n")
+    )

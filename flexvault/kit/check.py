@@ -14,7 +14,7 @@ from flexvault.kit.choice_checks import check_choice, price_of_extensions
 from flexvault.kit.client import Client
 from flexvault.kit.dumps import Dump, open_dump, roles_file, roles_script, walk_dump
 from flexvault.kit.facts import KitFacts, KitFile
-from flexvault.kit.finding import Finding, problem
+from flexvault.kit.finding import Finding, note, problem
 from flexvault.kit.going_on import going_on
 from flexvault.kit.load import Say
 from flexvault.kit.options import Options
@@ -55,7 +55,7 @@ class Checked:
 
 def check(client: Client, facts: KitFacts, folder: Path, options: Options, say: Say) -> Checked:
     """Check programs, files and target; nothing is changed."""
-    findings: list[Finding] = []
+    findings: list[Finding] = [note(text) for text in facts.warnings]
     target, rows = _ask_target(client, facts, findings)
     dumps = _check_files(facts, folder, options, findings, say)
     findings += _check_programs(client, target, dumps)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from flexvault.domain.dump_catalogue import object_ids
 from flexvault.domain.dump_choice import (
     SESSION_ENTRIES,
     data_of_schemas,
@@ -12,12 +13,21 @@ from flexvault.domain.dump_choice import (
     definitions_of_tables,
     left_behind_by_tables,
 )
-from flexvault.domain.dump_contents import Contents, Entry
+from flexvault.domain.dump_contents import Contents, Entry, is_about_database
 from flexvault.domain.sql_text import Statement, join, quote_name, statements
 from flexvault.kit.options import Options
 
 NOT_REACHED: Final = "needs an object outside the chosen schemas"
 NOT_CHOSEN: Final = "needs another table, which was not chosen"
+OF_DATABASE: Final = "belongs to the whole database, of which a part was chosen: create it yourself where it is needed"
+_OF_DATABASE: Final = frozenset({"EXTENSION", "DEFAULT ACL", "EVENT TRIGGER"})
+_HAVE_PARTS: Final = frozenset({"TABLE", "FOREIGN TABLE", "SCHEMA"})
+_OF_TABLES: Final = {
+    "POLICY": f"{NOT_CHOSEN}; row security stays on, so who needs this policy sees no rows",
+    "PUBLICATION TABLE": "its publication was not chosen",
+    "PUBLICATION TABLES IN SCHEMA": "its publication was not chosen",
+}
+"""What belongs to a table or a schema and may stay behind, and why."""
 
 
 def chosen_entries(contents: Contents, options: Options) -> frozenset[int]:
@@ -49,21 +59,36 @@ def lies_in_chosen_schema(entry: Entry, options: Options, database: str) -> bool
 
 
 def left_behind(contents: Contents, options: Options, chosen: frozenset[int]) -> Iterator[tuple[Entry, str]]:
-    """Yield what lies in a chosen schema or belongs to a chosen table, and cannot come along; and why."""
-    tables = options.tables.get(contents.database, ())
-    of_tables = {entry.dump_id for entry in left_behind_by_tables(contents, tables, chosen)}
+    """Yield what belongs to a chosen schema, to a chosen table or to the whole database, and stays behind; and why."""
+    database = contents.database
+    if not options.is_partial(database):
+        return
+    tables = options.tables.get(database, ())
+    of_tables = {entry.dump_id for entry in left_behind_by_tables(contents, tables, chosen)} if tables else set[int]()
+    made = {e.dump_id for e in contents.entries if e.dump_id in chosen and e.desc in _HAVE_PARTS}
     for entry in contents.entries:
-        if entry.dump_id in chosen:
+        if entry.dump_id in chosen or is_apart(entry):
             continue
-        if lies_in_chosen_schema(entry, options, contents.database):
+        if lies_in_chosen_schema(entry, options, database):
             yield entry, NOT_REACHED
+        elif entry.desc in _OF_TABLES and (entry.dump_id in of_tables or not made.isdisjoint(entry.dependencies)):
+            yield entry, _OF_TABLES[entry.desc]
         elif entry.dump_id in of_tables:
             yield entry, NOT_CHOSEN
+        elif entry.desc in _OF_DATABASE:
+            yield entry, OF_DATABASE
+
+
+def count_large_objects(contents: Contents, options: Options) -> int:
+    """Count the large objects that a choice of schemas or tables leaves behind: no row says whose they are."""
+    if not options.is_partial(contents.database):
+        return 0
+    return sum(len(object_ids(e)) for e in contents.entries if e.desc in {"BLOB", "BLOB METADATA"})
 
 
 def is_apart(entry: Entry) -> bool:
     """Say whether an entry belongs to the session or to the database itself, which every choice brings along."""
-    return entry.desc in SESSION_ENTRIES or entry.desc.startswith("DATABASE") or entry.tag.startswith("DATABASE ")
+    return entry.desc in SESSION_ENTRIES or is_about_database(entry.desc, entry.namespace, entry.tag)
 
 
 def with_database(statement: Statement, name: str) -> Statement:
@@ -89,6 +114,6 @@ def into_database(contents: Contents, name: str) -> Contents:
 def _into(entry: Entry, name: str) -> Entry:
     if entry.desc in SESSION_ENTRIES - {"DATABASE"}:
         return entry
-    tag = f"DATABASE {name}" if entry.tag.startswith("DATABASE ") else name
+    tag = name if entry.desc.startswith("DATABASE") else f"DATABASE {name}"
     parsed = [with_database(statement, name) or statement for statement in statements(entry.definition)]
     return replace(entry, tag=tag, definition="".join(f"{join(statement)};\n" for statement in parsed))

@@ -28,6 +28,9 @@ def check_choice(dumps: Sequence[Dump], restored: Sequence[Dump], options: Optio
         yield problem(MANY_INTO_ONE, "choose one with --database")
     if options.into == DATABASE:
         yield problem(f"--into {DATABASE} is the name of the kit's own database", "choose another name")
+    if DATABASE in have and not options.into:
+        text = f"the backup holds a database {DATABASE}, the name of the kit's own"
+        yield problem(text, f"restore the others by --database, and this one by --database {DATABASE} --into OTHER")
     seen: dict[str, str] = {}
     for dump in dumps:
         if dump.database in seen:

@@ -21,8 +21,12 @@ _SESSION: Final = {
     "idle_in_transaction_session_timeout": "0",
     "row_security": "off",
     "standard_conforming_strings": "on",
+    "search_path": "",
 }
-"""A database or role may be set to read only or to a short time limit; the kit does not obey that."""
+"""A database or role may be set to read only or to a short time limit; the kit does not obey that.
+
+Nor does it look for functions and operators where others may have put some.
+"""
 
 _PRINT_ROWS: Final = (
     "--no-psqlrc",

@@ -33,7 +33,11 @@ def compare_roles(
     found = roles_of_server(client)
     wanted = role_facts([script])
     plan = plan_roles(
-        script, target_major=server.major, administrator=server.administrator, has_superuser=server.is_superuser
+        script,
+        target_major=server.major,
+        administrator=server.administrator,
+        has_superuser=server.is_superuser,
+        superusers=server.superusers,
     )
     reasons = _Reasons(wanted=wanted, found=found, plan=plan, server=server, is_choice=is_choice)
     for named in sorted(set(wanted.facts) | set(found.facts)):

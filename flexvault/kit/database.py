@@ -1,6 +1,5 @@
 """Rebuild one database: make it, its definitions, its data, its indexes and keys, its settings and grants."""
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,21 +8,32 @@ from pathlib import Path
 from typing import Final
 
 from flexvault.domain.dump_contents import Entry
-from flexvault.domain.dump_facts import DatabaseFacts
 from flexvault.domain.dump_head import Change
 from flexvault.domain.errors import ConflictError
 from flexvault.domain.role_script import RESERVED_ROLES
-from flexvault.domain.sql_text import join, one_line, quote_literal, quote_name, readable, statements
-from flexvault.kit.choice import is_label, with_database
+from flexvault.domain.sql_text import one_line, quote_literal, quote_name, readable
 from flexvault.kit.client import Client, ClientError, RestoreError
 from flexvault.kit.known_errors import reason_of
-from flexvault.kit.load import HalfLoadedError, Say, begin_loading, end_loading, load, with_search_path
+from flexvault.kit.load import HalfLoadedError, Say, begin_loading, end_loading, load
 from flexvault.kit.outcome import Outcome, in_words
+from flexvault.kit.own_path import (
+    FIRST_WITH_SAFE_PATH,
+    NEEDS_PATH,
+    UNDER_PATH,
+    ReboundError,
+    creators,
+    may_help,
+    newest_transaction,
+    path_of,
+    require_same_binding,
+    under_path,
+    with_search_path,
+)
+from flexvault.kit.own_statements import set_up
 from flexvault.kit.plan import DatabasePlan, dependents, is_table_method, outcome, shown
 from flexvault.kit.progress import Progress, Row, State
 from flexvault.kit.target import Target
 
-_NEEDS_PATH: Final = re.compile(r"does not exist")
 _RIGHTS: Final = frozenset({"ACL", "DEFAULT ACL"})
 """Entries that pg_restore runs behind all others."""
 _HOLDS_SECRETS: Final = frozenset({"SERVER", "USER MAPPING"})
@@ -139,24 +149,33 @@ class DatabaseRebuild:
     def _load(self) -> None:
         self._tell("data")
         left = self._without_gone(self._plan.data)
-        load(self._client, self._plan, left, self._jobs, self._say)
+        load(self._client, self._plan, left, jobs=self._jobs, say=self._say, on_path=self._note_path)
+
+    def _note_path(self, entry: Entry) -> None:
+        """Note that rows need the path before they are loaded under it: a kit that is killed must not forget it."""
+        told = under_path(self._plan, entry)
+        if told not in self._outcomes:
+            self._outcomes.append(told)
+            self._note("data", self._mark())
 
     def _complete(self) -> None:
         plan = self._plan
         self._tell("post-data")
         self._lend_database("GRANT", "TO")
-        self._restore(self._without_gone(plan.after), jobs=self._jobs, with_path=True)
+        self._restore(self._without_gone(plan.after), jobs=self._jobs)
         self._try_at_once(plan.tried_after)
         self._client.run_all(self._loans("REVOKE", "FROM"), plan.name)
         self._restore(self._without_gone(plan.rights))
         if plan.views:
             self._tell("materialized views")
-        self._try_each(plan.views, with_path=True)
+        self._try_each(plan.views)
         self._tell("statistics, settings and grants")
         self._analyze()
         self._try_each(plan.last)
         self._lend_database("REVOKE", "FROM")
-        self._set_up()
+        self._outcomes += creators(self._client, plan, self._outcomes)
+        # At last: the database may be set to read only.
+        self._outcomes += set_up(self._client, plan, self._target)
 
     def _restore(self, entries: Sequence[Entry], *, jobs: int = 1, with_path: bool = False) -> None:
         """Let pg_restore make entries; stops at the first error."""
@@ -185,37 +204,54 @@ class DatabaseRebuild:
                 self._restore(left)
             except RestoreError as error:
                 at = next((at for at, entry in enumerate(left) if entry.dump_id == error.dump_id), None)
-                if at is None or not _NEEDS_PATH.search(error.message):
+                if at is None or not NEEDS_PATH.search(error.message):
                     raise
-                self._restore([left[at]], with_path=True)
+                self._restore_under_path(left[at])
                 left = [*(entry for entry in left[:at] if entry.desc in _RIGHTS), *left[at + 1 :]]
             else:
                 return
 
-    def _try_each(self, entries: Iterable[Entry], *, with_path: bool = False) -> None:
+    def _try_each(self, entries: Iterable[Entry]) -> None:
         """Restore entries one by one and go on behind an error that is known."""
         for entry in entries:
             if entry.dump_id not in self._gone:
-                self._judge(entry, self._try(entry, with_path=with_path))
+                self._judge(entry, self._again(entry, self._try(entry)))
 
     def _try_at_once(self, entries: Sequence[Entry]) -> None:
-        """Try entries that need none of the others several at once, under the database's path, then the rest."""
+        """Try entries that need none of the others several at once, then the rest."""
         numbers = {entry.dump_id for entry in entries}
         first = self._without_gone(entry for entry in entries if numbers.isdisjoint(entry.dependencies))
         with ThreadPoolExecutor(max_workers=self._jobs) as pool:
-            tries = [pool.submit(self._try, entry, with_path=True) for entry in first]
+            tries = [pool.submit(self._try, entry) for entry in first]
         errors = [future.result() for future in tries]
         for entry, error in zip(first, errors, strict=True):
-            self._judge(entry, error)
+            self._judge(entry, self._again(entry, error))
         tried = {entry.dump_id for entry in first}
-        self._try_each([entry for entry in entries if entry.dump_id not in tried], with_path=True)
+        self._try_each([entry for entry in entries if entry.dump_id not in tried])
 
-    def _try(self, entry: Entry, *, with_path: bool) -> ClientError | None:
+    def _try(self, entry: Entry) -> ClientError | None:
         try:
-            self._restore_one(entry, with_path=with_path)
+            self._restore([entry])
         except ClientError as error:
             return error
         return None
+
+    def _again(self, entry: Entry, error: ClientError | None) -> ClientError | None:
+        """Make an entry under the database's path where it failed without it, and that may help."""
+        if error is None or not may_help(entry, error, self._target.major):
+            return error
+        try:
+            self._restore_under_path(entry)
+        except ClientError as other:
+            return other
+        return None
+
+    def _restore_under_path(self, entry: Entry) -> None:
+        """Make one entry under the database's path, alone, so that it can be said what it was bound to."""
+        before = newest_transaction(self._client, self._plan.name)
+        self._restore([entry], with_path=True)
+        require_same_binding(self._client, self._plan, entry, before)
+        self._outcomes.append(under_path(self._plan, entry))
 
     def _judge(self, entry: Entry, error: ClientError | None) -> None:
         if error is None:
@@ -223,8 +259,9 @@ class DatabaseRebuild:
                 reason = "with the target's default access method, as its own was refused"
                 self._outcomes.append(outcome(self._plan.dump, entry, "restored", reason))
             return
-        reason = reason_of(entry.desc, error.message)
-        if not reason:
+        reason = error.message if isinstance(error, ReboundError) else reason_of(entry.desc, error.message)
+        is_built_here = self._target.major < FIRST_WITH_SAFE_PATH and entry.desc in {"INDEX", "CONSTRAINT"}
+        if not reason or (is_built_here and NEEDS_PATH.search(error.message)):
             raise error
         self._outcomes.append(outcome(self._plan.dump, entry, "refused", reason))
         self._refused([entry.dump_id])
@@ -237,14 +274,6 @@ class DatabaseRebuild:
         name = quote_name(self._plan.name)
         roles = self._plan.publishers
         self._client.run_all([f"{verb} CREATE ON DATABASE {name} {preposition} {role}" for role in roles])
-
-    def _restore_one(self, entry: Entry, *, with_path: bool) -> None:
-        try:
-            self._restore([entry], with_path=with_path)
-        except ClientError as error:
-            if with_path or not _NEEDS_PATH.search(error.message):
-                raise
-            self._restore([entry], with_path=True)
 
     def _refused(self, numbers: Sequence[int]) -> None:
         """Take what depends on refused entries out of what is still to come."""
@@ -265,35 +294,24 @@ class DatabaseRebuild:
 
     def _analyze(self) -> None:
         """Gather statistics, for which functions of indexes run; a rebuild without them is slow and right."""
-        analyze = ("SET client_min_messages = error", self._plan.search_path, "ANALYZE")
-        try:
-            self._client.execute_in_turn(analyze, self._plan.name)
-        except ClientError as error:
-            reason = f"run ANALYZE yourself; it stopped: {error.message}"
-            database = self._plan.dump.database
-            self._outcomes.append(
-                Outcome(database=database, kind="statistics", name="", state="refused", reason=reason)
-            )
+        quiet, database = "SET client_min_messages = error", self._plan.dump.database
+        failed = self._run_apart(quiet, "SET search_path TO ''", "ANALYZE")
+        state, reason = "restored", f"{UNDER_PATH}{path_of(self._plan)}, as functions of indexes need it"
+        if failed and NEEDS_PATH.search(failed):
+            failed = self._run_apart(quiet, self._plan.search_path, "ANALYZE")
+        elif not failed:
+            return
+        if failed:
+            state, reason = "refused", f"run ANALYZE yourself; it stopped: {failed}"
+        self._outcomes.append(Outcome(database=database, kind="statistics", name="", state=state, reason=reason))
 
-    def _set_up(self) -> None:
-        """Run what belongs to the database itself, at last: it may be set to read only."""
-        open_again = f"GRANT CONNECT, TEMPORARY ON DATABASE {quote_name(self._plan.name)} TO PUBLIC"
-        own = [open_again, *own_statements(self._plan.dump.facts, self._plan.name)]
-        for statement, error in zip(own, self._client.try_all(own), strict=True):
-            if not error:
-                continue
-            kind = "DATABASE SETTING" if " SET " in statement else "ACL" if "GRANT" in statement else "COMMENT"
-            if not (reason := reason_of(kind, error)):
-                raise ClientError(f"database {readable(self._plan.name)}: {error}: {one_line(statement)}")
-            self._outcomes.append(
-                Outcome(
-                    database=self._plan.dump.database,
-                    kind="setting of the database",
-                    name=one_line(statement),
-                    state="refused",
-                    reason=f"{reason} ({error})",
-                )
-            )
+    def _run_apart(self, *statements: str) -> str:
+        """Run statements in one session and answer the error, or an empty text."""
+        try:
+            self._client.execute_in_turn(statements, self._plan.name)
+        except ClientError as error:
+            return error.message
+        return ""
 
     def _summary(self) -> list[Outcome]:
         """Count what was restored, kind by kind; name what is only computed again, and what holds secrets."""
@@ -322,10 +340,3 @@ def create_statement(plan: DatabasePlan, limit: int) -> str:
     for key, value in plan.dump.facts.options:
         options.append(f"{key} = {value if key == 'LOCALE_PROVIDER' else quote_literal(value)}")
     return f"CREATE DATABASE {quote_name(plan.name)} WITH {' '.join(options)}"
-
-
-def own_statements(facts: DatabaseFacts, name: str) -> list[str]:
-    """Answer the statements about the database itself, for a database of this name."""
-    parsed = [statement for text in facts.after for statement in statements(text)]
-    renamed = [with_database(statement, name) for statement in parsed if not is_label(statement)]
-    return [join(statement) for statement in renamed if statement]

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from flexvault.domain.deep_verification import VerifiedFile
 from flexvault.domain.names import canonical_json, sha256_hex
+from flexvault.domain.verification import Verdict
 
 KIT_VERSION: Final = 2
 
@@ -115,6 +116,16 @@ class KitFacts:
         """Name the kit: same point and same files, same id, whenever it was made."""
         named = [self.manifest_hash, self.file_prefix, sorted(file.name for file in self.files)]
         return sha256_hex(canonical_json(named))[:16]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is known to be wrong with the point, in sentences."""
+        found = self.verification
+        if found is None or found.verdict != Verdict.BROKEN:
+            return ()
+        said = f"its deep verification {found.number} of {found.completed_at}"
+        advice = "take another point if there is one, and compare afterwards"
+        return (f"THE RECOVERY POINT IS BROKEN, says {said}: rows or objects of it may be lost; {advice}",)
 
     def to_bytes(self) -> bytes:
         """Write `kit.json`."""

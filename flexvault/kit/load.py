@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from flexvault.domain.dump_contents import Entry
-from flexvault.domain.dump_head import Change
 from flexvault.domain.sql_text import one_line
 from flexvault.kit.client import Client, ClientError
+from flexvault.kit.own_path import NEEDS_PATH, with_search_path
 from flexvault.kit.plan import DatabasePlan
 from flexvault.kit.progress import SCHEMA
 
@@ -25,7 +25,7 @@ _PART_ENTRIES: Final = 200
 _MOST_LOCKS: Final = 1000
 """Large objects that one transaction may make: each takes a lock, and the server has some thousands."""
 _STOP_SECONDS: Final = 0.2
-_MAY_PASS: Final = re.compile(r"violates check constraint|(SQL|PL/pgSQL) function")
+_MAY_PASS: Final = re.compile(rf"violates check constraint|(SQL|PL/pgSQL) function|{NEEDS_PATH.pattern}")
 _MAKE: Final = (
     f"CREATE SCHEMA {SCHEMA}",
     f"CREATE TABLE {SCHEMA}.run (number text NOT NULL)",
@@ -41,11 +41,13 @@ class Part:
 
     Attributes:
         is_atomic: In one transaction.
+        needs_path: Its functions failed under an empty search_path, so they run under the database's.
     """
 
     entries: tuple[Entry, ...]
     size_bytes: int
     is_atomic: bool = True
+    needs_path: bool = False
 
     @property
     def ids(self) -> frozenset[int]:
@@ -70,8 +72,24 @@ def end_loading(client: Client, database: str) -> None:
     client.run_all([f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"], database)
 
 
-def load(client: Client, plan: DatabasePlan, entries: Sequence[Entry], jobs: int, say: Say) -> None:
-    """Load all data that is not in yet.
+def load(
+    client: Client,
+    plan: DatabasePlan,
+    entries: Sequence[Entry],
+    *,
+    jobs: int,
+    say: Say,
+    on_path: Callable[[Entry], None],
+) -> None:
+    """Load all data that is not in yet: under an empty search_path, and only what fails so under the database's.
+
+    Args:
+        client: Of the target.
+        plan: Of the database.
+        entries: With data, or about it.
+        jobs: Parts at once.
+        say: Tells how far it is.
+        on_path: Hears of each entry that needs the path, before it is loaded.
 
     Raises:
         ClientError: The target refused rows; the message names the table.
@@ -82,13 +100,26 @@ def load(client: Client, plan: DatabasePlan, entries: Sequence[Entry], jobs: int
     parts = split(plan, [entry for entry in entries if entry.dump_id not in loaded])
     failed = _load_parts(client, plan, parts, jobs, say, run=run)
     while failed:
-        singles = [
-            Part(entries=(e,), size_bytes=0, is_atomic=part.is_atomic) for part, _ in failed for e in part.entries
-        ]
+        singles = [single for part, error in failed for single in _singles(part, error)]
+        for single in singles:
+            if single.needs_path:
+                on_path(single.entries[0])
         again = _load_parts(client, plan, singles, jobs, say, run=run)
-        if len(again) == len(singles):
+        if len(again) == len(singles) and not any(_gets_path(part, error) for part, error in again):
             raise again[0][1]
         failed = again
+
+
+def _singles(part: Part, error: ClientError) -> list[Part]:
+    needs_path = part.needs_path or _gets_path(part, error)
+    return [
+        Part(entries=(entry,), size_bytes=0, is_atomic=part.is_atomic, needs_path=needs_path) for entry in part.entries
+    ]
+
+
+def _gets_path(part: Part, error: ClientError) -> bool:
+    """Say whether a part is tried again under the path: of several entries it is not known yet which needs it."""
+    return not part.needs_path and len(part.entries) == 1 and bool(NEEDS_PATH.search(error.message))
 
 
 def split(plan: DatabasePlan, entries: Iterable[Entry]) -> list[Part]:
@@ -157,18 +188,12 @@ def _load_part(client: Client, plan: DatabasePlan, part: Part, run: str) -> None
 
 
 def _archive(plan: DatabasePlan, part: Part, run: str) -> Iterator[bytes]:
-    changes = with_search_path(plan)
+    changes = with_search_path(plan) if part.needs_path else plan.changes
     note = _note(part, run, is_whole=True)
     yield plan.dump.head.archive(part.ids, changes=changes, statements=[f"{note};\n"])
     for entry in part.entries:
         if entry.has_data:
             yield from plan.dump.data(plan.dump.blocks[entry.dump_id])
-
-
-def with_search_path(plan: DatabasePlan) -> dict[int, Change]:
-    """Answer the changes of a head whose functions run: the database's own search_path."""
-    paths = [entry for entry in plan.dump.contents.entries if entry.desc == "SEARCHPATH"]
-    return {**plan.changes, **{entry.dump_id: Change(definition=plan.search_path) for entry in paths}}
 
 
 def _begin_run(client: Client, database: str) -> str:

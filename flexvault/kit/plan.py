@@ -1,6 +1,6 @@
 """Plan what is restored of one database, in which order, and what is left out with its reason.
 
-Definitions are made under an empty search_path, for which pg_dump wrote them; functions run under the database's own.
+Everything is made under an empty search_path, for which pg_dump wrote it; what fails so is made under the database's.
 What a target may refuse is tried one by one behind the rest, and what depends on it with it.
 """
 
@@ -16,13 +16,12 @@ from flexvault.domain.dump_facts import qualified
 from flexvault.domain.dump_head import Change
 from flexvault.domain.role_script import RESERVED_ROLES
 from flexvault.domain.sql_text import join, name_of, quote_name, statements
-from flexvault.kit.choice import chosen_entries, is_apart, left_behind
+from flexvault.kit.choice import chosen_entries, count_large_objects, is_apart, left_behind
 from flexvault.kit.dumps import Dump
 from flexvault.kit.options import Options
 from flexvault.kit.outcome import Outcome, State, in_words
 from flexvault.kit.target import Target
 
-_FIRST_WITH_SAFE_PATH: Final = 17
 _DEFAULT_PATH: Final = '"$user", public'
 _TRIED: Final = frozenset({
     "SHELL TYPE", "OPERATOR CLASS", "OPERATOR FAMILY", "CAST", "ACCESS METHOD", "FOREIGN DATA WRAPPER", "TRANSFORM",
@@ -34,6 +33,7 @@ _SHELL_TOKENS: Final = 5
 """Of `CREATE TYPE schema.name`, a type that was never finished."""
 _OTHER_GRANTOR: Final = "SET SESSION AUTHORIZATION "
 _EXPRESSION: Final = re.compile(r"\([^()]*\(")
+_RANGE_FUNCTIONS: Final = re.compile(r"\b(canonical|subtype_diff)\b", re.IGNORECASE)
 _QUOTED: Final = frozenset({
     "TABLE", "TABLE DATA", "VIEW", "MATERIALIZED VIEW", "MATERIALIZED VIEW DATA", "SEQUENCE", "SEQUENCE SET", "INDEX",
     "TYPE", "DOMAIN", "FOREIGN TABLE", "SCHEMA",
@@ -111,6 +111,7 @@ def plan_database(dump: Dump, target: Target, options: Options) -> DatabasePlan:
         left_out=(
             *(item for item in left_out.values() if item.dump_id in chosen),
             *(outcome(dump, e, "left out", reason) for e, reason in left_behind(contents, options, chosen)),
+            *_large_objects_left(dump, options),
             *(
                 outcome(dump, e, "restored", f"owned by {e.owner} before, now by {target.administrator}")
                 for e in changed
@@ -132,6 +133,13 @@ def plan_database(dump: Dump, target: Target, options: Options) -> DatabasePlan:
         views=steps.of("views"),
         last=steps.of("last"),
     )
+
+
+def _large_objects_left(dump: Dump, options: Options) -> list[Outcome]:
+    count = count_large_objects(dump.contents, options)
+    reason = "no row says whose they are: restore the whole database where a chosen table needs some"
+    left = Outcome(database=dump.database, kind="large objects", name=f"({count})", state="left out", reason=reason)
+    return [left] if count else []
 
 
 def outcome(dump: Dump, entry: Entry, state: State, reason: str) -> Outcome:
@@ -211,8 +219,8 @@ class _Steps:
         self._target = target
         self._sections = sections_of(contents)
         self._last = dependents(contents, [e.dump_id for e in kept if _comes_last(e)])
-        is_safe = target.major >= _FIRST_WITH_SAFE_PATH
-        tried = [e for e in kept if _may_be_refused(e) or (is_safe and _runs_functions(e))]
+        has_operators = _has_own_operators(contents)
+        tried = [e for e in kept if _may_be_refused(e) or _runs_functions(e, has_operators=has_operators)]
         self._tried = dependents(contents, [entry.dump_id for entry in tried])
         self._steps: dict[str, list[Entry]] = {}
         for entry in kept:
@@ -262,7 +270,7 @@ def _left_out(dump: Dump, target: Target, options: Options) -> dict[int, Outcome
 def _why_left_out(entry: Entry, target: Target, options: Options) -> str:
     if entry.desc == "SUBSCRIPTION" and not options.with_subscriptions:
         return f"{never_restored.SUBSCRIPTION} (--with-subscriptions)"
-    if entry.desc == "SECURITY LABEL" and not entry.tag.startswith("DATABASE "):
+    if entry.desc == "SECURITY LABEL" and not is_apart(entry):
         return never_restored.SECURITY_LABEL
     if entry.desc == "EXTENSION" and entry.tag in options.without_extensions:
         return "left out by --without-extension"
@@ -309,7 +317,9 @@ def _comes_last(entry: Entry) -> bool:
     return entry.desc in {"EVENT TRIGGER", "SUBSCRIPTION", "PUBLICATION TABLES IN SCHEMA"}
 
 
-def _runs_functions(entry: Entry) -> bool:
+def _runs_functions(entry: Entry, *, has_operators: bool) -> bool:
+    if has_operators and entry.desc in {"INDEX", "CONSTRAINT", "FK CONSTRAINT"}:
+        return True
     if entry.desc == "INDEX":
         return bool(_EXPRESSION.search(entry.definition))
     return entry.desc == "CONSTRAINT" and "EXCLUDE" in entry.definition
@@ -331,3 +341,12 @@ def _publishers(kept: list[Entry], owner: str) -> tuple[str, ...]:
     """Answer who needs a right of the database for a while; its owner has it, and must not lose it afterwards."""
     owners = {entry.owner for entry in kept if entry.desc == "PUBLICATION" and entry.owner} - RESERVED_ROLES - {owner}
     return tuple(sorted(map(quote_name, owners)))
+
+
+def _has_own_operators(contents: Contents) -> bool:
+    """Say whether ordinary indexes and keys, too, may run functions of the database."""
+    return any(
+        entry.desc in {"OPERATOR CLASS", "OPERATOR FAMILY"}
+        or (entry.desc == "TYPE" and _RANGE_FUNCTIONS.search(entry.definition))
+        for entry in contents.entries
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from flexvault.domain.errors import VaultError
-from flexvault.domain.sql_text import one_line
+from flexvault.domain.sql_text import on_terminal, one_line
 from flexvault.kit import compare
 from flexvault.kit.client import GO_ON_HINT, Client, ClientError
 from flexvault.kit.dumps import find_folder
@@ -58,7 +58,7 @@ def main(facts_bytes: bytes, kit: Path, words: Sequence[str]) -> int:
 
 def _stop(message: str, hint: str) -> None:
     advice = f"\nhint: {hint}" if hint else ""
-    sys.stderr.write(f"rebuild stopped: {message}{advice}\n")
+    sys.stderr.write(f"{on_terminal(f'rebuild stopped: {message}{advice}')}\n")
 
 
 def _is_unreachable(error: VaultError) -> bool:
@@ -67,7 +67,7 @@ def _is_unreachable(error: VaultError) -> bool:
 
 def say(line: str) -> None:
     """Print a line at once."""
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{on_terminal(line)}\n")
     sys.stdout.flush()
 
 

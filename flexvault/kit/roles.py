@@ -44,6 +44,7 @@ class Roles:
             administrator=target.administrator,
             has_superuser=target.is_superuser,
             with_passwords=options.with_passwords,
+            superusers=target.superusers,
         )
         self.plan = without_roles(plan, options.kept_roles)
         self.created = frozenset(item.role for item in self.plan if is_create(item))

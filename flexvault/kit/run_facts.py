@@ -67,6 +67,7 @@ class RunFacts:
         who = f"PostgreSQL {target.version}, by {one_line(target.administrator)}"
         times = [at.isoformat(timespec="seconds") for at in (self.started_at, self.completed_at)]
         return [
+            *facts.warnings,
             f"rebuild of {one_line(facts.server_name)} as of {facts.recovery_point_time}, {point}",
             f"onto {one_line(self.host)}, port {self.port}, {who}",
             f"started {times[0]}, completed {times[1]}",

@@ -15,6 +15,7 @@ SELECT pg_catalog.json_build_object(
   'number', pg_catalog.current_setting('server_version_num'),
   'me', me.rolname, 'super', me.rolsuper, 'createRole', me.rolcreaterole, 'createDb', me.rolcreatedb,
   'roles', (SELECT pg_catalog.json_agg(rolname) FROM pg_catalog.pg_roles),
+  'superusers', (SELECT coalesce(pg_catalog.json_agg(rolname), '[]') FROM pg_catalog.pg_roles WHERE rolsuper),
   'databases', (SELECT pg_catalog.json_object_agg(datname, oid::bigint) FROM pg_catalog.pg_database),
   'extensions', (SELECT coalesce(pg_catalog.json_object_agg(name, pg_catalog.json_build_object(
       'trusted', is_trusted, 'version', default_version)), '{}') FROM (
@@ -39,6 +40,7 @@ class Target:
         allowed: The server parameter `azure.extensions`, nothing on a server that has none.
         preloaded: The server parameter `shared_preload_libraries`; nothing when it may not be read.
         has_icu: Whether the server was built with ICU.
+        superusers: Roles that are superusers.
     """
 
     version: str
@@ -53,6 +55,7 @@ class Target:
     allowed: tuple[str, ...] | None
     preloaded: tuple[str, ...] | None
     has_icu: bool
+    superusers: frozenset[str] = frozenset()
 
 
 def look_at(client: Client) -> Target:
@@ -75,6 +78,7 @@ def look_at(client: Client) -> Target:
         allowed=None if found["allowed"] is None else split_list(found["allowed"]),
         preloaded=None if found["preloaded"] is None else split_list(found["preloaded"]),
         has_icu=found["icu"],
+        superusers=frozenset(found["superusers"]),
     )
 
 

@@ -1,8 +1,9 @@
 """Write the page that lies beside the rebuild kit, for a person at three in the morning."""
 
+import re
 from typing import Final
 
-from flexvault.domain.sql_text import readable
+from flexvault.domain.sql_text import one_line
 from flexvault.kit.facts import KitFacts
 from flexvault.kit.known_errors import KNOWN_ERRORS
 
@@ -42,11 +43,12 @@ def _files(facts: KitFacts) -> list[str]:
 def _code(text: str) -> str:
     """Show a name in one line as Markdown code, whatever characters it has."""
     shown = _shown(text)
-    return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
 
 
 def _shown(text: str) -> str:
-    return " ".join(readable(text).split())
+    return one_line(text)
 
 
 _PAGE: Final = """# Rebuild of {server}

@@ -43,10 +43,10 @@ def test_a_statement_that_begins_with_a_backslash_is_no_command(client: Client, 
 
 def test_statements_run_all_or_none(client: Client, server: Server):
     with pytest.raises(StatementError) as failed:
-        client.run_all(["CREATE TABLE kept (n int)", "SELECT 1 / 0"])
+        client.run_all(["CREATE TABLE public.kept (n int)", "SELECT 1 / 0"])
     assert (failed.value.number, failed.value.message) == (1, "division by zero")
     assert server.execute("SELECT to_regclass('kept')") == [(None,)]
-    client.run_all(["CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (1)"])
+    client.run_all(["CREATE TABLE public.kept (n int)", "INSERT INTO public.kept VALUES (1)"])
     assert server.execute("SELECT n FROM kept") == [(1,)]
 
 
@@ -79,7 +79,7 @@ def test_settings_of_the_database_do_not_bind_the_kit(client: Client, server: Se
     server.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
     server.execute("ALTER DATABASE postgres SET statement_timeout = '1ms'")
     try:
-        client.run_all(["CREATE TABLE written (n int)", "SELECT pg_sleep(0.01)"])
+        client.run_all(["CREATE TABLE public.written (n int)", "SELECT pg_sleep(0.01)"])
     finally:
         for name in ("default_transaction_read_only", "statement_timeout"):
             server.execute(f"ALTER DATABASE postgres RESET {name}")

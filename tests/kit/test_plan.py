@@ -7,8 +7,9 @@ import pytest
 
 from flexvault.domain.dump_choice import TableName
 from flexvault.domain.errors import NotFoundError
+from flexvault.kit.choice import OF_DATABASE
 from flexvault.kit.dumps import Dump, open_dump, walk_dump
-from flexvault.kit.facts import KitFile
+from flexvault.kit.facts import KitFacts, KitFile, KitVerification
 from flexvault.kit.options import Options
 from flexvault.kit.plan import DatabasePlan, own_search_path, plan_database
 from flexvault.kit.target import Target
@@ -161,7 +162,7 @@ def test_a_chosen_schema_names_what_needs_a_table_elsewhere(dump: Dump):
 def test_a_chosen_table_names_its_keys_to_tables_that_were_not_chosen(dump: Dump):
     plan = plan_database(dump, TARGET, Options(tables={"shop": (TableName("sales", "item"),)}))
     left_out = {item.name: item.reason for item in plan.left_out}
-    assert left_out == {"sales.item to_plain": "needs another table, which was not chosen"}
+    assert left_out == {"sales.item to_plain": "needs another table, which was not chosen", "ddl": OF_DATABASE}
 
 
 def test_keys_between_a_chosen_table_and_a_chosen_schema_come_along(dump: Dump):
@@ -175,3 +176,62 @@ def test_a_view_that_was_chosen_as_a_table_is_said_to_be_one(dump: Dump):
     with pytest.raises(NotFoundError, match=r"sales\.both is a view") as failed:
         plan_database(dump, TARGET, Options(tables={"shop": (TableName("sales", "both"),)}))
     assert "choose its whole schema" in str(failed.value.hint)
+
+
+PARTS = (
+    *ITEMS[:5],
+    Item(desc="TABLE", tag="DATABASE x", namespace="sales", owner="app", dependencies=(5,)),
+    Item(desc="COMMENT", tag="TABLE DATABASE x", namespace="sales", section=NONE, dependencies=(6,)),
+    Item(desc="POLICY", tag="DATABASE x few", namespace="sales", section=POST, dependencies=(6, 9)),
+    Item(desc="TABLE", tag="outside", namespace="public", owner="app"),
+    Item(desc="PUBLICATION", tag="p", section=POST, definition="CREATE PUBLICATION p"),
+    Item(desc="PUBLICATION TABLE", tag="p DATABASE x", namespace="sales", section=POST, dependencies=(6, 10)),
+    Item(desc="EXTENSION", tag="vector", definition="CREATE EXTENSION vector;\n"),
+    Item(desc="DEFAULT ACL", tag="DEFAULT PRIVILEGES FOR TABLES", section=POST),
+    Item(desc="BLOB METADATA", tag="1..2", section=2, definition="1\n2\n"),
+)
+
+
+def test_a_choice_names_all_that_belongs_to_it_and_stays_behind(tmp_path: Path):
+    content = Recipe(items=PARTS, compression="none").build()
+    (tmp_path / "d").write_bytes(content)
+    parts = walk_dump(open_dump(tmp_path, KitFile(name="d", kind="database", size_bytes=len(content))))
+    chosen = Options(tables={"shop": (TableName("sales", "DATABASE x"),)})
+    plan = plan_database(parts, TARGET, chosen)
+    assert {6, 7} <= {entry.dump_id for entry in plan.restored}
+    left_out = {item.name: item.reason for item in plan.left_out}
+    assert "row security stays on" in left_out["sales.DATABASE x few"]
+    assert left_out["sales.p DATABASE x"] == "its publication was not chosen"
+    assert left_out["vector"] == left_out["DEFAULT PRIVILEGES FOR TABLES"] == OF_DATABASE
+    assert "(2)" in left_out
+
+
+def test_an_entry_called_database_is_an_ordinary_one(tmp_path: Path):
+    content = Recipe(items=PARTS, compression="none").build()
+    (tmp_path / "d").write_bytes(content)
+    parts = walk_dump(open_dump(tmp_path, KitFile(name="d", kind="database", size_bytes=len(content))))
+    assert 6 in {entry.dump_id for entry in plan_database(parts, TARGET, Options()).restored}
+
+
+@pytest.mark.parametrize("encoding", ["ISO_8859_5", "ISO_8859_6", "ISO_8859_7", "ISO_8859_8"])
+def test_names_of_these_encodings_are_read(tmp_path: Path, encoding: str):
+    letter = {"5": "ю", "6": "ش", "7": "λ", "8": "ש"}[encoding[-1]]
+    items = (
+        Item(desc="ENCODING", section=PRE, definition=f"SET client_encoding = '{encoding}';\n"),
+        Item(desc="TABLE", tag=letter, namespace="public"),
+    )
+    codec = encoding.replace("ISO_8859_", "iso8859-")
+    content = Recipe(items=items, compression="none", encoding=codec).build()
+    (tmp_path / "d").write_bytes(content)
+    contents = open_dump(tmp_path, KitFile(name="d", kind="database", size_bytes=len(content))).contents
+    assert contents.entries[1].tag == letter
+
+
+def test_a_broken_point_is_said_loudly():
+    verification = KitVerification(number=3, completed_at="2026-11-25T17:00:00Z", verdict="Broken", files={})
+    facts = KitFacts(
+        file_prefix="p", server_name="s", server_id="i", server_version="18.4", recovery_point_id="0", files=(),
+        recovery_point_time="2026-11-25T17:00:00Z", manifest_hash="0", verification=verification,
+    )  # fmt: skip
+    assert "BROKEN" in facts.warnings[0]
+    assert replace(facts, verification=replace(verification, verdict="Intact")).warnings == ()

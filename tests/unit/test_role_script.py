@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexvault.domain.role_script import RoleStatement, decode_script, plan_roles
-from flexvault.domain.sql_text import name_of, quote_literal, quote_name, statements
+from flexvault.domain.sql_text import name_of, on_terminal, quote_literal, quote_name, statements, with_standard_strings
 
 VERIFIER = "SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk=:c2VydmVy="
 
@@ -211,3 +211,28 @@ ENCODINGS = {
 @pytest.mark.parametrize(("content", "name"), ENCODINGS.values(), ids=ENCODINGS)
 def test_a_script_is_decoded_as_it_says(content: bytes, name: str) -> None:
     assert plan(decode_script(content))[-1].role == name
+
+
+def test_membership_in_the_targets_administrator_or_another_superuser_is_asked_for():
+    script = (
+        "CREATE ROLE flexadmin;\nCREATE ROLE dba;\nCREATE ROLE evil;\nGRANT flexadmin TO evil;\nGRANT dba TO evil;\n"
+    )
+    plans = plan_roles(
+        script, target_major=18, administrator="flexadmin", has_superuser=True, superusers={"flexadmin", "dba"}
+    )
+    assert [item.verdict for item in plans if item.role == "evil"] == ["apply", "ask", "ask"]
+    same = script + "ALTER ROLE dba WITH SUPERUSER;\n"
+    plans = plan_roles(
+        same, target_major=18, administrator="flexadmin", has_superuser=True, superusers={"flexadmin", "dba"}
+    )
+    assert [item.verdict for item in plans if item.role == "evil"] == ["apply", "ask", "apply"]
+
+
+def test_strings_with_backslash_escapes_mean_the_same_afterwards():
+    script = r"""COMMENT ON TABLE "a\\b" IS 'C:\\new ''x'' \\'; SELECT E'a\\b', $$it's \\ $$; -- 'one\\' """
+    expected = r"""COMMENT ON TABLE "a\\b" IS 'C:\new ''x'' \'; SELECT E'a\\b', $$it's \\ $$; -- 'one\\' """
+    assert with_standard_strings(script) == expected
+
+
+def test_a_terminal_obeys_nothing_but_line_breaks():
+    assert on_terminal("a\x1b]0;x\x07  b\nc") == "a\\x1b]0;x\\x07  b\nc"

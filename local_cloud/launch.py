@@ -114,7 +114,7 @@ class LaunchedCloud:
     def change_storage(self, **settings: Any) -> dict[str, Any]:
         """Change settings of the storage gateway, for all vaults; answers all of them, also without a change.
 
-        They are `offsetSeconds`, `movesDate`, `baseNameDelete` and `holdCopiesAfter`;
+        They are `offsetSeconds`, `movesDate`, `baseNameDelete`, `holdCopiesAfter` and `holdReadsAfter`;
         `local_cloud/storage_gateway/control.py` says what each means.
         """
         found: dict[str, Any] = self._ask_gateway("PUT", SETTINGS_PATH, settings)

@@ -17,7 +17,7 @@ from flexvault.api.views import show_instance
 from flexvault.domain import names, row_keys
 from flexvault.domain.azure_codes import ALREADY_PROTECTED
 from flexvault.domain.errors import ConflictError, InvalidInputError, NotFoundError, TransientError
-from flexvault.domain.instance import PAUSED, Instance, ProtectionState, RecoveryPoint
+from flexvault.domain.instance import PAUSED, BrokenPoint, Instance, ProtectionState
 from flexvault.domain.job import Failure, Operation
 from flexvault.domain.poisoning import Poisoning
 from flexvault.domain.policy import DATASOURCE_TYPE
@@ -30,6 +30,7 @@ from flexvault.services.operations import record_operation
 from flexvault.services.poisoning_guard import read_poisoning
 from flexvault.services.rights import verify_instance
 from flexvault.services.soft_delete import find_gone_at, read_soft_deletion, tell_soft_deleted
+from flexvault.services.verifications import list_broken
 
 
 def list_instances(call: Call) -> Answer:
@@ -65,7 +66,7 @@ def _find_remark(call: Call, instance: Instance) -> dict[str, Any] | None:
     poisoning = read_poisoning(ports, instance.key)
     if poisoning.is_suspected:
         return _paused(instance, poisoning)
-    broken = [point for point in catalog.list_sealed_points(ports, instance.key) if point.is_broken]
+    broken = list_broken(ports, instance.key)
     return _broken(instance, broken) if broken else None
 
 
@@ -107,7 +108,7 @@ def _paused(instance: Instance, poisoning: Poisoning) -> dict[str, Any]:
     ).to_json()
 
 
-def _broken(instance: Instance, broken: Sequence[RecoveryPoint]) -> dict[str, Any]:
+def _broken(instance: Instance, broken: Sequence[BrokenPoint]) -> dict[str, Any]:
     found = describe_broken(instance, broken)
     return Failure(
         code=found.code, message=found.message, recommended_action=found.remedy, is_user_error=False

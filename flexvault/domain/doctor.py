@@ -99,11 +99,11 @@ def not_readable(server_id: str, why: str, remedy: str) -> Finding:
     return Finding.error("ServerNotReadable", server_id, text, remedy, FindingCheck.NOT_CHECKABLE)
 
 
-def rows_unreadable(server: Server, instance: str, kind: str) -> Finding:
+def rows_unreadable(server_id: str, instance: str, kind: str) -> Finding:
     """Say that the vault's own rows of an instance cannot be read, so that its backups were not judged."""
     text = f"the rows of backup instance '{instance}' cannot be read ({kind}): its backups were not looked at"
     remedy = f"flexvault vault verify --instance {instance}"
-    return Finding.warning("RowsUnreadable", server.id, text, remedy, FindingCheck.NOT_CHECKABLE)
+    return Finding.warning("RowsUnreadable", server_id, text, remedy, FindingCheck.NOT_CHECKABLE)
 
 
 def examine_protection(server: Server, protection: Protection, now: datetime) -> list[Finding]:

@@ -30,7 +30,7 @@ from flexvault.domain.missed_slots import WhyMissed, dump_missed
 from flexvault.domain.poisoning_events import drop_suspect, mark_suspected, poisoning_target
 from flexvault.domain.protection_events import PROTECTION_EVENTS
 from flexvault.domain.rows import Change, Delete, Insert, Merge
-from flexvault.domain.verification_events import VERIFICATION_EVENTS
+from flexvault.domain.verification_events import VERIFICATION_EVENTS, broken_target, drop_broken
 
 # Policies ------------------------------------------------------------------------------------------------------------
 
@@ -121,7 +121,8 @@ def _tombstoned(entry: Entry, rows: Rows) -> Sequence[Batch]:
         "tombstone_seq": entry.seq,
         "journal_seq": entry.seq,
     }
-    return (batch_of(target, Merge(key=target.key, values=values, etag=row.etag)),)
+    tombstoned = Merge(key=target.key, values=values, etag=row.etag)
+    return (batch_of(target, tombstoned, *drop_broken(rows[broken_target(entry.stream, entry.body)])),)
 
 
 def _point_deleted(entry: Entry, rows: Rows) -> Sequence[Batch]:
@@ -285,7 +286,7 @@ _TYPES = (
     EventType(
         name="Tombstoned",
         done_member="tombstone_event_id",
-        targets=lambda stream, body: (_point(stream, body), retention_target(stream)),
+        targets=lambda stream, body: (_point(stream, body), retention_target(stream), broken_target(stream, body)),
         project=_tombstoned,
     ),
     EventType(

@@ -240,6 +240,20 @@ class RecoveryPoint:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenPoint:
+    """A recovery point that is there and failed its deep verification, as a row beside the points says."""
+
+    point_id: str
+    recovery_point_time: datetime
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "BrokenPoint":
+        """Read the row."""
+        moment = datetime.fromisoformat(values["recovery_point_time"])
+        return cls(point_id=values["point_id"], recovery_point_time=moment)
+
+
 def _read_judged_at(values: Mapping[str, Any]) -> datetime | None:
     """A point of an older version counts as a scheduled one of its own time."""
     judged_at = values.get("judged_at", values["recovery_point_time"])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from flexvault.domain.findings import Finding, FindingCheck, FindingSeverity
-from flexvault.domain.instance import BEING_CONFIGURED, PAUSED, Instance, ProtectionState, RecoveryPoint
+from flexvault.domain.instance import BEING_CONFIGURED, PAUSED, BrokenPoint, Instance, ProtectionState
 
 PAUSED_CODE = "ProtectionPaused"
 SOFT_DELETED_CODE = "SoftDeleted"
@@ -52,7 +52,7 @@ def examine_state(
     return []
 
 
-def describe_broken(instance: Instance, broken: Sequence[RecoveryPoint]) -> Finding:
+def describe_broken(instance: Instance, broken: Sequence[BrokenPoint]) -> Finding:
     """Say that recovery points, newest first, failed their deep verification.
 
     They can be restored, and what is damaged of them cannot: that is no failure of the next backup, so a warning.

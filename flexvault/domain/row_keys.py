@@ -86,6 +86,8 @@ RETENTION = "retention"
 """Key of the row, beside an instance's points, that says what holds for all of them."""
 POISONING = "poisoning"
 """Key of the row, beside an instance's points, that says which of them may be poisoned."""
+BROKEN = "is-broken-"
+"""Begin of the keys of the rows, beside an instance's points, that name those which failed their deep verification."""
 HOLD = "hold-"
 """Begin of the keys of an instance's legal holds, beside its points."""
 BREAKER = "breaker"
@@ -140,6 +142,11 @@ def verified_finding_row(ordinal: int, code: str, place: int) -> str:
 def verified_findings_prefix(ordinal: int) -> str:
     """Answer what the rows of all findings in a file begin with."""
     return f"{verified_file_row(ordinal)}-f"
+
+
+def broken_row(point_id: str) -> str:
+    """Key the row that says of a recovery point that it failed its deep verification."""
+    return BROKEN + point_id
 
 
 def hold_row(name: str) -> str:

@@ -269,7 +269,7 @@ def _tombstone(run: StepRun, recheck: Recheck, verdict: Mapping[str, Any]) -> Dr
     def check(rows: Rows) -> None:
         # The head was read before: a hold up to it is found in the journal, also where its rows were lost.
         recheck.require_unchanged(str(verdict["instance"]), point_id)
-        row, common = rows.values()
+        row, common, *_ = rows.values()
         if row is None or int(str(row.values["readers"])) > 0:
             raise ConflictError(f"a restore reads recovery point {point_id}", code="PointIsRead", target=point_id)
         holds = [name for found in (row, common) if found for name in json.loads(str(found.values.get("holds", "[]")))]

@@ -29,6 +29,7 @@ from flexvault.services.server_facts import gather_facts, gather_protection
 from flexvault.services.soft_delete import find_gone_at, tell_soft_deletion
 from flexvault.services.source_checks import SERVER_GONE
 from flexvault.services.vault import Vault
+from flexvault.services.verifications import list_broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +135,9 @@ def _examine_state(vault: Vault, instance: Instance | None, now: datetime) -> li
 
 def _examine_points(vault: Vault, instance: Instance) -> list[Finding]:
     try:
-        broken = [point for point in catalog.list_sealed_points(vault.ports, instance.key) if point.is_broken]
-    except MALFORMED:
-        return []  # whoever examines the server says that
+        broken = list_broken(vault.ports, instance.key)
+    except MALFORMED as error:
+        return [rows_unreadable(instance.server_id, instance.name, type(error).__name__)]
     return [describe_broken(instance, broken)] if broken else []
 
 
@@ -174,6 +175,6 @@ def _examine_server(vault: Vault, server: Server, instance: Instance | None, now
         if _is_running(instance):
             found += examine_protection(server, gather_protection(vault, instance, server, points), now)
     except (*MALFORMED, NotFoundError) as error:
-        unread = rows_unreadable(server, instance.name, type(error).__name__)
+        unread = rows_unreadable(server.id, instance.name, type(error).__name__)
         return [unread, *examine_server(gather_facts(vault, server), now)]
     return found

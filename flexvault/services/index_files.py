@@ -4,7 +4,7 @@ The bytes are compared with the checksums that were sealed, block by block of th
 data of each entry lies. A run reads for a few minutes, the next one goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 
@@ -96,7 +96,7 @@ class _FileIndexing:
             progress = self._keep(progress, passing)
         if is_waiting or passing.position < self._file.size_bytes:
             return progress
-        self._log.keep(self._ordinal, is_read=True, **({"sha256": passing.sha256} if passing.sha256 else {}))
+        self._log.keep(self._ordinal, is_read=True, **self._whole_hash(passing))
         return replace(progress, is_read=True)
 
     def _open_archive(self) -> Contents | None:
@@ -115,7 +115,11 @@ class _FileIndexing:
             return None
 
     def _pass_head(self, passing: PassingRead, progress: FileProgress, contents: Contents | None) -> FileProgress:
-        """Read header and table of contents, which no run divides."""
+        """Read header and table of contents, which no run divides.
+
+        A run that dies within the first slice behind them reads them again: so a death costs the hash of a whole file
+        only where the file is longer than a slice. One that has no time left for that slice must get on.
+        """
         if contents is None:
             return progress
         head = sha256()
@@ -124,7 +128,8 @@ class _FileIndexing:
             head.update(passing.read(at, min(LARGEST_READ_BYTES, contents.data_start - at)))
         facts = {"data_start": contents.data_start, "head_sha256": head.hexdigest(), "walk": begin_walk(contents)}
         progress = replace(progress, **facts)
-        self._log.keep(self._ordinal, position=passing.position, crc=passing.crc, **facts)
+        kept = {"position": passing.position, "crc": passing.crc} if self._budget.is_spent else {}
+        self._log.keep(self._ordinal, **facts, **kept)
         return progress
 
     def _walk(self, passing: PassingRead, progress: FileProgress, contents: Contents) -> FileProgress:
@@ -151,9 +156,15 @@ class _FileIndexing:
             crc=progress.crc,
             blocks=progress.blocks,
             **({"walk": progress.walk} if progress.walk else {}),
+            **self._whole_hash(passing),
         )
         self._run.record(lambda _current: {"progress": f"file {self._ordinal}, byte {progress.position}"})
         return progress
+
+    def _whole_hash(self, passing: PassingRead) -> Mapping[str, str]:
+        """Answer the hash of the file once all of it has passed; kept with how far that is, or a death loses it."""
+        is_whole = passing.position == self._file.size_bytes and passing.sha256
+        return {"sha256": passing.sha256} if is_whole else {}
 
     @property
     def _slice(self) -> Callable[[int], bool]:

@@ -82,7 +82,7 @@ def _numbers(ports: Ports, loaded: LoadedPoint) -> Iterator[int]:
 
 def _draft(run: StepRun, loaded: LoadedPoint, result: DeepVerification, version_id: str) -> Draft:
     def check(rows: Rows) -> None:
-        job, point = rows.values()
+        job, point, *_ = rows.values()
         if job is None or job.values.get("closed_event_id"):
             raise SupersededError
         if point is None or point.values.get("state") != "sealed":

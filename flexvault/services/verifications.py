@@ -1,9 +1,9 @@
 """The results of deep verifications: blobs beside the manifest, each of which a journal entry names by its hash."""
 
-from flexvault.domain import blob_names
+from flexvault.domain import blob_names, row_keys
 from flexvault.domain.deep_verification import DeepVerification
 from flexvault.domain.errors import IntegrityError
-from flexvault.domain.instance import RecoveryPoint
+from flexvault.domain.instance import BrokenPoint, RecoveryPoint
 from flexvault.domain.names import sha256_hex
 from flexvault.ports import Ports
 from flexvault.services.stored_names import read_if_there
@@ -29,3 +29,11 @@ def read_newest(ports: Ports, point: RecoveryPoint) -> DeepVerification | None:
         text = f"the deep verification {point.verified_number} of recovery point {point.point_id} is not the one that "
         raise IntegrityError(f"{text}was journalled", code="VerificationDiffers", target=path, hint=_DISTRUST)
     return DeepVerification.from_bytes(data)
+
+
+def list_broken(ports: Ports, instance: str) -> list[BrokenPoint]:
+    """Answer an instance's recovery points that failed their deep verification, newest first; no other row is read."""
+    end = row_keys.prefix_end(row_keys.BROKEN)
+    rows = ports.rows.query(row_keys.POINTS, instance, start=row_keys.BROKEN, end=end)
+    broken = [BrokenPoint.from_values(row.values) for row in rows]
+    return sorted(broken, key=lambda point: point.recovery_point_time, reverse=True)

@@ -10,7 +10,7 @@ from local_cloud.storage_gateway.config import BaseNameDelete
 from local_cloud.storage_gateway.gateway import Gateway
 from local_cloud.storage_gateway.problems import StorageError
 
-_SETTINGS = frozenset({"offsetSeconds", "movesDate", "baseNameDelete", "holdCopiesAfter"})
+_SETTINGS = frozenset({"offsetSeconds", "movesDate", "baseNameDelete", "holdCopiesAfter", "holdReadsAfter"})
 
 
 def control(gateway: Gateway, method: str, body: bytes) -> Answer:
@@ -18,7 +18,8 @@ def control(gateway: Gateway, method: str, body: bytes) -> Answer:
 
     `offsetSeconds`: how far the clock that judges policies runs ahead. `movesDate`: whether the Date header does too.
     `baseNameDelete`: `keep` or `refuse`. `holdCopiesAfter`: how many copies still go through before all others are
-    held; null = all go through, also those that are held. Answered as well: `copiesHeld`, how many wait now.
+    held; null = all go through, also those that are held. `holdReadsAfter`: the same for reads of blobs of vault
+    accounts. Answered as well: `copiesHeld` and `readsHeld`, how many wait now.
 
     Raises:
         StorageError: 400, the message names what is wrong.
@@ -31,6 +32,8 @@ def control(gateway: Gateway, method: str, body: bytes) -> Answer:
         "baseNameDelete": gateway.base_name_delete,
         "holdCopiesAfter": gateway.copies.hold_after,
         "copiesHeld": gateway.copies.held,
+        "holdReadsAfter": gateway.reads.hold_after,
+        "readsHeld": gateway.reads.held,
     }
     return _json(settings)
 
@@ -49,7 +52,7 @@ def _change(gateway: Gateway, body: bytes) -> None:
         wanted: dict[str, Any] = json.loads(body)
         offset = timedelta(seconds=float(wanted.get("offsetSeconds", gateway.clock.offset.total_seconds())))
         base_name_delete = BaseNameDelete(wanted.get("baseNameDelete", gateway.base_name_delete))
-        hold_after = _count(wanted.get("holdCopiesAfter"))
+        hold_after = {name: _count(name, wanted.get(name)) for name in ("holdCopiesAfter", "holdReadsAfter")}
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise StorageError(HTTPStatus.BAD_REQUEST, "InvalidInput", f"the settings cannot be read: {error}") from None
     if unknown := set(wanted) - _SETTINGS:
@@ -57,11 +60,12 @@ def _change(gateway: Gateway, body: bytes) -> None:
     gateway.clock.offset = offset
     gateway.clock.moves_date = bool(wanted.get("movesDate", gateway.clock.moves_date))
     gateway.base_name_delete = base_name_delete
-    if "holdCopiesAfter" in wanted:
-        gateway.copies.change(hold_after)
+    for name, gate in (("holdCopiesAfter", gateway.copies), ("holdReadsAfter", gateway.reads)):
+        if name in wanted:
+            gate.change(hold_after[name])
 
 
-def _count(value: object) -> int | None:
+def _count(name: str, value: object) -> int | None:
     if value is None or (isinstance(value, int) and value >= 0):
         return value
-    raise ValueError(f"holdCopiesAfter must be a number from 0, or null, not {value!r}")
+    raise ValueError(f"{name} must be a number from 0, or null, not {value!r}")

@@ -56,6 +56,8 @@ async def _carry_out(gateway: Gateway, call: Call, caller: Caller, operation: Op
         if operation.name == "Get User Delegation Key":
             return await get_user_delegation_key(gateway, call, caller)
         return await pass_through(gateway, call, caller)
+    if operation.name == "Get Blob":
+        await gateway.reads.pass_one()
     handler = HANDLERS.get(operation.name)
     if handler is None:
         raise not_implemented(operation.name)

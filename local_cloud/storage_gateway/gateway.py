@@ -14,8 +14,8 @@ from local_cloud.storage_gateway.call import BlobKey
 from local_cloud.storage_gateway.callers import Callers
 from local_cloud.storage_gateway.clock import GatewayClock, utc_now
 from local_cloud.storage_gateway.config import BaseNameDelete, GatewayConfig
-from local_cloud.storage_gateway.copy_gate import CopyGate
 from local_cloud.storage_gateway.copy_source import CopySources
+from local_cloud.storage_gateway.gate import Gate
 from local_cloud.storage_gateway.ledger import Ledger
 from local_cloud.storage_gateway.shared_access import SharedAccess
 
@@ -34,7 +34,9 @@ class Gateway:
     access: Access
     sources: CopySources
     base_name_delete: BaseNameDelete
-    copies: CopyGate = field(default_factory=CopyGate)
+    copies: Gate = field(default_factory=Gate)
+    reads: Gate = field(default_factory=Gate)
+    """Of blobs of vault accounts."""
     callers: Callers = field(default_factory=Callers)
     known_containers: set[BlobKey] = field(default_factory=set[BlobKey])
     """Containers of vault accounts that were seen to exist."""

@@ -70,6 +70,23 @@ def test_copies_are_held_until_they_are_let_go(world: World, name: str) -> None:
     assert target.download_blob().readall() == b"content"
 
 
+def test_reads_are_held_until_they_are_let_go(world: World, name: str) -> None:
+    blob = world.blob(name)
+    blob.upload_blob(b"content")
+    try:
+        world.call("PUT", SETTINGS_PATH, None, json={"holdReadsAfter": 1})
+        assert blob.download_blob().readall() == b"content"
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(lambda: blob.download_blob().readall())
+            wait_for(lambda: world.call("GET", SETTINGS_PATH, None).json()["readsHeld"] == 1, "the held read")
+            world.blob(world.new_name()).upload_blob(b"nothing else is held")
+            assert not held.done()
+            world.call("PUT", SETTINGS_PATH, None, json={"holdReadsAfter": None})
+            assert held.result(30) == b"content"
+    finally:
+        world.call("PUT", SETTINGS_PATH, None, json={"holdReadsAfter": None})
+
+
 def test_it_is_told_who_did_what_and_nothing_of_who_was_refused(world: World, name: str) -> None:
     world.blob(name, "writer").upload_blob(b"content")
     world.protect(name)
@@ -93,6 +110,7 @@ def test_it_is_told_who_did_what_and_nothing_of_who_was_refused(world: World, na
         '{"baseNameDelete": "maybe"}',
         '{"holdCopiesAfter": -1}',
         '{"holdCopiesAfter": "soon"}',
+        '{"holdReadsAfter": -1}',
         "[]",
         "no",
     ],

@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 
 from flexvault.adapters.memory.storage import VAULT
-from flexvault.domain import blob_names
+from flexvault.domain import blob_names, row_keys
+from flexvault.domain.errors import NotAuthorizedError
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import Step
 from flexvault.domain.retention import PointFacts, newest_good_points
+from flexvault.domain.rows import Delete
 from flexvault.domain.verification import Verdict
 from flexvault.services import catalog
 from flexvault.services.apply_retention import begin_retention
@@ -17,6 +19,7 @@ from flexvault.services.preview_retention import preview_instance
 from flexvault.services.request_verification import verify_point
 from flexvault.services.requests import validate_restore
 from flexvault.services.scheduling import tick
+from flexvault.services.verifications import list_broken
 from flexvault.services.verify_page import Order
 from flexvault.services.verify_vault import verify_vault
 from tests.builders import MONDAY, World, let_pass, run_jobs, run_one
@@ -113,6 +116,58 @@ def test_a_preview_and_the_rows_say_the_same_as_the_plan():
     kept = [one.verdict.point.point_id for one in previewed.present if one.is_newest]
     assert kept == [older.point_id]
     assert broken.is_broken
+
+
+def told_broken(world: World) -> list[str]:
+    """The points that the rows of broken points name, newest first."""
+    return [point.point_id for point in list_broken(world.vault.ports, world.instance().key)]
+
+
+def test_broken_points_are_named_newest_first_without_reading_the_rows_of_the_others():
+    world = with_two_points()
+    assert told_broken(world) == []
+    older, newer = points(world)
+    for point in (newer, older):
+        flip(world, PLACE, archive_of(world, point))
+        assert verified(world, point, f"verify-{point.point_id}").verdict is Verdict.BROKEN
+    for point in (older, newer):
+        row = world.vault.ports.rows.find(row_keys.POINTS, point.instance, point.point_id)
+        assert row is not None
+        world.vault.ports.rows.apply(row_keys.POINTS, point.instance, [Delete(key=row.key, etag=row.etag)])
+
+    assert told_broken(world) == [newer.point_id, older.point_id]
+
+
+def test_a_point_that_was_proven_intact_again_is_told_no_more():
+    world = with_two_points()
+    break_newest(world)
+    assert told_broken(world) == [newest(world).point_id]
+    flip(world, PLACE)
+    verified(world, key="again")
+
+    assert told_broken(world) == []
+
+
+def test_a_verification_that_proves_nothing_leaves_a_broken_point_told():
+    world = with_two_points()
+    break_newest(world)
+    flip(world, PLACE)
+    world.memory.faults.fail_next("vault_reader.find", NotAuthorizedError("it may not read", hint="grant it"))
+    found = verified(world, key="again")
+
+    assert (found.verdict, told_broken(world)) == (Verdict.NOT_PROVEN, [newest(world).point_id])
+
+
+def test_a_broken_point_that_is_deleted_is_told_no_more():
+    world = with_two_points()
+    older = points(world)[0]
+    flip(world, PLACE, archive_of(world, older))
+    verified(world, older)
+    assert told_broken(world) == [older.point_id]
+    expire_all(world)
+    clean_up(world)
+
+    assert (states(world), told_broken(world)) == (["deleted", "sealed"], [])
 
 
 def test_a_deleted_point_takes_its_verifications_with_it():

@@ -231,6 +231,7 @@ def require_one_verification(world: World) -> None:
     assert found is not None
     assert (found.number, found.verdict, found.job_id) == (1, "Intact", job.job_id)
     assert [rows.rows for file in found.files for rows in file.rows] == [2]
+    assert all(file.sha256 for file in found.files)
     beside = [blob.name.partition(".")[2] for blob in world.memory.storage.list_blobs("vault", "manifests")]
     assert sorted(beside) == ["json", "verification-1.index-0.json", "verification-1.json"]
     assert [entry.type for entry in entries(world, world.instance().key)].count("PointVerified") == 1

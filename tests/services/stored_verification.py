@@ -42,7 +42,7 @@ def put_verification(
     body = {
         "point_id": point.point_id,
         "instance": point.instance,
-        "job_id": result.job_id,
+        "job_id": point.job_id,
         "number": number,
         "verdict": result.verdict.value,
         "completed_at": result.completed_at.isoformat(),

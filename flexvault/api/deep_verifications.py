@@ -10,6 +10,7 @@ from flexvault.api.points import require_point_id
 from flexvault.api.times import plain_time
 from flexvault.domain.deep_verification import DeepVerification, VerifiedFile
 from flexvault.domain.errors import NotFoundError
+from flexvault.domain.names import sha256_hex
 from flexvault.services import catalog
 from flexvault.services.request_verification import verify_point
 from flexvault.services.verifications import read_newest
@@ -38,10 +39,10 @@ def get_verification(call: Call) -> Answer:
             target=point.point_id,
             hint=f"POST /api/vault/backupInstances/{instance.name}/recoveryPoints/{point.point_id}/verify",
         )
-    return Answer(body=_show(found, point.verified_hash))
+    return Answer(body=_show(found))
 
 
-def _show(found: DeepVerification, result_hash: str) -> dict[str, Any]:
+def _show(found: DeepVerification) -> dict[str, Any]:
     return {
         "recoveryPoint": found.point_id,
         "number": found.number,
@@ -50,7 +51,7 @@ def _show(found: DeepVerification, result_hash: str) -> dict[str, Any]:
         "startedAt": plain_time(found.started_at),
         "completedAt": plain_time(found.completed_at),
         "manifestSha256": found.manifest_hash,
-        "resultSha256": result_hash,
+        "resultSha256": sha256_hex(found.to_bytes()),
         "findings": [
             {
                 "code": finding.code,

@@ -84,7 +84,11 @@ def _show_point(point: PreviewedPoint) -> dict[str, Any]:
 def _explain(point: PreviewedPoint) -> str:
     text = explain(point.verdict)
     is_said = not point.is_newest or point.verdict.reasons[0] is not Reason.RETENTION_RULE
-    return text if is_said else f"{text}; as the newest good recovery point it stays until there is a newer one"
+    if is_said:
+        return text
+    if point.is_newest_good:
+        return f"{text}; as the newest good recovery point it stays until there is a newer one"
+    return f"{text}; after that it stays until there is a newer recovery point that was never found broken"
 
 
 def _show_change(before: PreviewedPoint, after: PreviewedPoint) -> dict[str, Any]:

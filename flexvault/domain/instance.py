@@ -202,8 +202,12 @@ class RecoveryPoint:
     verified_version: str = ""
     """Version id of the result."""
     verified_findings: int = 0
+    verified_seq: int = 0
+    """The journal entry of that one."""
     is_broken: bool = False
     """A deep verification failed, and none since proved it intact: it is no good point."""
+    was_broken: bool = False
+    """A deep verification failed once, whatever a later one said."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "RecoveryPoint":
@@ -236,7 +240,9 @@ class RecoveryPoint:
             verified_hash=values.get("verified_hash", ""),
             verified_version=values.get("verified_version", ""),
             verified_findings=values.get("verified_findings", 0),
+            verified_seq=int(values.get("verified_seq", 0)),
             is_broken=values.get("is_broken", False),
+            was_broken=values.get("was_broken", False),
         )
 
 

@@ -1,6 +1,6 @@
 """Which recovery points may go, and why each of the others stays: pure, so a plan can be explained and repeated."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -38,6 +38,8 @@ class Reason(StrEnum):
     SOFT_DELETED = "SoftDeleted"
     """The deletion of the data was approved, and its soft delete period has not run out."""
     NEWEST_GOOD_POINT = "NewestGoodPoint"
+    NO_NEWER_UNBROKEN_POINT = "NoNewerUnbrokenPoint"
+    """No newer point of its chain is there that no deep verification ever found broken: a verdict deletes nothing."""
     EXPIRED = "Expired"
     DATA_DELETION_APPROVED = "DataDeletionApproved"
     UNCERTAIN = "Uncertain"
@@ -68,8 +70,8 @@ class PointFacts:
     purge_at: datetime | None = None
     """Of an instance whose data are deleted: none goes before; nothing where soft delete was off."""
     is_good: bool = True
-    is_broken: bool = False
-    """A deep verification failed: it is no good point, and the last resort of a chain that has none."""
+    was_broken: bool = False
+    """A deep verification failed once, whatever a later one said: it takes no older point's protection away."""
     holds: tuple[str, ...] = ()
     """Names of the legal holds that stand on it or on its instance."""
     immutable_until: datetime | None = None
@@ -123,7 +125,12 @@ def describe_reason(reason: Reason, point: PointFacts) -> dict[str, Any]:
             described["suspects"] = list(point.suspects)
         case Reason.SOFT_DELETED:
             described["until"] = point.purge_at.isoformat() if point.purge_at else None
-        case Reason.PROTECTION_STOPPED | Reason.NEWEST_GOOD_POINT | Reason.DATA_DELETION_APPROVED:
+        case (
+            Reason.PROTECTION_STOPPED
+            | Reason.NEWEST_GOOD_POINT
+            | Reason.NO_NEWER_UNBROKEN_POINT
+            | Reason.DATA_DELETION_APPROVED
+        ):
             pass
     return described
 
@@ -137,25 +144,32 @@ PURGE_WAITS = timedelta(minutes=10)
 """A request to undelete that came in time may write its entry that late: an HTTP request ends after 230 seconds."""
 
 
-def newest_good_points(oldest_first: Iterable[PointFacts]) -> Collection[str]:
-    """Answer the id of the newest good point of each chain: these are never deleted by a policy.
+def newest_points(oldest_first: Sequence[PointFacts]) -> Mapping[str, Reason]:
+    """Answer the ids of the points that a policy never deletes, as the newest of their chains, and why each of them.
 
-    Of a chain whose points all failed their deep verification it is the newest of them: what is whole of it is all
-    that there is.
+    These are the newest point that no deep verification ever found broken, and every point after it. So no verdict
+    takes protection away, be it true or false: a failed one only adds what is kept, an intact one changes nothing.
     """
-    # One that comes later takes the place of the one before.
-    points = list(oldest_first)
-    newest = {
-        (point.instance, point.chain): point.point_id for point in points if point.is_broken and not point.problem
-    }
-    newest |= {(point.instance, point.chain): point.point_id for point in points if point.is_good}
-    return set(newest.values())
+    kept: dict[str, Reason] = {}
+    with_good: set[tuple[str, str]] = set()
+    done: set[tuple[str, str]] = set()
+    for point in reversed(oldest_first):
+        chain = (point.instance, point.chain)
+        if chain in done or point.problem:  # which is never deleted, and protects no other one
+            continue
+        is_newest_good = point.is_good and chain not in with_good
+        kept[point.point_id] = Reason.NEWEST_GOOD_POINT if is_newest_good else Reason.NO_NEWER_UNBROKEN_POINT
+        if point.is_good:
+            with_good.add(chain)
+            if not point.was_broken:
+                done.add(chain)
+    return kept
 
 
 def judge(points: Iterable[PointFacts], as_of: datetime) -> tuple[Verdict, ...]:
     """Judge every recovery point at one moment; the order of the input changes nothing."""
     oldest_first = _sort(points)
-    newest = newest_good_points(oldest_first)
+    newest = newest_points(oldest_first)
     return tuple(_judge_one(point, as_of, newest) for point in oldest_first)
 
 
@@ -167,7 +181,7 @@ def _sort(points: Iterable[PointFacts]) -> list[PointFacts]:
     return ordered
 
 
-def _judge_one(point: PointFacts, as_of: datetime, newest: Collection[str]) -> Verdict:
+def _judge_one(point: PointFacts, as_of: datetime, newest: Mapping[str, Reason]) -> Verdict:
     if point.regime is Regime.DELETE and is_soft_deleted(point.purge_at, as_of):
         return Verdict(point=point, decision=Decision.KEEP, reasons=(Reason.SOFT_DELETED,))
     if point.regime is Regime.DELETE:
@@ -177,7 +191,7 @@ def _judge_one(point: PointFacts, as_of: datetime, newest: Collection[str]) -> V
     if point.expiry_time > as_of:
         return Verdict(point=point, decision=Decision.KEEP, reasons=_rule_of(point))
     if point.point_id in newest:
-        return Verdict(point=point, decision=Decision.KEEP, reasons=(Reason.EXPIRED, Reason.NEWEST_GOOD_POINT))
+        return Verdict(point=point, decision=Decision.KEEP, reasons=(Reason.EXPIRED, newest[point.point_id]))
     return _end(point, as_of, Reason.EXPIRED)
 
 

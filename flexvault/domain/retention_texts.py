@@ -29,7 +29,7 @@ def explain(verdict: Verdict) -> str:
             begin = f"expired {_date(point.expiry_time)}: {explain_tag(point)}"
     match verdict.decision:
         case Decision.KEEP:
-            return f"{begin}; kept because it is the newest good recovery point of its server"
+            return f"{begin}; kept because {_NEWEST[verdict.reasons[1]]}"
         case Decision.BLOCKED:
             return f"{begin}; not deleted: {others}"
         case Decision.EXPIRE:
@@ -81,6 +81,12 @@ def _explain_block(reason: Reason, point: PointFacts) -> str:
             return reason.value
 
 
+_NEWEST = {
+    Reason.NEWEST_GOOD_POINT: "it is the newest good recovery point of its server",
+    Reason.NO_NEWER_UNBROKEN_POINT: "its server has no newer recovery point that was never found broken: a deep "
+    "verification deletes nothing",
+}
+"""Why a point is kept although it has expired."""
 _NAMED = 3
 
 

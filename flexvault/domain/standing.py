@@ -209,12 +209,14 @@ class InstanceStanding:
         reevaluated_seq: int = 0,
         suspects: Iterable[str] = (),
         broken: Iterable[str] = (),
+        ever_broken: Iterable[str] = (),
     ) -> None:
         self._holds = dict(holds or {})  # (name in lower case, point id or "" for the whole instance) -> name as placed
         self._readers = dict(readers or {})  # job id -> point id
         self.reevaluated_seq = reevaluated_seq
         self._suspects = list(suspects)
         self._broken = set(broken)
+        self._ever_broken = set(ever_broken)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -233,6 +235,7 @@ class InstanceStanding:
             reevaluated_seq=int(stored["reevaluatedSeq"]),
             suspects=suspects,
             broken=[str(point_id) for point_id in stored["broken"]],
+            ever_broken=[str(point_id) for point_id in stored["everBroken"]],
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -245,6 +248,7 @@ class InstanceStanding:
             "reevaluatedSeq": self.reevaluated_seq,
             "suspects": list(self._suspects),
             "broken": sorted(self._broken),
+            "everBroken": sorted(self._ever_broken),
         }
 
     @property
@@ -274,6 +278,11 @@ class InstanceStanding:
     def broken(self) -> frozenset[str]:
         """Answer the points whose newest deep verification failed: they are no good points."""
         return frozenset(self._broken)
+
+    @property
+    def ever_broken(self) -> frozenset[str]:
+        """Answer the points that are there and of which any deep verification failed, whatever a later one said."""
+        return frozenset(self._ever_broken)
 
     def apply(self, entry: Entry) -> None:
         """Take up the next entry."""
@@ -306,8 +315,11 @@ class InstanceStanding:
         verdict = Verdict.INTACT if entry.type == "PointDeleted" else Verdict(entry.body["verdict"])
         if verdict is Verdict.BROKEN:
             self._broken.add(point_id)
+            self._ever_broken.add(point_id)
         elif verdict is Verdict.INTACT:
             self._broken.discard(point_id)
+        if entry.type == "PointDeleted":
+            self._ever_broken.discard(point_id)
 
     def _holds_on(self, point_id: str) -> tuple[str, ...]:
         return tuple(sorted(name for (_, held), name in self._holds.items() if held == point_id))

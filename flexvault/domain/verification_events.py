@@ -43,11 +43,13 @@ def _verified(entry: Entry, rows: Rows) -> Sequence[Batch]:
             "verified_hash": body["result_hash"],
             "verified_version": body["result_version"],
             "verified_findings": body["findings"],
+            "verified_seq": entry.seq,
             "journal_seq": entry.seq,
         }
         told: Sequence[Change] = ()
         if body["verdict"] != Verdict.NOT_PROVEN:  # which says nothing new of what an earlier one found
             values["is_broken"] = body["verdict"] == Verdict.BROKEN
+            values |= {"was_broken": True} if values["is_broken"] else {}
             told = _tell_broken(entry, row, rows) if values["is_broken"] else drop_broken(rows[_broken(entry)])
         batches.append(batch_of(target, Merge(key=target.key, values=values, etag=row.etag), *told))
     return (*batches, *mark_job(entry, rows, "verified_event_id"))

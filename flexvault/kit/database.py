@@ -156,7 +156,7 @@ class DatabaseRebuild:
         told = under_path(self._plan, entry)
         if told not in self._outcomes:
             self._outcomes.append(told)
-            self._note("data", self._mark())
+            self._note("data", self._mark() or 0)
 
     def _complete(self) -> None:
         plan = self._plan

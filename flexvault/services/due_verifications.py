@@ -42,7 +42,7 @@ def claim_due_verifications(
             continue
         try:
             job_id = _claim(vault, instance, stored, policy.verify_newest_every, now)
-        except (PermanentError, *MALFORMED) as error:
+        except (PermanentError, ArithmeticError, *MALFORMED) as error:
             # One instance's trouble must not keep the others from being verified.
             code = error.code if isinstance(error, PermanentError) else "RowUnreadable"
             vault.ports.telemetry.emit("ClaimFailed", {"instance": instance.name, "code": code})
@@ -55,7 +55,7 @@ def find_due(points: Sequence[RecoveryPoint], every: str, now: datetime) -> Reco
     """Answer the newest good point of some, newest first, if none of them was proven intact within the period.
 
     One that was found broken is no good point, so the one before it is the next; one of which nothing could be proven
-    is not tried again within the period.
+    is not tried again within the period. A moment after now says nothing: no verification ends in the future.
     """
     good = [point for point in points if not point.is_broken]
     if not good or _is_recent(good[0], every, now):
@@ -65,17 +65,18 @@ def find_due(points: Sequence[RecoveryPoint], every: str, now: datetime) -> Reco
 
 
 def _is_recent(point: RecoveryPoint, every: str, now: datetime) -> bool:
-    return point.verified_at is not None and add_duration(point.verified_at, every) > now
+    at = point.verified_at
+    return at is not None and at <= now and add_duration(at, every) > now
 
 
 def _claim(vault: Vault, instance: Instance, stored: StoredPolicy, every: str, now: datetime) -> str:
     row = catalog.find_schedule_row(vault.ports, instance.key)
-    if row is None or _is_after(row, NEXT_LOOK, now):
+    if row is None or _is_within(row, NEXT_LOOK, now, now + LOOK_EVERY):
         return ""
     point = find_due(catalog.list_sealed_points(vault.ports, instance.key), every, now)
     values = {**row.values, NEXT_LOOK: now + LOOK_EVERY}
     if point is None or (
-        row.values.get(LAST_POINT) == point.point_id and _is_after(row, LAST_CLAIM, now - AGAIN_AFTER)
+        row.values.get(LAST_POINT) == point.point_id and _is_within(row, LAST_CLAIM, now - AGAIN_AFTER, now)
     ):
         _write(vault, row, values)
         return ""
@@ -96,6 +97,7 @@ def _write(vault: Vault, row: Row, values: dict[str, Scalar]) -> None:
         return  # the next tick looks again
 
 
-def _is_after(row: Row, member: str, moment: datetime) -> bool:
+def _is_within(row: Row, member: str, after: datetime, until: datetime) -> bool:
+    """Say whether a row has a moment after one and not after another; a later one was never written by a tick."""
     found = row.values.get(member)
-    return isinstance(found, datetime) and found > moment
+    return isinstance(found, datetime) and after < found <= until

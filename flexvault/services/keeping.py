@@ -133,7 +133,7 @@ def is_point_row_different(standings: Standings, row: RecoveryPoint) -> bool:
     """Say whether a point's row says something else of its holds, readers and verdict than the journal does."""
     found = standings.instance(row.instance)
     held = _lower(found.point_holds(row.point_id))
-    if row.is_broken is not (row.point_id in found.broken):
+    if (row.is_broken, row.was_broken) != (row.point_id in found.broken, row.point_id in found.ever_broken):
         return True
     return _lower(row.holds) != held or row.readers != found.readers(row.point_id)
 

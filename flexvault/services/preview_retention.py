@@ -9,7 +9,7 @@ from flexvault.domain import blob_names
 from flexvault.domain.breaker import PointKey
 from flexvault.domain.instance import Instance, RecoveryPoint
 from flexvault.domain.reevaluation import Regrade
-from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, Verdict, judge, newest_good_points
+from flexvault.domain.retention import Decision, PointFacts, Reason, Regime, Verdict, judge, newest_points
 from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.breaker import find_earlier_plans, find_trips_now, read_breaker
@@ -26,10 +26,12 @@ class PreviewedPoint:
 
     verdict: Verdict
     deleted_at: datetime | None
-    """When it would go; nothing while it is kept for ever, blocked, or the newest good point."""
+    """When it would go; nothing while it is kept for ever, blocked, or kept as the newest of its chain."""
     size_bytes: int
     is_newest: bool
-    """The newest good one of its chain: it stays until there is a newer one."""
+    """It is kept as the newest of its chain, however old it is."""
+    is_newest_good: bool
+    """The newest good one of its chain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +110,14 @@ def preview_points(facts: Sequence[PointFacts], sizes: dict[str, int], as_of: da
         as_of: The moment.
     """
     verdicts = judge(facts, as_of)
-    newest = newest_good_points([verdict.point for verdict in verdicts])
+    newest = newest_points([verdict.point for verdict in verdicts])
     return tuple(
         PreviewedPoint(
             verdict=verdict,
             deleted_at=_deleted_at(verdict, as_of, is_newest=verdict.point.point_id in newest),
             size_bytes=sizes.get(verdict.point.point_id, 0),
             is_newest=verdict.point.point_id in newest,
+            is_newest_good=newest.get(verdict.point.point_id) is Reason.NEWEST_GOOD_POINT,
         )
         for verdict in verdicts
     )
@@ -149,7 +152,7 @@ def _facts(point: RecoveryPoint, keeping: Keeping, guards: Mapping[str, Guarded]
         regime=keeping.regime,
         purge_at=keeping.purge_at,
         is_good=not keeping.problem and not point.is_broken,
-        is_broken=point.is_broken,
+        was_broken=point.was_broken,
         holds=tuple(sorted(holds or ({STORAGE_HOLD} if guarded.is_held else ()))),
         immutable_until=guarded.until,
         readers=point.readers,

@@ -6,7 +6,7 @@ from typing import Any
 
 from flexvault.domain import names
 from flexvault.domain.container_url import read_container_url
-from flexvault.domain.errors import AlreadyExistsError, ConflictError, InvalidInputError
+from flexvault.domain.errors import AlreadyExistsError, ConflictError, IntegrityError, InvalidInputError
 from flexvault.domain.instance import Instance, RecoveryPoint, StoredPolicy
 from flexvault.domain.job import Operation
 from flexvault.domain.open_job import OpenJob
@@ -14,6 +14,8 @@ from flexvault.domain.policy import parse_policy
 from flexvault.domain.protection_moves import require_backups
 from flexvault.domain.restored_files import require_databases
 from flexvault.domain.tagging import DEFAULT_TAG
+from flexvault.domain.verification import Verdict
+from flexvault.ports import Ports
 from flexvault.services import catalog
 from flexvault.services.approvals import require_approval
 from flexvault.services.claims import NewJob, claim_once, instance_facts
@@ -30,6 +32,7 @@ from flexvault.services.restore_target import require_empty, require_prefix, req
 from flexvault.services.scheduling import backup_job
 from flexvault.services.target_account import target_warnings
 from flexvault.services.vault import Vault
+from flexvault.services.verifications import find_newest
 
 OVERLAP = "UserErrorMaxConcurrentOperationLimitReached"
 
@@ -137,7 +140,7 @@ def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Mapping[str, An
         NotFoundError, InvalidInputError, NotAuthorizedError, IntegrityError: With what is wrong and what to do.
     """
     _, point = _check_point(vault, order)
-    broken = _warn_of_broken(point)
+    broken = _warn_of_broken(vault.ports, point)
     target = _target_of(order)
     try:
         found = require_target(vault, target["url"], target["resource_id"], refuse_outside)
@@ -149,9 +152,19 @@ def validate_restore(vault: Vault, order: RestoreOrder) -> tuple[Mapping[str, An
     return (*broken, *target_warnings(vault, target["url"], found, is_reached=True))
 
 
-def _warn_of_broken(point: RecoveryPoint) -> tuple[Mapping[str, Any], ...]:
-    """Say what a person would rather know before they restore a point that failed its deep verification."""
-    if not point.is_broken:
+def _warn_of_broken(ports: Ports, point: RecoveryPoint) -> tuple[Mapping[str, Any], ...]:
+    """Say what a person would rather know before they restore a point that failed its deep verification.
+
+    The journal's newest one counts; where that proved nothing, the row says what an earlier one found.
+    """
+    try:
+        found = find_newest(ports, point)
+    except IntegrityError as error:
+        text = f"whether recovery point {point.point_id} failed its deep verification is not known: {error.message}"
+        return (warning(error.code, text, point.point_id, error.hint),)
+    if found is None or found.verdict is Verdict.INTACT:
+        return ()
+    if found.verdict is Verdict.NOT_PROVEN and not point.is_broken:
         return ()
     text = f"recovery point {point.point_id} failed its deep verification: something of it is damaged"
     remedy = "look at what is damaged: GET /api/vault/backupInstances/.../recoveryPoints/.../verification; or restore "

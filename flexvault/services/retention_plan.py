@@ -266,7 +266,7 @@ class _Reading:
             holds=tuple(sorted(holds or ({STORAGE_HOLD} if guarded.is_held else ()))),
             immutable_until=guarded.until,
             is_good=not problem and manifest.point_id not in standing.broken,
-            is_broken=manifest.point_id in standing.broken,
+            was_broken=manifest.point_id in standing.ever_broken,
             readers=standing.readers(manifest.point_id),
             suspects=keeping.suspects,
             problem=problem,

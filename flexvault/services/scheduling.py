@@ -43,9 +43,12 @@ def tick(vault: Vault, orchestrations: Orchestrations) -> Sequence[str]:
             continue
         if opened is not None:
             claimed.append(opened.job_id)
-    claimed += claim_due_verifications(vault, protected, open_jobs.values(), now)
     start_due(vault, orchestrations, now)
-    return claimed
+    # Behind the backups: whatever becomes of a verification, they are started.
+    verifications = claim_due_verifications(vault, protected, open_jobs.values(), now)
+    if verifications:
+        start_due(vault, orchestrations, now)
+    return [*claimed, *verifications]
 
 
 class Pace:

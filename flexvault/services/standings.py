@@ -172,6 +172,8 @@ class JudgedBy:
     """Of an approved deletion: after an undeletion another one may be soft again."""
     broken: frozenset[str] = frozenset()
     """Points that are no good ones, so another one is the newest good point."""
+    ever_broken: frozenset[str] = frozenset()
+    """Points that take no older one's protection away."""
 
 
 def judged_by(standings: Standings, instance: str) -> JudgedBy:
@@ -181,6 +183,7 @@ def judged_by(standings: Standings, instance: str) -> JudgedBy:
         regime=protection.regime if protection else None,
         reevaluated_seq=standings.instance(instance).reevaluated_seq,
         broken=standings.instance(instance).broken,
+        ever_broken=standings.instance(instance).ever_broken,
         deletion_seq=protection.deletion_seq if protection else 0,
     )
 
@@ -211,7 +214,7 @@ def require_unchanged(standings: Standings, instance: str, point_id: str, before
     if now.reevaluated_seq != before.reevaluated_seq:
         text = f"the retention of recovery point {point_id} was re-evaluated meanwhile: the next plan decides"
         raise ConflictError(text, code="PointReevaluated", target=point_id)
-    if now.broken != before.broken:
+    if (now.broken, now.ever_broken) != (before.broken, before.ever_broken):
         text = f"a deep verification said meanwhile which points beside {point_id} are good: the next plan decides"
         raise ConflictError(text, code="PointsVerified", target=point_id)
     if now.regime is Regime.FOREVER:

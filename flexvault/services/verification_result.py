@@ -3,8 +3,9 @@
 A blob is created once; a repeat takes what an earlier run of its job wrote for what lies there.
 """
 
+import heapq
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from flexvault.domain.json_values import MALFORMED
 from flexvault.domain.manifest import ManifestFile
 from flexvault.domain.row_digest import add_digests
 from flexvault.domain.sql_text import readable
-from flexvault.domain.verification import Finding, Severity, judge_findings, manifest_subject
+from flexvault.domain.verification import Finding, Severity, Verdict, judge_findings, manifest_subject
 from flexvault.ports import Ports
 from flexvault.services.first_versions import find_first
 from flexvault.services.immutability import Version
@@ -60,8 +61,7 @@ def write_result(run: StepRun, loaded: LoadedPoint, intent: Intent) -> tuple[Dee
         verified, version = _write_file(run, log, loaded, intent.number, ordinal)
         files.append(verified)
         versions += [version] if version else []
-    findings = [*([loaded.finding] if loaded.finding else [])]
-    findings += [found for ordinal in range(len(loaded.files)) for found in log.findings(ordinal)]
+    findings = FoundIn(_each_finding(log, loaded))
     result = DeepVerification(
         instance=point.instance,
         point_id=point.point_id,
@@ -70,8 +70,8 @@ def write_result(run: StepRun, loaded: LoadedPoint, intent: Intent) -> tuple[Dee
         manifest_hash=point.manifest_hash,
         started_at=run.open.claimed_at,
         completed_at=intent.completed_at,
-        verdict=judge_findings(findings),
-        findings=_limit(findings, manifest_subject(point.instance, point.point_id)),
+        verdict=findings.verdict,
+        findings=findings.limited(manifest_subject(point.instance, point.point_id)),
         files=tuple(files),
     )
     path = blob_names.verification_path(point.instance, point.point_id, intent.number)
@@ -79,13 +79,47 @@ def write_result(run: StepRun, loaded: LoadedPoint, intent: Intent) -> tuple[Dee
     return DeepVerification.from_bytes(stored), [*versions, version]
 
 
-def _limit(findings: list[Finding], subject: str) -> tuple[Finding, ...]:
-    """Answer the worst findings, and how many more there are."""
-    ordered = sorted(findings, key=lambda found: (found.severity is not Severity.ERROR, found.subject))
-    if len(ordered) <= MOST_FINDINGS:
-        return tuple(ordered)
-    text = f"{len(ordered) - MOST_FINDINGS + 1} further findings are not listed"
-    return (*ordered[: MOST_FINDINGS - 1], Finding(code="MoreFindings", subject=subject, message=text))
+class FoundIn:
+    """Findings that are read one by one: a file that is damaged throughout has one for each of its blocks."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        """Read them all; only the worst are kept.
+
+        Args:
+            findings: Of one verification.
+        """
+        self._count = 0
+        self._of_each_code: dict[str, Finding] = {}
+        self._worst = heapq.nsmallest(MOST_FINDINGS, self._pass(findings), key=_worst_first)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Answer what all of them come to."""
+        return judge_findings(self._of_each_code.values())
+
+    def limited(self, subject: str) -> tuple[Finding, ...]:
+        """Answer the worst findings, and how many more there are."""
+        if self._count <= MOST_FINDINGS:
+            return tuple(self._worst)
+        text = f"{self._count - MOST_FINDINGS + 1} further findings are not listed"
+        return (*self._worst[: MOST_FINDINGS - 1], Finding(code="MoreFindings", subject=subject, message=text))
+
+    def _pass(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        for found in findings:
+            self._count += 1
+            self._of_each_code.setdefault(found.code, found)
+            yield found
+
+
+def _worst_first(found: Finding) -> tuple[bool, str]:
+    return (found.severity is not Severity.ERROR, found.subject)
+
+
+def _each_finding(log: VerificationLog, loaded: LoadedPoint) -> Iterator[Finding]:
+    if loaded.finding:
+        yield loaded.finding
+    for ordinal in range(len(loaded.files)):
+        yield from log.findings(ordinal)
 
 
 def _write_file(

@@ -263,7 +263,7 @@ def test_suspected_points_by_the_journal(told: list[tuple[str, dict[str, Any]]],
 
 
 def test_a_fold_of_a_version_without_suspicions_is_read():
-    told = {"holds": [], "readers": [], "reevaluatedSeq": 3, "broken": []}
+    told = {"holds": [], "readers": [], "reevaluatedSeq": 3, "broken": [], "everBroken": []}
     assert InstanceStanding.from_json(told).suspects == ()
 
 
@@ -294,3 +294,24 @@ def test_the_newest_deep_verification_says_whether_a_point_is_broken(told: list[
     standing = fold(InstanceStanding(), facts)
     assert standing.broken == broken
     assert InstanceStanding.from_json(standing.to_json()).broken == broken
+
+
+@pytest.mark.parametrize(
+    ("told", "ever_broken"),
+    [
+        pytest.param(["Intact", "NotProven"], set[str](), id="never"),
+        pytest.param(["Broken"], {A}, id="once"),
+        pytest.param(["Broken", "Intact", "NotProven", "Intact"], {A}, id="whatever came later"),
+        pytest.param(["Broken", ""], set[str](), id="deleted"),
+    ],
+)
+def test_a_point_that_was_ever_broken_stays_so_until_it_is_deleted(told: list[str], ever_broken: set[str]):
+    facts = [("PointVerified" if verdict else "PointDeleted", {"point_id": A, "verdict": verdict}) for verdict in told]
+    standing = fold(InstanceStanding(), facts)
+    assert standing.ever_broken == ever_broken
+    assert InstanceStanding.from_json(standing.to_json()).ever_broken == ever_broken
+
+
+def test_a_fold_of_a_version_that_forgot_earlier_verdicts_is_refused_and_the_stream_is_read_anew():
+    with pytest.raises(KeyError):
+        InstanceStanding.from_json({"holds": [], "readers": [], "reevaluatedSeq": 3, "suspects": [], "broken": []})

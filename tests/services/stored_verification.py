@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
-from flexvault.domain import blob_names, row_keys
+from flexvault.domain import blob_names
 from flexvault.domain.deep_verification import DeepVerification, VerifiedFile
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.manifest import ManifestFile
 from flexvault.domain.names import sha256_hex
-from flexvault.domain.rows import Merge
+from flexvault.domain.verification_events import POINT_VERIFIED
 from flexvault.services import catalog
+from flexvault.services.journal import Draft, append
 from tests.builders import World
 from tests.domain.pointing import a_verification, counted, verified
 
@@ -26,7 +27,7 @@ def seven_rows(file: ManifestFile) -> VerifiedFile:
 def put_verification(
     world: World, *, number: int = 1, of: Callable[[ManifestFile], VerifiedFile] = seven_rows
 ) -> DeepVerification:
-    """Leave a result beside the newest point and name it in the point's row."""
+    """Leave a result beside the newest point and journal it."""
     point = the_point(world)
     manifest = catalog.read_manifest(world.vault.ports, point)
     result = a_verification(
@@ -38,13 +39,19 @@ def put_verification(
     )
     path = blob_names.verification_path(point.instance, point.point_id, number)
     world.vault.ports.vault_writer.create(blob_names.MANIFESTS, path, result.to_bytes())
-    values = {
-        "verified_at": result.completed_at.isoformat(),
-        "verified_number": number,
-        "verified_verdict": result.verdict.value,
-        "verified_hash": sha256_hex(result.to_bytes()),
-        "verified_findings": 0,
+    body = {
+        "point_id": point.point_id,
+        "instance": point.instance,
+        "job_id": point.job_id,
+        "number": number,
+        "verdict": result.verdict.value,
+        "completed_at": result.completed_at.isoformat(),
+        "findings": 0,
+        "codes": [],
+        "manifest_hash": result.manifest_hash,
+        "result_hash": sha256_hex(result.to_bytes()),
+        "result_version": "",
     }
-    change = Merge(key=point.point_id, values=values)
-    world.vault.ports.rows.apply(row_keys.POINTS, point.instance, [change])
+    draft = Draft(stream=point.instance, type=POINT_VERIFIED, key=f"{point.point_id}-{number}", body=body)
+    append(world.vault.ports, draft)
     return result

@@ -1,17 +1,18 @@
 """Deep verifications by policy: the newest good point, once in a period, a few at a time, claimed once."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from flexvault.domain import row_keys
 from flexvault.domain.instance import RecoveryPoint
 from flexvault.domain.job import Operation
 from flexvault.domain.open_job import JobRecord
 from flexvault.domain.protection_moves import Verb
-from flexvault.domain.rows import Delete
-from flexvault.services import catalog, due_verifications
+from flexvault.domain.rows import Delete, Merge
+from flexvault.services import catalog, due_verifications, scheduling
 from flexvault.services.due_verifications import LOOK_EVERY, find_due
 from flexvault.services.policies import put_policy
 from flexvault.services.protection_states import change_protection
@@ -135,3 +136,38 @@ def test_what_is_due(newest_first: list[tuple[str, int]], due: int | None):
     ]
     found = find_due(points, EVERY, MONDAY)
     assert (None if found is None else int(found.point_id)) == due
+
+
+FAR = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def test_a_forged_moment_keeps_neither_backups_nor_verifications_from_starting():
+    world = with_policy()
+    point = newest(world)
+    forged = {"verified_at": FAR.isoformat(), "verified_number": 1, "verified_verdict": "Intact"}
+    world.vault.ports.rows.apply(row_keys.POINTS, point.instance, [Merge(key=point.point_id, values=forged)])
+    schedule = Merge(
+        key=row_keys.schedule_row(point.instance),
+        values={due_verifications.NEXT_LOOK: FAR, due_verifications.LAST_CLAIM: FAR, "verification_point": "x"},
+    )
+    world.vault.ports.rows.apply(row_keys.JOBS, row_keys.JOBS_PARTITION, [schedule])
+    world.clock.advance(DAY)
+    tick(world.vault, world.memory.orchestrations)
+
+    started = {opened.operation for opened in world.open_jobs() if opened.last_started_at is not None}
+    assert started == {Operation.BACKUP, Operation.VERIFY}
+
+
+def test_whatever_becomes_of_verifications_backups_are_started(monkeypatch: pytest.MonkeyPatch):
+    world = with_policy()
+
+    def fail(*_args: object) -> list[str]:
+        raise RuntimeError
+
+    monkeypatch.setattr(scheduling, "claim_due_verifications", fail)
+    world.clock.advance(DAY)
+    with pytest.raises(RuntimeError):
+        tick(world.vault, world.memory.orchestrations)
+
+    (backup,) = world.open_jobs()
+    assert (backup.operation, backup.last_started_at is None) == (Operation.BACKUP, False)

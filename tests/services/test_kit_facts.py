@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from flexvault.adapters.memory.ltr import LtrScript
-from flexvault.domain import row_keys
+from flexvault.adapters.memory.storage import VAULT
+from flexvault.domain import blob_names
 from flexvault.domain.errors import InvalidInputError
-from flexvault.domain.rows import Merge
 from flexvault.kit.facts import KitFacts
 from flexvault.services import catalog
 from flexvault.services.kit_download import KitOrder, pack_kit
@@ -72,10 +72,9 @@ def test_a_kit_has_the_hashes_and_counts_of_the_newest_deep_verification(world: 
 
 
 def test_a_kit_leaves_out_a_deep_verification_that_is_not_the_journalled_one_and_says_so(world: World):
-    put_verification(world)
-    point = the_point(world)
-    change = Merge(key=point.point_id, values={"verified_hash": "0" * 64})
-    world.vault.ports.rows.apply(row_keys.POINTS, point.instance, [change])
+    result = put_verification(world)
+    path = blob_names.verification_path(result.instance, result.point_id, result.number)
+    world.memory.storage.spoil(VAULT, blob_names.MANIFESTS, path, b"{}")
     found = facts(world)
     assert found.verification is None
     assert "is not the one that was journalled" in found.notice

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from flexvault.adapters.memory.ltr import LtrScript
-from flexvault.domain import row_keys
+from flexvault.adapters.memory.storage import VAULT
+from flexvault.domain import blob_names
 from flexvault.domain.approval import ApprovalState
 from flexvault.domain.errors import ApprovalRequiredError, InvalidInputError, TransientError
 from flexvault.domain.job import JobStatus, Step
-from flexvault.domain.rows import Merge
 from flexvault.services.requests import RestoreOrder, restore_point, validate_restore
 from flexvault.services.restore_outlines import OutlinedRestore, read_outline
 from tests.builders import ACTOR, World, backup_files, run_jobs, run_one, tiny_archive
@@ -56,10 +56,9 @@ def kit_of(world: World) -> dict[str, Any]:
 
 def test_a_restore_ends_with_a_warning_when_the_deep_verification_was_changed():
     world = sealed()
-    put_verification(world)
-    point = the_point(world)
-    change = Merge(key=point.point_id, values={"verified_hash": "0" * 64})
-    world.vault.ports.rows.apply(row_keys.POINTS, point.instance, [change])
+    result = put_verification(world)
+    path = blob_names.verification_path(result.instance, result.point_id, result.number)
+    world.memory.storage.spoil(VAULT, blob_names.MANIFESTS, path, b"{}")
     restore_point(world.vault, order(world), "r1", actor=ACTOR)
     run_jobs(world)
     job = newest_job(world)

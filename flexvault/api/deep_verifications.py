@@ -5,6 +5,7 @@ from typing import Any
 from flexvault.api import shapes
 from flexvault.api.backups import accept_job
 from flexvault.api.call import Answer, Call
+from flexvault.api.finding_views import show_findings
 from flexvault.api.instances import find_named
 from flexvault.api.points import require_point_id
 from flexvault.api.times import plain_time
@@ -52,16 +53,7 @@ def _show(found: DeepVerification) -> dict[str, Any]:
         "completedAt": plain_time(found.completed_at),
         "manifestSha256": found.manifest_hash,
         "resultSha256": sha256_hex(found.to_bytes()),
-        "findings": [
-            {
-                "code": finding.code,
-                "severity": finding.severity.value,
-                "subject": finding.subject,
-                "message": finding.message,
-                "recommendedAction": finding.action,
-            }
-            for finding in found.findings
-        ],
+        "findings": show_findings(found.findings),
         "files": [_show_file(file) for file in found.files],
     }
 

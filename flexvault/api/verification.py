@@ -6,6 +6,7 @@ from typing import Any
 
 from flexvault.api import shapes
 from flexvault.api.call import Answer, Call
+from flexvault.api.finding_views import show_findings
 from flexvault.api.instances import body_references, find_by_name_or_id
 from flexvault.api.times import plain_time
 from flexvault.domain import blob_names
@@ -30,16 +31,7 @@ def verify(call: Call) -> Answer:
             "verdict": report.verdict.value,
             "asOf": plain_time(as_of),
             "deep": order.is_deep,
-            "findings": [
-                {
-                    "code": finding.code,
-                    "severity": finding.severity.value,
-                    "subject": finding.subject,
-                    "message": finding.message,
-                    "recommendedAction": finding.action,
-                }
-                for finding in report.findings
-            ],
+            "findings": show_findings(report.findings),
             "notChecked": [{"subject": found.subject, "reason": found.reason} for found in page.not_checked],
             "checked": _show_counts(page),
             "evidence": _show_evidence(report),

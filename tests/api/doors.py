@@ -1,6 +1,7 @@
 """A door to a vault in memory: people with signed tokens, and requests as clients send them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,6 +12,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
+from flexvault.adapters.memory.ltr import LtrScript
 from flexvault.adapters.memory.storage import RESTORE
 from flexvault.api.app import Api, handle
 from flexvault.api.rates import Throttle
@@ -190,6 +192,14 @@ class Sent:
 
     def header(self, name: str) -> str:
         return {key.lower(): value for key, value in self.headers.items()}.get(name.lower(), "")
+
+
+def door_of(files: Mapping[str, bytes]) -> Door:
+    """A door whose server writes these files, and to which a restore may go."""
+    door = Door()
+    door.world.memory.ltr.script = LtrScript(files=files)
+    door.make_target()
+    return door
 
 
 def policy_body(**changes: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from flexvault.adapters.memory.ltr import LtrScript
 from flexvault.domain.blob_names import MANIFESTS
-from tests.api.doors import INSTANCE, Door, Sent, restore_body
+from tests.api.doors import INSTANCE, Door, Sent, door_of, restore_body
 from tests.builders import backup_files, tiny_archive
 from tests.services.stored_verification import put_verification
 
@@ -21,10 +21,7 @@ FILES = backup_files(orders=tiny_archive(tables=["a"]), odd=tiny_archive(ODD), p
 
 @pytest.fixture
 def door() -> Door:
-    door = Door()
-    door.world.memory.ltr.script = LtrScript(files=FILES)
-    door.make_target()
-    return door
+    return door_of(FILES)
 
 
 @pytest.fixture

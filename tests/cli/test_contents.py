@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from flexvault_cli.contents_views import printable
 
-from flexvault.adapters.memory.ltr import LtrScript
 from flexvault.domain.deep_verification import VerifiedFile
 from flexvault.domain.manifest import ManifestFile
-from tests.api.doors import CONTAINER_URL, Door
+from tests.api.doors import CONTAINER_URL, Door, door_of
 from tests.builders import backup_files, tiny_archive
 from tests.cli.real_vault import Flexvault, RealVault
 from tests.domain.pointing import counted, verified
@@ -26,10 +25,7 @@ FILES = backup_files(orders=tiny_archive(tables=["a"]), odd=tiny_archive(STEERIN
 
 @pytest.fixture
 def door() -> Door:
-    made = Door()
-    made.world.memory.ltr.script = LtrScript(files=FILES)
-    made.make_target()
-    return made
+    return door_of(FILES)
 
 
 @pytest.fixture

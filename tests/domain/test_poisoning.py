@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,21 +11,11 @@ from hypothesis import strategies as st
 from flexvault.domain.manifest import Manifest, ManifestFile
 from flexvault.domain.poisoning import find_suspicion
 from flexvault.domain.suspicion import MOST_NAMED, Suspicion
-
-AT = datetime(2026, 1, 5, tzinfo=UTC)
+from tests.domain.pointing import a_file, a_manifest
 
 
 def file(suffix: str, size_bytes: int, kind: str = "database", **facts: Any) -> ManifestFile:
-    return ManifestFile(
-        path=f"p/{suffix}",
-        suffix=suffix,
-        kind=kind,
-        size_bytes=size_bytes,
-        version_id="",
-        block_size_bytes=1,
-        crc64=(),
-        facts=facts,
-    )
+    return a_file(suffix, kind, size_bytes, **facts)
 
 
 def database(name: str, size_bytes: int) -> ManifestFile:
@@ -38,22 +27,7 @@ def roles() -> ManifestFile:
 
 
 def manifest(*files: ManifestFile, point_id: str = "new") -> Manifest:
-    return Manifest(
-        point_id=point_id,
-        job_id="j",
-        instance="i",
-        instance_id="/vault/backupInstances/pg",
-        account="https://vault.example",
-        server={},
-        chain="c",
-        attempt=1,
-        recovery_point_time=AT,
-        expiry_time=AT,
-        tag="Default",
-        policy={"name": "daily", "journalSeq": 1},
-        files=files,
-        warnings=(),
-    )
+    return replace(a_manifest(*files), point_id=point_id)
 
 
 def judge(before: list[ManifestFile], after: list[ManifestFile]) -> Suspicion | None:

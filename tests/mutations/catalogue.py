@@ -148,7 +148,7 @@ MUTATIONS: Sequence[Mutation] = (
     Mutation(
         name="the kit appends to a database that exists",
         path="flexvault/kit/target_checks.py",
-        old="        elif oid is not None and (row is None or row.mark not in {None, oid}):\n",
+        old="        elif oid is not None and (row is None or row.mark != oid):\n",
         new="        elif not plan.name:\n",
         tests=("tests/rebuild/test_rebuild.py",),
     ),

@@ -103,7 +103,8 @@ def test_objects_called_database_and_grants_on_the_database_come_back(
         source.execute("ALTER DATABASE app SET standard_conforming_strings = off")
         source.execute(r"COMMENT ON DATABASE app IS 'C:\temp'; ALTER DATABASE app SET my.path = 'C:\new'")
         facts = (
-            "SELECT datacl::text, shobj_description(d.oid, 'pg_database'), setconfig::text FROM pg_database AS d "
+            "SELECT (SELECT array_agg(one::text ORDER BY one::text) FROM unnest(datacl) AS one), "  # as a set
+            "shobj_description(d.oid, 'pg_database'), setconfig::text FROM pg_database AS d "
             "JOIN pg_db_role_setting ON setdatabase = d.oid WHERE datname = 'app'"
         )
         expected = source.execute(facts)
